@@ -1,0 +1,345 @@
+"""Every setting of a run: frozen dataclasses, the names they may take, presets and checks.
+
+A field carries its own one-line help, choices and limits, so that the checks here, the command
+line's ``--set`` and the form on the Train page all read the same source.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from redshift_core.errors import InputError
+
+SCHEMA_VERSION = 1
+
+SCALERS = ("minmax", "standard", "robust", "quantile", "spectrum")
+ARCHITECTURES = ("cnn", "mlp")
+ACTIVATIONS = (
+    "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "tanh", "sigmoid", "linear",
+)  # fmt: skip
+POOLINGS = ("max", "average", "none")
+INITIALIZERS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal")
+LOSSES = ("huber", "mse", "mae")
+OPTIMIZERS = ("adamax", "adam", "adamw", "sgd")
+SCHEDULES = ("constant", "one_cycle", "cosine", "exponential")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+DEVICES = ("auto", "cpu", "gpu")
+_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+def setting(
+    default: Any,
+    text: str,
+    *,
+    choices: tuple[str, ...] = (),
+    low: float | None = None,
+    high: float | None = None,
+) -> Any:
+    """Field of a settings dataclass with its one-line help, choices and inclusive limits."""
+    return field(
+        default=default, metadata={"help": text, "choices": choices, "low": low, "high": high}
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.to_dict()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _coerce(name: str, value: Any, kind: Any) -> Any:
+    """Value in the type of its field, from JSON or command-line text; InputError otherwise."""
+    origin = typing.get_origin(kind)
+    if origin is tuple:
+        parts = [p for p in value.split(",") if p.strip()] if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple):
+            parts = [parts]
+        return tuple(_coerce(name, part, typing.get_args(kind)[0]) for part in parts)
+    if isinstance(kind, type) and issubclass(kind, Settings):
+        return value if isinstance(value, kind) else kind.from_dict(value)
+    if kind is bool and isinstance(value, str):
+        word = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        value = word.get(value.lower(), value)
+    if kind in (int, float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+            value = int(number) if kind is int and number.is_integer() else number
+        except (TypeError, ValueError, OverflowError):
+            pass
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise InputError(f"{name} = {value!r} is not {_KINDS[kind]}.")
+    return value
+
+
+def _check(name: str, value: Any, limits: types.MappingProxyType[str, Any]) -> None:
+    choices, low, high = (limits.get(key) for key in ("choices", "low", "high"))
+    if choices and value not in choices:
+        raise InputError(f"{name} = {value!r} is not known; choose one of {', '.join(choices)}.")
+    if low is not None and not value >= low:
+        raise InputError(f"{name} = {value} is too small; the lowest value is {low:g}.")
+    if high is not None and not value <= high:
+        raise InputError(f"{name} = {value} is too large; the highest value is {high:g}.")
+
+
+class Settings:
+    """Checks on construction and dictionaries, shared by every settings dataclass."""
+
+    def __post_init__(self) -> None:
+        """Check every field against its type, choices and limits."""
+        hints = typing.get_type_hints(type(self))
+        for item in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = _coerce(item.name, getattr(self, item.name), hints[item.name])
+            object.__setattr__(self, item.name, value)
+            for single in value if isinstance(value, tuple) else (value,):
+                _check(item.name, single, item.metadata)
+        self.check()
+
+    def check(self) -> None:
+        """Rules between fields; overridden where there are any."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested dictionary of plain JSON types."""
+        return {
+            item.name: _plain(getattr(self, item.name))
+            for item in dataclasses.fields(self)  # type: ignore[arg-type]
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> typing.Self:
+        """Settings from a dictionary; unknown keys are refused by name."""
+        known = [item.name for item in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise InputError(
+                f"Unknown setting {', '.join(map(repr, unknown))}; known here are "
+                f"{', '.join(known)}."
+            )
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class SplitConfig(Settings):
+    """How a dataset's rows are divided into train, validation and test."""
+
+    test_fraction: float = setting(
+        0.1, "Share of all usable rows kept for the final test.", low=0.0, high=0.9
+    )
+    val_fraction: float = setting(
+        0.3, "Share of the remaining rows used for validation.", low=0.01, high=0.9
+    )
+    random_state: int = setting(
+        4, "Seed of the shuffle; 4 is the dissertation's own split.", low=0, high=2**32 - 1
+    )
+    include_flagged: bool = setting(
+        False, "Also use rows that ingest flagged but whose flux and redshift are finite."
+    )
+
+
+@dataclass(frozen=True)
+class ScalerConfig(Settings):
+    """How raw flux becomes the network's input."""
+
+    name: str = setting(
+        "minmax",
+        "Per-pixel minmax, standard, robust or quantile; spectrum divides each by its own mean.",
+        choices=SCALERS,
+    )
+    fit_on: str = setting(
+        "train",
+        "Rows the scaler sees; 'all' repeats the dissertation's listing and leaks the test rows.",
+        choices=("train", "all"),
+    )
+
+
+@dataclass(frozen=True)
+class ModelConfig(Settings):
+    """Layers of the network, first to last."""
+
+    architecture: str = setting(
+        "cnn", "cnn: convolutions, then dense layers; mlp: dense only.", choices=ARCHITECTURES
+    )
+    conv_filters: tuple[int, ...] = setting(
+        (256, 256, 128, 64), "Filters of each convolutional layer.", low=1, high=4096
+    )
+    conv_kernels: tuple[int, ...] = setting(
+        (5, 5, 3, 2), "Kernel length of each convolutional layer, in pixels.", low=1, high=186
+    )
+    conv_strides: tuple[int, ...] = setting(
+        (1,), "Stride of each convolutional layer; a single value serves all.", low=1, high=16
+    )
+    padding: str = setting(
+        "valid",
+        "valid drops the ends of the spectrum, same pads them with zeros.",
+        choices=("valid", "same"),
+    )
+    pooling: str = setting(
+        "max", "What follows each convolution: max, average or none.", choices=POOLINGS
+    )
+    pool_size: int = setting(2, "Length of the pooling window, in pixels.", low=2, high=16)
+    conv_activation: str = setting(
+        "relu", "Activation of the convolutional layers.", choices=ACTIVATIONS
+    )
+    dense_units: tuple[int, ...] = setting(
+        (256, 256, 128, 64), "Units of each dense layer.", low=1, high=8192
+    )
+    dense_activation: str = setting("relu", "Activation of the dense layers.", choices=ACTIVATIONS)
+    dropout: float = setting(
+        0.0, "Share of units switched off at random after each dense layer.", low=0.0, high=0.95
+    )
+    l1: float = setting(0.0, "L1 penalty on the weights.", low=0.0, high=1.0)
+    l2: float = setting(0.0, "L2 penalty on the weights.", low=0.0, high=1.0)
+    initializer: str = setting(
+        "glorot_uniform", "How the weights are drawn at the start.", choices=INITIALIZERS
+    )
+
+    def check(self) -> None:
+        """Lists that belong together must have fitting lengths."""
+        if len(self.conv_kernels) not in (1, len(self.conv_filters)):
+            raise InputError(
+                f"conv_kernels has {len(self.conv_kernels)} values and conv_filters "
+                f"{len(self.conv_filters)}; give one kernel length for each layer, or one for all."
+            )
+        if len(self.conv_strides) not in (1, len(self.conv_filters)):
+            raise InputError(
+                f"conv_strides has {len(self.conv_strides)} values and conv_filters "
+                f"{len(self.conv_filters)}; give one stride for each layer, or one for all."
+            )
+
+
+@dataclass(frozen=True)
+class TrainingConfig(Settings):
+    """How the weights are fitted."""
+
+    optimizer: str = setting("adamax", "Rule that moves the weights.", choices=OPTIMIZERS)
+    learning_rate: float = setting(
+        0.001, "Step size; the peak of the schedule where there is one.", low=1e-8, high=10.0
+    )
+    schedule: str = setting(
+        "constant", "How the learning rate changes over the run.", choices=SCHEDULES
+    )
+    momentum: float = setting(0.9, "Momentum of SGD.", low=0.0, high=0.9999)
+    weight_decay: float = setting(0.004, "Decoupled weight decay of AdamW.", low=0.0, high=1.0)
+    clip_norm: float = setting(
+        0.0, "Longest gradient allowed (global norm); 0 switches clipping off.", low=0.0
+    )
+    loss: str = setting("huber", "What is minimised.", choices=LOSSES)
+    huber_delta: float = setting(
+        1.0, "Error in z at which Huber turns from squared to linear.", low=1e-6, high=100.0
+    )
+    batch_size: int = setting(16, "Spectra per step.", low=1, high=65536)
+    epochs: int = setting(20, "Passes over the training rows.", low=1, high=100_000)
+    early_stopping: int = setting(
+        0, "Stop after this many epochs without a lower validation loss; 0 never.", low=0
+    )
+    min_delta: float = setting(
+        0.0, "Smallest fall of the validation loss that counts as better.", low=0.0
+    )
+    keep: str = setting(
+        "best",
+        "Weights that are saved: those of the lowest validation MAE, or the last epoch's.",
+        choices=("best", "last"),
+    )
+    precision: str = setting(
+        "float32", "Arithmetic of the layers; mixed is quicker on a GPU.", choices=PRECISIONS
+    )
+    device: str = setting("auto", "auto takes every GPU there is, else the CPU.", choices=DEVICES)
+    threads: int = setting(
+        0, "CPU threads; 0 takes every core, 1 repeats a history exactly.", low=0, high=1024
+    )
+
+
+@dataclass(frozen=True)
+class RunConfig(Settings):
+    """One training run, whole."""
+
+    dataset: str = setting("", "Dataset id.")
+    preset: str = setting("dissertation", "Preset it was made from.")
+    seed: int = setting(4, "Seed of weights, order and dropout.", low=0, high=2**31 - 1)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    scaler: ScalerConfig = field(default_factory=ScalerConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    schema_version: int = setting(SCHEMA_VERSION, "Version of this list of settings.")
+
+    def check(self) -> None:
+        """Refuse a configuration written by a newer version."""
+        if self.schema_version > SCHEMA_VERSION:
+            raise InputError(
+                f"This configuration has schema version {self.schema_version}, this program reads "
+                f"up to {SCHEMA_VERSION}; update Redshift Lab."
+            )
+
+    def with_values(self, values: Mapping[str, Any]) -> RunConfig:
+        """Copy with some settings replaced, each named by its leaf (``batch_size``) or dotted path.
+
+        Values may be text, as the command line gives them: ``"512,256"`` is a list.
+        """
+        tree = self.to_dict()
+        paths = setting_paths()
+        for name, value in values.items():
+            if name not in paths:
+                leaves = sorted(key for key in paths if "." not in key)
+                raise InputError(f"Unknown setting {name!r}; known are {', '.join(leaves)}.")
+            *section, leaf = paths[name]
+            branch = tree[section[0]] if section else tree
+            branch[leaf] = value
+        return RunConfig.from_dict(tree)
+
+
+SECTIONS: dict[str, type[Settings]] = {
+    "split": SplitConfig,
+    "scaler": ScalerConfig,
+    "model": ModelConfig,
+    "training": TrainingConfig,
+}
+
+PRESETS: dict[str, RunConfig] = {
+    "dissertation": RunConfig(
+        preset="dissertation", training=TrainingConfig(keep="last"), model=ModelConfig()
+    ),
+    "fast": RunConfig(
+        preset="fast",
+        seed=1,
+        scaler=ScalerConfig(name="spectrum"),
+        model=ModelConfig(
+            architecture="mlp",
+            conv_filters=(),
+            conv_kernels=(),
+            dense_units=(512, 512, 256, 128),
+            dense_activation="relu",
+            initializer="he_normal",
+        ),
+        training=TrainingConfig(
+            optimizer="adam",
+            learning_rate=0.002,
+            schedule="one_cycle",
+            batch_size=512,
+            epochs=10,
+        ),
+    ),
+}
+
+
+def preset(name: str, dataset: str = "") -> RunConfig:
+    """Preset by name, for one dataset."""
+    if name not in PRESETS:
+        raise InputError(f"Unknown preset {name!r}; choose {' or '.join(PRESETS)}.")
+    return dataclasses.replace(PRESETS[name], dataset=dataset)
+
+
+def setting_paths() -> dict[str, tuple[str, ...]]:
+    """Every name ``with_values`` takes: leaf (``seed``, ``batch_size``) and dotted → its path."""
+    paths: dict[str, tuple[str, ...]] = {"seed": ("seed",)}
+    for section, kind in SECTIONS.items():
+        for item in dataclasses.fields(kind):  # type: ignore[arg-type]
+            paths["scaler" if (section, item.name) == ("scaler", "name") else item.name] = (
+                section,
+                item.name,
+            )
+            paths[f"{section}.{item.name}"] = (section, item.name)
+    return paths

@@ -1,0 +1,188 @@
+"""Start, poll, stop and resume jobs: child processes that outlive the page and the server.
+
+A job is a folder. The launcher writes ``starting`` before it spawns the worker; the worker does
+the rest. A process is known by its pid and its start time, so a pid used again is never mistaken.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+
+from redshift_core.config import RunConfig
+from redshift_core.errors import InputError
+from redshift_core.runs import (
+    ACTIVE_STATES,
+    CHECKOUT,
+    JobContext,
+    JobFolder,
+    RunFolder,
+    Store,
+    read_json,
+    write_json,
+)
+
+START_LIMIT = 60.0  # s a job may be "starting" without a process before it counts as lost
+POLL = 0.3  # s between two looks at a job's status
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of a job now."""
+
+    state: str = "lost"  # starting queued running stopping stopped finished failed lost
+    kind: str = ""
+    message: str = ""  # one sentence for the user
+    done: float = 0.0  # progress, in units of the job
+    total: float = 0.0
+    submitted: float = 0.0  # Unix time, s
+    heartbeat: float = 0.0  # Unix time of the last sign of life, s
+    pid: int = 0
+    pid_started: float = 0.0  # Unix time at which that process started, s
+    user_error: bool = False  # the failure is one the user can fix
+    detail: dict[str, Any] = field(default_factory=dict)  # epoch, step, device, …
+
+    @property
+    def active(self) -> bool:
+        """Whether the job still has something to do."""
+        return self.state in ACTIVE_STATES
+
+    @property
+    def fraction(self) -> float:
+        """Progress from 0 to 1."""
+        return min(self.done / self.total, 1.0) if self.total else 0.0
+
+
+def status(folder: JobFolder) -> Status:
+    """State of a job; one whose process is gone without a word is ``lost``."""
+    known = Status.__dataclass_fields__
+    found = Status(**{k: v for k, v in read_json(folder.status_path).items() if k in known})
+    if not found.active or _alive(found):
+        stopping = found.state in ("queued", "running") and folder.stop_path.exists()
+        return _replaced(found, state="stopping") if stopping else found
+    again = read_json(folder.status_path)  # it may have ended between the two looks
+    if again.get("state") not in ACTIVE_STATES:
+        return Status(**{k: v for k, v in again.items() if k in known})
+    return _replaced(
+        found,
+        state="lost",
+        message="The worker process ended without a word: killed, out of memory, or a crash. "
+        "The end of its log is below; a training run can be resumed.",
+    )
+
+
+def submit(folder: JobFolder, request: dict[str, Any]) -> JobFolder:
+    """Write a request and start its worker, detached from this process."""
+    if status(folder).active:
+        raise InputError(f"{folder.id} is already {status(folder).state}; stop it first.")
+    for stale in (folder.stop_path, folder.result_path):
+        stale.unlink(missing_ok=True)
+    write_json(folder.request_path, request)
+    JobContext(folder, Store(folder.path.parent.parent)).set_state(
+        "starting", kind=request["kind"], submitted=time.time()
+    )
+    path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+    with folder.log_path.open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "redshift_core.worker", str(folder.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+    return folder
+
+
+def start(store: Store, kind: str, **request: Any) -> JobFolder:
+    """Start a short job: ingest, simulate, evaluate, predict."""
+    return submit(store.new_job(kind), {"kind": kind, **request})
+
+
+def start_training(store: Store, config: RunConfig, name: str = "") -> RunFolder:
+    """Make a run folder for a configuration and start training it."""
+    dataset = store.dataset(config.dataset)
+    run = store.new_run(name or f"{config.preset}-{dataset.name}")
+    write_json(run.config_path, {**config.to_dict(), "dataset": dataset.id})
+    if name:
+        run.update_info(name=name)
+    submit(run, {"kind": "train"})
+    return run
+
+
+def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
+    """Go on with a stopped, failed or lost run, or with a finished one for more epochs.
+
+    Parameters
+    ----------
+    epochs : int, optional
+        New total number of epochs.
+    """
+    config = run.config
+    state = status(run).state
+    if state in ACTIVE_STATES:
+        raise InputError(f"{run.id} is {state}; only a run that has ended can be resumed.")
+    if epochs is not None:
+        config = config.with_values({"epochs": epochs})
+    elif state == "finished":
+        raise InputError(
+            f"{run.id} has finished its {config.training.epochs} epochs; "
+            "say how many epochs it shall have in all to go on."
+        )
+    write_json(run.config_path, config.to_dict())
+    submit(run, {"kind": "train", "resume": True})
+    return run
+
+
+def stop(folder: JobFolder) -> None:
+    """Ask a job to stop; it does so within a batch or a block."""
+    state = status(folder).state
+    if state not in ACTIVE_STATES:
+        raise InputError(f"{folder.id} is not running: it is {state}.")
+    folder.stop_path.touch()
+
+
+def wait(
+    folder: JobFolder,
+    on_update: Callable[[Status], None] = lambda _: None,
+    timeout: float | None = None,
+) -> Status:
+    """Wait until a job has ended, or for ``timeout`` seconds; its last status."""
+    end = time.monotonic() + timeout if timeout else float("inf")
+    while (now := status(folder)).active and time.monotonic() < end:
+        on_update(now)
+        time.sleep(POLL)
+    on_update(now)
+    return now
+
+
+def log_tail(folder: JobFolder, lines: int = 20) -> str:
+    """Last lines of a job's log."""
+    try:
+        with folder.log_path.open("rb") as log:
+            log.seek(max(0, folder.log_path.stat().st_size - 200 * lines))
+            return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
+    except FileNotFoundError:
+        return ""
+
+
+def _replaced(found: Status, **values: Any) -> Status:
+    return Status(**{**found.__dict__, **values})
+
+
+def _alive(found: Status) -> bool:
+    if not found.pid:
+        return time.time() - found.submitted < START_LIMIT
+    try:
+        process = psutil.Process(found.pid)
+        same = abs(process.create_time() - found.pid_started) < 1.0
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

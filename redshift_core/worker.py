@@ -1,0 +1,96 @@
+"""The child process that executes one job: ``python -m redshift_core.worker <job folder>``.
+
+Long jobs take the device's lock, one at a time; short jobs run beside them at low priority in one
+of two slots. A lock is the operating system's, so it dies with its owner.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import filelock
+import psutil
+
+from redshift_core.errors import InputError
+from redshift_core.runs import JobContext, JobFolder, RunFolder, write_json
+
+LONG_KINDS = ("train",)
+SHORT_SLOTS = 2
+JOBS = {
+    "train": "redshift_core.training:train_job",
+    "ingest": "redshift_core.data:ingest_job",
+    "simulate": "redshift_core.simulation:simulate_job",
+    "evaluate": "redshift_core.prediction:evaluate_job",
+    "predict": "redshift_core.prediction:predict_job",
+}
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+
+
+class Stopped(Exception):  # noqa: N818 - not an error
+    """The user asked for a stop while the job waited in the queue."""
+
+
+def main(path: str) -> int:
+    """Execute one job; the exit code is 0 finished or stopped, 1 failed, 2 the user's to fix."""
+    folder = Path(path).resolve()
+    job = (RunFolder if folder.parent.name == "runs" else JobFolder)(folder)
+    context = JobContext.of(job)
+    process = psutil.Process()
+    context.set_state("queued", pid=process.pid, pid_started=process.create_time())
+    try:
+        with _slot(context):
+            context.set_state("running", message="")
+            result = _execute(context)
+    except Stopped:
+        context.set_state("stopped", message="Stopped while it waited.")
+    except InputError as error:
+        context.set_state("failed", message=str(error), user_error=True)
+        return 2
+    except Exception as error:
+        traceback.print_exc()
+        context.set_state("failed", message=f"{type(error).__name__}: {error}")
+        return 1
+    else:
+        write_json(job.result_path, result)
+        context.set_state("stopped" if result.get("stopped") else "finished")
+    return 0
+
+
+def _execute(context: JobContext) -> dict[str, Any]:
+    module, function = JOBS[context.request["kind"]].split(":")
+    return getattr(importlib.import_module(module), function)(context)
+
+
+def _slot(context: JobContext) -> filelock.BaseFileLock:
+    """Lock under which the job may run; waits for it, unless the user stops the job."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if context.request["kind"] in LONG_KINDS:
+        names = ["device"]
+    else:
+        names = [f"short-{number}" for number in range(SHORT_SLOTS)]
+        os.nice(10)
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the GPUs belong to the long job
+        if context.request["kind"] != "ingest":  # reading a large file is worth every core
+            os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    while True:
+        for name in names:
+            lock = filelock.FileLock(context.store.locks / f"{name}.lock")
+            try:
+                lock.acquire(blocking=False)
+            except filelock.Timeout:
+                continue
+            return lock
+        if context.should_stop():
+            raise Stopped
+        context.report(message="Waiting for another job to end.")
+        time.sleep(0.3)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

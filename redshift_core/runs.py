@@ -234,6 +234,11 @@ class RunFolder(JobFolder):
         """Metrics on one dataset's rows."""
         return self.path / "evaluations" / dataset / "metrics.json"
 
+    def evaluated(self) -> list[str]:
+        """Ids of the datasets the run was evaluated on, newest evaluation first."""
+        found = self.path.glob("evaluations/*/metrics.json")
+        return [path.parent.name for path in sorted(found, key=lambda p: -p.stat().st_mtime)]
+
     def predictions_path(self, dataset: str) -> Path:
         """Predictions on one dataset's rows: row, source_id, z_spec, z_phot, flags."""
         return self.path / "evaluations" / dataset / "predictions.parquet"

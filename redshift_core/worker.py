@@ -23,7 +23,7 @@ from redshift_core.runs import JobContext, JobFolder, RunFolder, write_json
 LONG_KINDS = ("train",)
 SHORT_SLOTS = 2
 JOBS = {
-    "train": "redshift_core.training:train_job",
+    "train": "redshift_core.worker:train_and_judge",
     "ingest": "redshift_core.data:ingest_job",
     "simulate": "redshift_core.simulation:simulate_job",
     "evaluate": "redshift_core.prediction:evaluate_job",
@@ -60,6 +60,19 @@ def main(path: str) -> int:
         write_json(job.result_path, result)
         context.set_state("stopped" if result.get("stopped") else "finished")
     return 0
+
+
+def train_and_judge(context: JobContext) -> dict[str, Any]:
+    """Job: train a run and, when it has gone through all its epochs, judge it on its test rows."""
+    from redshift_core import prediction, training
+
+    result = training.train_job(context)
+    config = context.folder.config
+    if not result["stopped"] and config.split.test_fraction:
+        dataset = context.store.dataset(config.dataset)
+        context.report(message="Judging the test rows.", now=True)
+        prediction.evaluate_run(context.folder, dataset)
+    return result
 
 
 def _execute(context: JobContext) -> dict[str, Any]:

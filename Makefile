@@ -1,0 +1,42 @@
+# make app   opens the dashboard
+# make test  checks style and import rules, then runs every test
+# Both set up what they need in .venv, with the exact versions of requirements.lock.
+# make lock  writes requirements.lock anew from pyproject.toml
+
+SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON := $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
+PORT ?= 8501
+
+.PHONY: app test lock clean
+.DELETE_ON_ERROR:
+
+app: .venv/.app
+	.venv/bin/streamlit run app.py --server.port $(PORT)
+
+test: .venv/.test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+	.venv/bin/python -m pytest $(ARGS)
+
+lock: .venv/bin/python
+	.venv/bin/pip install --quiet uv
+	.venv/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+		--upgrade --no-annotate --no-header --quiet --output-file requirements.lock
+
+clean:
+	rm -rf .venv
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Redshift Lab needs Python 3.11, 3.12 or 3.13 (TensorFlow has \
+	no wheels for others); install one of them, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.app: .venv/bin/python pyproject.toml requirements.lock
+	.venv/bin/pip install --quiet --constraint requirements.lock --editable .
+	@touch $@
+
+.venv/.test: .venv/bin/python pyproject.toml requirements.lock
+	.venv/bin/pip install --quiet --constraint requirements.lock --editable '.[test]'
+	@touch $@ .venv/.app

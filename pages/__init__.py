@@ -1,0 +1,1 @@
+"""The dashboard's pages: widgets, one settings object, one core call, the result."""

@@ -1,0 +1,113 @@
+"""Data: bring a file in by one of four doors, then see what was found and what flagged."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui import choose, intake
+from pages.ui.dataset_report import report
+from pages.ui.empty import demo_button
+from pages.ui.job import show_failure, show_job
+from pages.ui.nav import guard
+from pages.ui.text import count, escape
+from redshift_core import jobs
+from redshift_core.runs import JobFolder, Store
+
+guard("pages/data.py")
+
+KINDS = ("ingest", "simulate")
+DISTRIBUTIONS = {
+    "published": "As in the dissertation's survey (median 0.13)",
+    "flat": "Flat: every redshift from 0 to 0.6 equally often",
+}
+
+
+def doors(store: Store) -> None:
+    """Four ways to a dataset."""
+    upload, inbox, demo, simulated = st.tabs(
+        ["Upload", "File on the server", "Demo survey", "New simulated survey"]
+    )
+    with upload:
+        intake.upload_door(store, "Spectra: 186 fluxes per galaxy, and z where it is known", "data")
+    with inbox:
+        intake.inbox_door(store, "data")
+    with demo:
+        st.markdown("5,000 simulated galaxies that come with the program, ready in a moment.")
+        demo_button(primary=False)
+    with simulated:
+        simulate_form(store)
+
+
+def simulate_form(store: Store) -> None:
+    """Size, seed and redshift distribution of a survey made here."""
+    with st.form("simulate", border=False):
+        left, middle, right = st.columns(3)
+        n = left.number_input("Galaxies", 100, 5_000_000, 20_000, 1000)
+        seed = middle.number_input("Seed", 0, 2**31 - 1, 1, help="Same seed, same survey.")
+        redshifts = right.selectbox("Redshifts", list(DISTRIBUTIONS), format_func=DISTRIBUTIONS.get)
+        name = st.text_input("Name", placeholder="Simulated survey", max_chars=80)
+        if st.form_submit_button("Simulate", icon=":material/science:"):
+            name = name.strip() or f"Simulated {redshifts} {count(n)}"
+            request = {"n": int(n), "seed": int(seed), "redshifts": redshifts, "name": name}
+            intake.follow(jobs.start(store, "simulate", **request))
+    st.caption("About 30,000 spectra a second; 520,393 galaxies take 0.4 GB on disk.")
+
+
+def running(store: Store) -> None:
+    """The job at work or just ended, and what became of it."""
+    job = intake.current_job(store, KINDS)
+    if job is None:
+        return
+    state = show_job(job, title(job))
+    if state.state == "finished":
+        result = job.result
+        choose.select(dataset=result["dataset"])
+        if result.get("existing"):
+            st.toast("This file is here already; showing its dataset.", icon=":material/info:")
+        else:
+            st.toast(f"{count(result['rows'])} galaxies read.", icon=":material/check:")
+        st.query_params.pop("job", None)
+
+
+def title(job: JobFolder) -> str:
+    """What a job does, in the user's words."""
+    request = job.request
+    if request["kind"] == "simulate":
+        return f"Simulating {count(request['n'])} galaxies"
+    return f"Reading {request['file'].rsplit('/', 1)[-1]}"
+
+
+def failures(store: Store) -> None:
+    """Files that could not be read, each with its sentence."""
+    failed = [
+        (job, state)
+        for job in store.jobs()[:50]
+        if job.request.get("kind") in KINDS
+        and (state := jobs.status(job)).state in ("failed", "lost")
+        and job.id != st.query_params.get("job")
+    ]
+    if not failed:
+        return
+    with st.expander(f"Files that could not be read ({len(failed)})", icon=":material/error:"):
+        for job, state in failed:
+            st.markdown(f"**{escape(title(job))}** · {choose.when(job)}")
+            show_failure(job, state)
+            if st.button("Remove this entry", key=f"forget_{job.id}", type="tertiary"):
+                job.delete()
+                st.rerun()
+
+
+st.title("Data")
+store = Store()
+doors(store)
+if found := intake.incoming("data"):
+    request = {"columns": found.columns} if found.columns else {}
+    intake.follow(jobs.start(store, "ingest", file=str(found.path), **request))
+running(store)
+intake.tidy(store)
+folder = choose.dataset_picker()
+if folder is None:
+    st.info("No dataset yet. Use one of the doors above; the demo survey is one click.")
+else:
+    report(folder)
+failures(store)

@@ -1,0 +1,105 @@
+"""Home: what this is, the three steps, the demo survey one click away, and what is here already."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui.choose import when
+from pages.ui.empty import demo_button
+from pages.ui.nav import guard
+from pages.ui.text import count, escape
+from redshift_core import jobs
+from redshift_core.runs import DatasetFolder, RunFolder, Store
+
+guard("pages/home.py")
+
+RECENT = 5
+STEPS = (
+    (
+        "1 · Bring spectra",
+        "A CSV, CSV.gz or Parquet file of 186 Gaia BP/RP fluxes per galaxy, with redshifts where "
+        "they are known.",
+        "pages/data.py",
+        "Go to Data",
+        ":material/database:",
+    ),
+    (
+        "2 · Train a network",
+        "Start from a preset, watch the error fall, stop and resume; then see how well it does "
+        "in every redshift bin.",
+        "pages/train.py",
+        "Go to Train",
+        ":material/model_training:",
+    ),
+    (
+        "3 · Predict redshifts",
+        "Apply the network to galaxies without a redshift; download the result with its flags.",
+        "pages/predict.py",
+        "Go to Predict",
+        ":material/auto_awesome:",
+    ),
+)
+
+
+def steps() -> None:
+    """Three cards, one per step."""
+    for column, (title, text, page, label, icon) in zip(st.columns(3), STEPS, strict=True):
+        with column, st.container(border=True, height="stretch"):
+            st.markdown(f"**{title}**")
+            st.markdown(text)
+            st.page_link(page, label=label, icon=icon)
+
+
+def recent_dataset(folder: DatasetFolder) -> None:
+    """One line: link, size, mark."""
+    info = folder.info
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link(
+            "pages/explore.py",
+            label=escape(folder.name),
+            icon=":material/query_stats:",
+            query_params={"dataset": folder.id},
+        )
+        mark = " · SIMULATED" if info.get("simulated") else ""
+        st.caption(f"{count(info.get('n_rows', 0))} galaxies{mark} · {when(folder)}")
+
+
+def recent_run(run: RunFolder) -> None:
+    """One line: link, state, time; a run that still trains leads to Train."""
+    state = jobs.status(run)
+    done = state.state == "finished"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link(
+            "pages/evaluate.py" if done else "pages/train.py",
+            label=escape(run.name),
+            icon=":material/fact_check:" if done else ":material/model_training:",
+            query_params={"run": run.id} | ({} if done else {"view": "Runs"}),
+        )
+        error = run.result.get("val_mae")
+        mark = f" · validation MAE {error:.4f}" if error is not None else ""
+        st.caption(f"{state.state}{mark} · {when(run)}")
+
+
+st.title("Redshift Lab")
+st.markdown(
+    "Turns the low-resolution BP/RP spectra of galaxies that Gaia observed into redshifts, with a "
+    "neural network that you train here and judge against published results."
+)
+demo_button("Try it with the demo survey")
+steps()
+
+store = Store()
+datasets, runs = store.datasets()[:RECENT], store.runs()[:RECENT]
+left, right = st.columns(2)
+with left:
+    st.subheader("Recent datasets")
+    for dataset in datasets:
+        recent_dataset(dataset)
+    if not datasets:
+        st.caption("None yet: load the demo survey, or bring your own file on the Data page.")
+with right:
+    st.subheader("Recent runs")
+    for run in runs:
+        recent_run(run)
+    if not runs:
+        st.caption("None yet: a run appears here once you have started one on the Train page.")

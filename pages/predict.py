@@ -1,0 +1,123 @@
+"""Predict: apply a run to a file of spectra, look at what came out, take it home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import choose, intake, predictions, server
+from pages.ui.display import chart
+from pages.ui.empty import empty_state
+from pages.ui.job import show_job
+from pages.ui.nav import guard
+from pages.ui.text import count, escape, size
+from redshift_core import jobs
+from redshift_core.runs import JobFolder, RunFolder, Store, demo_file
+
+guard("pages/predict.py")
+
+KINDS = ("predict",)
+FORMATS = {".csv": "CSV", ".parquet": "Parquet"}
+
+
+def doors(store: Store, run: RunFolder) -> None:
+    """Three ways to the spectra; a chosen file starts the job."""
+    upload, inbox, demo = st.tabs(["Upload", "File on the server", "Demo survey"])
+    with upload:
+        intake.upload_door(store, "Spectra: 186 fluxes per galaxy; no z is needed", "predict")
+    with inbox:
+        intake.inbox_door(store, "predict")
+    with demo:
+        st.markdown(
+            "The 5,000 SIMULATED galaxies that come with the program. A run trained on them has "
+            "seen most of them, so this shows the steps, not the accuracy."
+        )
+        if st.button(
+            "Predict the demo survey", key="predict_demo", icon=":material/rocket_launch:"
+        ):
+            start(store, run, intake.Incoming(demo_file()))
+    if found := intake.incoming("predict"):
+        start(store, run, found)
+
+
+def start(store: Store, run: RunFolder, found: intake.Incoming) -> None:
+    """Start the job and follow it."""
+    request = {"columns": found.columns} if found.columns else {}
+    intake.follow(jobs.start(store, "predict", run=run.id, file=str(found.path), **request))
+
+
+def result(job: JobFolder) -> None:
+    """Counts, flags, histogram, first rows and downloads of a finished job."""
+    outcome = job.result
+    table = next(Path(file) for file in outcome["files"] if file.endswith(".parquet"))
+    seen = predictions.summary(str(table), table.stat().st_mtime_ns)
+    request = job.request
+    st.subheader("Predicted redshifts")
+    st.caption(
+        f"{escape(Path(request['file']).name)}, by run {escape(request['run'])}, {choose.when(job)}"
+    )
+    cells = st.columns(4)
+    cells[0].metric("Spectra", count(outcome["rows"]))
+    cells[1].metric("With a redshift", count(seen.n_predicted))
+    cells[2].metric("Flagged", count(seen.n_flagged))
+    cells[3].metric("Median z_phot", f"{seen.median:.4f}" if seen.n_predicted else "–")
+    downloads(job, [Path(file) for file in outcome["files"]])
+    if seen.n_predicted:
+        chart(
+            predictions.figure(seen),
+            key="z_phot_histogram",
+            caption=f"Predicted redshift z_phot (dimensionless) of {count(seen.n_predicted)} "
+            f"spectra, bins of {predictions.WIDTH:g}"
+            + (f"; {count(seen.n_outside)} more outside 0–0.6." if seen.n_outside else "."),
+            alt=f"Histogram of {count(seen.n_predicted)} predicted redshifts, "
+            f"median {seen.median:.3f}",
+        )
+    flags(outcome["flagged"])
+    with st.expander("First rows", icon=":material/table_rows:"):
+        st.dataframe(seen.head, hide_index=True, alt="First rows of the table of predictions")
+
+
+def downloads(job: JobFolder, files: list[Path]) -> None:
+    """One button per format; the file streams from disk."""
+    with st.container(horizontal=True):
+        for path in files:
+            st.link_button(
+                f"Download {FORMATS[path.suffix]} ({size(path.stat().st_size)})",
+                server.download_url(job, path),
+                icon=":material/download:",
+                type="primary" if path.suffix == ".csv" else "secondary",
+            )
+    st.caption("Columns: row, source_id, z_phot (empty where there is none), flags joined by |.")
+
+
+def flags(flagged: dict[str, int]) -> None:
+    """Table of flagged spectra by reason."""
+    found = {name: n for name, n in flagged.items() if n}
+    if not found:
+        st.caption("No spectrum was flagged.")
+        return
+    reasons = [predictions.REASONS.get(name, name) for name in found]
+    table = pd.DataFrame({"Flag": list(found), "Spectra": list(found.values()), "Meaning": reasons})
+    st.dataframe(table, hide_index=True, alt="Flagged spectra by reason")
+
+
+st.title("Predict")
+store = Store()
+run = choose.run_picker(with_model=True)
+if run is None:
+    empty_state(
+        "No run has a saved model yet. Train one first; preset **fast** takes about a minute on "
+        "the demo survey.",
+        "Train a network",
+        "pages/train.py",
+    )
+    st.stop()
+doors(store, run)
+job = intake.current_job(store, KINDS)
+if job is not None:
+    state = show_job(job, f"Predicting {Path(job.request['file']).name}")
+    if state.state == "finished":
+        result(job)
+intake.tidy(store)

@@ -1,0 +1,110 @@
+"""Which dataset and which run the visitor looks at: ids in the address, truth on disk.
+
+The address carries ``?dataset=…&run=…``, so a link, a refresh and the back button all find the
+same page again; the session remembers the ids only to put them back after a change of page.
+``latest`` in the address stands for the newest one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from redshift_core.data import Dataset, open_dataset
+from redshift_core.jobs import status
+from redshift_core.runs import DatasetFolder, Folder, RunFolder, Store
+
+LATEST = "latest"
+KEPT = ("dataset", "run")
+
+
+def keep_in_url() -> None:
+    """Put the chosen ids back into the address after a change of page, which drops them."""
+    for kind in KEPT:
+        if kind in st.query_params:
+            st.session_state[f"_{kind}"] = st.query_params[kind]
+        elif f"_{kind}" in st.session_state:
+            st.query_params[kind] = st.session_state[f"_{kind}"]
+
+
+def select(**ids: str) -> None:
+    """Choose a dataset or a run by id: ``select(dataset="20261123-…")``."""
+    for kind, name in ids.items():
+        st.session_state[f"_{kind}"] = name
+        st.query_params[kind] = name
+
+
+def forget(kind: str) -> None:
+    """Choose nothing: the newest one is shown."""
+    st.session_state.pop(f"_{kind}", None)
+    st.query_params.pop(kind, None)
+
+
+def chosen(kind: str, folders: Sequence[Folder]) -> Folder | None:
+    """The folder that the address names, else the newest; None where there is none."""
+    if not folders:
+        return None
+    wanted = st.query_params.get(kind) or st.session_state.get(f"_{kind}") or LATEST
+    found = {folder.id: folder for folder in folders}
+    if wanted not in (*found, LATEST):
+        st.warning(f"The {kind} in the address is not here any more; showing the newest one.")
+    folder = found.get(wanted, folders[0])
+    select(**{kind: folder.id})
+    return folder
+
+
+def dataset_picker(label: str = "Dataset") -> DatasetFolder | None:
+    """Select box over all datasets; None where there is none."""
+    return _picker("dataset", label, Store().datasets(), lambda folder: folder.name)
+
+
+def run_picker(label: str = "Run", *, with_model: bool = False) -> RunFolder | None:
+    """Select box over all runs with their states; None where there is none.
+
+    Parameters
+    ----------
+    with_model : bool
+        Only runs that have saved a model.
+    """
+    runs = [run for run in Store().runs() if not with_model or run.model_path.exists()]
+    return _picker(
+        "run", label, runs, lambda run: f"{run.name} · {status(run).state} · {when(run)}"
+    )
+
+
+def open_cached(folder: DatasetFolder) -> Dataset:
+    """Dataset opened once for every session: its flux is mapped from disk, never copied."""
+    return _open(str(folder.path), folder.info_path.stat().st_mtime_ns)
+
+
+def when(folder: Folder) -> str:
+    """Time at which a folder was made, from its id: ``23 Nov 07:04 UTC`` as 2026-11-23 07:04."""
+    day, clock = folder.id.split("-")[:2]
+    return f"{day[:4]}-{day[4:6]}-{day[6:]} {clock[:2]}:{clock[2:4]} UTC"
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _open(path: str, _changed: int) -> Dataset:
+    return open_dataset(DatasetFolder(Path(path)))
+
+
+def _picker(
+    kind: str, label: str, folders: Sequence[Any], describe: Callable[[Any], str]
+) -> Any | None:
+    folder = chosen(kind, folders)
+    if folder is None:
+        return None
+    key = f"pick_{kind}"
+    st.session_state[key] = folder.id
+    texts = {f.id: describe(f) for f in folders}
+    st.selectbox(
+        label,
+        list(texts),
+        format_func=texts.get,
+        key=key,
+        on_change=lambda: select(**{kind: st.session_state[key]}),
+    )
+    return folder

@@ -1,0 +1,101 @@
+"""A figure with its caption and text alternative, a table with its download, a few formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+PLOTLY = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
+
+
+def chart(figure: go.Figure, key: str, caption: str, alt: str) -> None:
+    """Plotly figure, a caption with its units, and its text alternative.
+
+    Parameters
+    ----------
+    caption : str
+        Markdown; user text in it must be escaped by the caller.
+    alt : str
+        One plain sentence: what the figure shows.
+    """
+    st.plotly_chart(figure, key=key, config=PLOTLY, alt=alt)
+    st.caption(caption)
+
+
+def table(
+    frame: pd.DataFrame,
+    name: str,
+    caption: str = "",
+    *,
+    alt: str,
+    formats: Mapping[str, str] | None = None,
+    height: int | str = "auto",
+) -> None:
+    """Table as it is read on the page, and the whole of it as CSV.
+
+    Parameters
+    ----------
+    name : str
+        File name of the download without its ending; also the widget key.
+    formats : mapping, optional
+        Column → printf format, such as ``"%.4f"``.
+    """
+    columns = {
+        column: st.column_config.NumberColumn(format=form)
+        for column, form in (formats or {}).items()
+    }
+    st.dataframe(frame, hide_index=True, column_config=columns, height=height, alt=alt)
+    if caption:
+        st.caption(caption)
+    download(frame, name)
+
+
+def download(frame: pd.DataFrame, name: str, label: str = "Download CSV") -> None:
+    """Button that hands a table over as CSV; the text is made at the click."""
+    st.download_button(
+        label,
+        data=lambda: csv_text(frame),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"download_{name}",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    r"""CSV in which no text cell can be taken for a formula by a spreadsheet.
+
+    >>> csv_text(pd.DataFrame({"name": ["=1+1"], "z": [-0.1]}))
+    "name,z\n'=1+1,-0.1\n"
+    """
+    return frame.map(_harmless).to_csv(index=False)
+
+
+def _harmless(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
+
+
+def duration(seconds: float) -> str:
+    """Time span in the two largest units that matter.
+
+    >>> duration(75), duration(3700), duration(4)
+    ('1 min 15 s', '1 h 1 min', '4 s')
+    """
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+def shown(value: float | None, form: str = ".4f") -> str:
+    """Number as text; a dash where there is none."""
+    return "–" if value is None or value != value else format(value, form)

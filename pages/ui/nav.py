@@ -1,0 +1,76 @@
+"""The menu, and the way back to it for a page that is opened by its own address.
+
+Streamlit also runs files in a folder called ``pages`` on their own until a session has called
+``st.navigation``. ``guard`` catches that: it remembers where the visitor wanted to go and lets
+``route`` take them there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import choose
+
+TITLE = "Redshift Lab"
+ICON = Path(__file__).with_name("icon.png")
+_ROUTED = "_routed"  # set once this session has a menu
+_PENDING = "_pending"  # page and query parameters wanted before there was one
+
+SECTIONS: dict[str, list[tuple[str, str, str, str]]] = {  # file, title, icon, tooltip
+    "": [("pages/home.py", "Home", ":material/home:", "Start here")],
+    "Survey": [
+        ("pages/data.py", "Data", ":material/database:", "Add spectra, see what was flagged"),
+        ("pages/explore.py", "Explore", ":material/query_stats:", "Look at redshifts and spectra"),
+    ],
+    "Network": [
+        ("pages/train.py", "Train", ":material/model_training:", "Fit a network, watch it learn"),
+        ("pages/evaluate.py", "Evaluate", ":material/fact_check:", "How good the redshifts are"),
+    ],
+    "Use": [
+        ("pages/predict.py", "Predict", ":material/auto_awesome:", "Redshifts for new spectra"),
+    ],
+}
+
+
+def guard(page: str) -> None:
+    """First line of every page: bring the visitor in through app.py.
+
+    Parameters
+    ----------
+    page : str
+        The page's own path, relative to app.py: ``"pages/train.py"``.
+    """
+    if _ROUTED not in st.session_state:
+        st.session_state[_PENDING] = (page, dict(st.query_params))
+        st.switch_page("app.py")
+
+
+def route() -> None:
+    """Show the menu and run the page it stands on."""
+    st.session_state[_ROUTED] = True
+    # A local picture, and before the menu: the menu's Material icons would otherwise become the
+    # page's icon, which every browser would fetch from fonts.gstatic.com.
+    st.set_page_config(page_icon=str(ICON), layout="wide")
+    page = st.navigation({name: _pages(entries) for name, entries in SECTIONS.items()})
+    st.set_page_config(page_title=f"{page.title} · {TITLE}")
+    if pending := st.session_state.pop(_PENDING, None):
+        target, query = pending
+        st.switch_page(target, query_params=query)
+    choose.keep_in_url()
+    page.run()
+
+
+def _pages(entries: list[tuple[str, str, str, str]]) -> list[st.Page]:
+    return [
+        st.Page(
+            file,
+            title=title,
+            icon=icon,
+            help=tooltip,
+            default=title == "Home",
+            url_path=None if title == "Home" else title.lower(),
+        )
+        for file, title, icon, tooltip in entries
+    ]

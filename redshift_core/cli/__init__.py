@@ -1,0 +1,96 @@
+"""The ``redshift-lab`` command: the same stages and the same jobs as the dashboard, no browser.
+
+Tables for people on stdout, or with ``--json`` exactly one JSON object (a list from ``runs`` and
+``datasets``) and nothing else; progress and errors on stderr. Exit code 0 finished or stopped,
+1 failed, 2 what the user can fix, told in one sentence on stderr. Work is done by worker
+processes: this one never imports TensorFlow, so ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from redshift_core import __version__
+from redshift_core.cli import datasets, manage, results, training
+from redshift_core.cli.follow import JobFailed
+from redshift_core.cli.output import say
+from redshift_core.errors import InputError
+
+# What a wrong option raises. Typer names it only through its public subclass, and its versions
+# take it from different packages.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[2]
+_FIXABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC)
+
+app = typer.Typer(
+    name="redshift-lab",
+    help="Redshifts of galaxies from Gaia's BP/RP spectra: from a table of spectra to a trained, "
+    "judged and applied network.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _function in (
+    datasets.simulate,
+    datasets.study_simulation,
+    datasets.ingest,
+    datasets.datasets,
+    training.train,
+    training.stop,
+    training.resume,
+    training.runs,
+    results.evaluate,
+    results.predict,
+    manage.app,
+    manage.rename,
+    manage.note,
+    manage.delete,
+):
+    app.command()(_function)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(f"redshift-lab {__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code: 0 done, 1 failed, 2 the user's to fix."""
+    try:
+        code = app(args=arguments, prog_name="redshift-lab", standalone_mode=False)
+    except InputError as error:
+        say(str(error))
+        code = 2
+    except JobFailed as error:
+        say(str(error))
+        code = error.code
+    except _UsageError as error:
+        say(_usage(error))
+        code = 2
+    except typer.Abort:
+        say("Aborted.")
+        code = 1
+    except OSError as error:
+        if error.errno not in _FIXABLE:
+            raise
+        say(f"{error.filename or 'The store'}: {error.strerror}.")
+        code = 2
+    sys.exit(code or 0)
+
+
+def _usage(error: Exception) -> str:
+    """One sentence of a usage error, with the command whose help says more."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "redshift-lab"
+    sentence = error.format_message().strip().rstrip(".")  # type: ignore[attr-defined]
+    return f"{sentence}; see {command} --help."

@@ -1,0 +1,141 @@
+"""Commands about surveys: simulate, study-simulation, ingest, datasets."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from redshift_core import jobs
+from redshift_core.cli.follow import Progress, run_job
+from redshift_core.cli.output import JsonOption, emit, flagged_text, table
+from redshift_core.errors import InputError
+from redshift_core.jobs import Status
+from redshift_core.runs import Store
+
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="MAPPING",
+        help="Columns that are not recognised by name: z=NAME,source_id=NAME,flux=PREFIX{}; "
+        "or flux=FIRST:LAST, and none for what the file does not have.",
+    ),
+]
+
+
+def simulate(
+    n: Annotated[int, typer.Option(help="Number of galaxies.")] = 5000,
+    seed: Annotated[int, typer.Option(help="Same seed, same survey.")] = 1,
+    redshifts: Annotated[
+        str, typer.Option(help="published, the dissertation's distribution, or flat.")
+    ] = "published",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File: .csv, .csv.gz or .parquet; without it, a dataset in the store."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate a survey; everything in it is SIMULATED."""
+    if out is None:
+        job = jobs.start(Store(), "simulate", n=n, seed=seed, redshifts=redshifts)
+        _report_dataset(run_job(job, as_json), as_json)
+        return
+    from redshift_core.simulation import write_survey
+
+    progress, start = Progress(), time.perf_counter()
+
+    def report(done: float, total: float, message: str) -> None:
+        progress(Status(state="running", done=done, total=total, message=message))
+
+    cache = Store().cache
+    try:
+        path = write_survey(
+            out.expanduser().absolute(), n, seed, redshifts, report=report, cache=cache
+        )
+    finally:
+        progress.close()
+    seconds = time.perf_counter() - start
+    value = {"out": str(path), "rows": n, "seed": seed, "redshifts": redshifts}
+    value |= {"simulated": True, "seconds": round(seconds, 2)}
+    emit(value, f"{n:,} SIMULATED galaxies in {path} ({seconds:.1f} s).", as_json)
+
+
+def study_simulation(
+    n: Annotated[int, typer.Option(min=100, help="Galaxies of each redshift range.")] = 4000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the survey.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what the simulated survey must reproduce, published beside SIMULATED."""
+    from redshift_core.simulation import study
+
+    rows = study.compare(n_per_range=n, seed=seed, cache=Store().cache)
+    emit(rows, lambda: study.report(rows), as_json)
+
+
+def ingest(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, CSV.gz or Parquet.")],
+    name: Annotated[str, typer.Option(help="Name of the dataset; else the file's.")] = "",
+    columns: ColumnsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a file of spectra into the store; the same file twice is one dataset."""
+    request: dict[str, Any] = {"file": str(existing_file(file)), "name": name}
+    if columns:
+        request["columns"] = columns
+    _report_dataset(run_job(jobs.start(Store(), "ingest", **request), as_json), as_json)
+
+
+def datasets(as_json: JsonOption = False) -> None:
+    """List the datasets, newest first."""
+    listed = []
+    for folder in Store().datasets():
+        info = folder.info
+        listed.append(
+            {
+                "id": folder.id,
+                "name": folder.name,
+                "state": "ready",  # a dataset appears when it is whole
+                "rows": info.get("n_rows"),
+                "usable": info.get("n_usable"),
+                "flagged": info.get("flagged", {}),
+                "has_z": info.get("has_z"),
+                "simulated": bool(info.get("simulated")),
+                "note": folder.note,
+            }
+        )
+    columns = ("id", "name", "rows", "usable", "has_z", "simulated", "note")
+
+    def text() -> str:
+        if not listed:
+            return "No datasets yet; redshift-lab ingest FILE makes one."
+        rows = [[line[key] for key in columns] for line in listed]
+        return table([key.upper() for key in columns], rows)
+
+    emit(listed, text, as_json)
+
+
+def existing_file(path: Path) -> Path:
+    """Absolute path of a file that exists."""
+    path = path.expanduser().absolute()
+    if not path.exists():
+        raise InputError(f"There is no file {path}; check the name.")
+    if not path.is_file():
+        raise InputError(f"{path} is not a file; give a CSV, CSV.gz or Parquet file.")
+    return path
+
+
+def _report_dataset(result: dict[str, Any], as_json: bool) -> None:
+    """Print what became of an ingest or a simulation; nothing where it was stopped."""
+    if not result:
+        return
+    folder = Store().dataset(result["dataset"])
+    mark = " (SIMULATED)" if folder.info.get("simulated") else ""
+    there = "was in the store already" if result.get("existing") else "is in the store"
+    text = (
+        f"Dataset {folder.id}{mark} {there}: {result['rows']:,} spectra; "
+        f"flagged: {flagged_text(result['flagged'])}."
+    )
+    emit(result, text, as_json)

@@ -1,0 +1,148 @@
+"""Commands about the store and the dashboard: app, rename, note, delete."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from redshift_core import jobs
+from redshift_core.cli.output import JsonOption, emit, say
+from redshift_core.errors import InputError
+from redshift_core.runs import DatasetFolder, Folder, RunFolder, Store, dashboard_root
+
+NAME_LIMIT = 100  # characters
+
+TargetArgument = Annotated[
+    str, typer.Argument(metavar="DATASET-or-RUN", help="Id or name of a dataset or a run.")
+]
+
+
+def app(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
+    address: Annotated[
+        str, typer.Option(help="Address to listen on; other than this machine's: see the README.")
+    ] = "127.0.0.1",
+) -> None:
+    """Open the dashboard in the browser."""
+    root = dashboard_root()
+    if not (root / "app.py").exists():
+        raise InputError(f"The dashboard is not in {root}; install Redshift Lab again.")
+    if not _is_local(address):
+        say(
+            f"Everybody who can reach {address} can use this dashboard and its files; add its "
+            "host name to server.allowedHosts (see the README)."
+        )
+    command = [sys.executable, "-m", "streamlit", "run", str(root / "app.py")]
+    options = [f"--server.port={port}", f"--server.address={address}"]
+    os.environ["REDSHIFT_LAB_HOME"] = str(Store().root.absolute())  # the folder changes below
+    os.chdir(root)  # Streamlit reads .streamlit/config.toml there
+    sys.stdout.flush()
+    os.execv(sys.executable, [*command, *options])
+
+
+def rename(
+    target: TargetArgument,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="New name.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Give a dataset or a run another name; its id stays."""
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= NAME_LIMIT or name == "latest":
+        raise InputError(
+            f"A name has 1 to {NAME_LIMIT} characters and is not `latest`; this one is {name!r}."
+        )
+    folder = find(Store(), target)
+    folder.update_info(name=name)
+    emit({"id": folder.id, "name": name}, f"{folder.id} is now called {name}.", as_json)
+
+
+def note(
+    target: TargetArgument,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The note; empty text removes it.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write a note to a dataset or a run."""
+    folder = find(Store(), target)
+    folder.update_info(note=text.strip())
+    emit({"id": folder.id, "note": folder.note}, f"Noted at {folder.id}.", as_json)
+
+
+def delete(
+    target: TargetArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a dataset or a run, for good; asks first."""
+    store = Store()
+    folder = find(store, target)
+    _refuse_while_used(store, folder)
+    users = [run.id for run in store.runs() if _dataset_of(run) == folder.id]
+    if users:
+        say(
+            f"Trained on this dataset: {', '.join(users)}; they stay, but can no longer be "
+            "evaluated on it or resumed."
+        )
+    if not yes:
+        if as_json or not sys.stdin.isatty():
+            raise InputError(f"{folder.id} was not deleted; add --yes to delete without asking.")
+        kind = "dataset" if isinstance(folder, DatasetFolder) else "run"
+        if not typer.confirm(f"Delete {kind} {folder.id} ({folder.name}) for good?", err=True):
+            raise InputError(f"{folder.id} was not deleted.")
+    folder.delete()
+    emit({"deleted": folder.id}, f"Deleted {folder.id}.", as_json)
+
+
+def find(store: Store, name: str) -> Folder:
+    """Dataset or run by id or name, where only one has it."""
+    found: list[Folder] = []
+    for get in (store.dataset, store.run):
+        try:
+            found.append(get(name))
+        except InputError as error:
+            if "are called" in str(error):
+                raise
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(
+            f"A dataset and a run are called {name!r}; give the id: "
+            f"{found[0].id} (dataset) or {found[1].id} (run)."
+        )
+    raise InputError(
+        f"No dataset or run {name!r} in {store.root}; list them with redshift-lab datasets and "
+        "redshift-lab runs."
+    )
+
+
+def _refuse_while_used(store: Store, folder: Folder) -> None:
+    """InputError while a run or a short job works on a folder."""
+    for job in [*store.runs(), *store.jobs()]:
+        if not jobs.status(job).active:
+            continue
+        uses = {job.id, job.request.get("run"), job.request.get("dataset")}
+        if isinstance(job, RunFolder):
+            uses.add(_dataset_of(job))
+        if folder.id in uses:
+            raise InputError(
+                f"{folder.id} cannot be deleted while {job.id} works on it; stop that first."
+            )
+
+
+def _dataset_of(run: RunFolder) -> str:
+    try:
+        return run.config.dataset
+    except (InputError, ValueError):  # a configuration that cannot be read
+        return ""
+
+
+def _is_local(address: str) -> bool:
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

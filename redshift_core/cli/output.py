@@ -1,0 +1,87 @@
+"""What the command line prints: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")
+]
+GAP = "  "
+
+
+def emit(value: Any, text: str | Callable[[], str], as_json: bool) -> None:
+    """Print a result: as JSON, or as text for people."""
+    if as_json:
+        print(json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False))
+    else:
+        print(text() if callable(text) else text)
+    sys.stdout.flush()
+
+
+def say(sentence: str) -> None:
+    """Print one line on stderr."""
+    print(" ".join(sentence.split()), file=sys.stderr, flush=True)
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Aligned plain text, numbers to the right, None as a dash."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
+    right = [
+        bool(rows) and all(isinstance(row[k], int | float | None) for row in rows)
+        for k in range(len(headers))
+    ]
+    lines = []
+    for line in (list(headers), *cells):
+        padded = [
+            text.rjust(width) if number else text.ljust(width)
+            for text, width, number in zip(line, widths, right, strict=True)
+        ]
+        lines.append(GAP.join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as ``m:ss`` or ``h:mm:ss``.
+
+    Examples
+    --------
+    >>> duration(75), duration(3725)
+    ('1:15', '1:02:05')
+    """
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def flagged_text(flagged: dict[str, int]) -> str:
+    """``3 nan_flux, 1 z_missing``, or ``none``."""
+    return ", ".join(f"{n:,} {name}" for name, n in flagged.items() if n) or "none"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.5f}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def _plain(value: Any) -> Any:
+    """Value as JSON knows it: no NaN or infinity, no NumPy number."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,97 @@
+"""Commands about a trained run's results: evaluate, predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from redshift_core import jobs
+from redshift_core.cli.datasets import ColumnsOption, existing_file
+from redshift_core.cli.follow import run_job
+from redshift_core.cli.output import JsonOption, emit, flagged_text, table
+from redshift_core.cli.training import RunArgument
+from redshift_core.runs import Store
+
+HEADLINE = {
+    "mae": "MAE (z)",
+    "rmse": "RMSE (z)",
+    "bias_median": "bias, median of e_z",
+    "bias_mean": "bias, mean of e_z",
+    "sigma_nmad": "σ_NMAD of e_z",
+    "outlier_fraction_0.05": "outliers, |e_z| > 0.05",
+    "outlier_fraction_0.15": "outliers, |e_z| > 0.15",
+    "n": "galaxies",
+}
+
+
+def evaluate(
+    run: RunArgument,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Another dataset, all of whose rows count; else the run's test rows."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge a run: metrics overall and per redshift bin, on rows it has not seen."""
+    store = Store()
+    folder = store.run(run)
+    chosen = store.dataset(dataset or folder.config.dataset)
+    job = jobs.start(store, "evaluate", run=folder.id, dataset=chosen.id)
+    result = run_job(job, as_json)
+    if result:
+        metrics = result["metrics"]
+        emit(metrics, lambda: metrics_text(metrics), as_json)
+
+
+def predict(
+    run: RunArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Spectra: CSV, CSV.gz, Parquet.")],
+    out: Annotated[Path, typer.Option(help="Where to: .csv or .parquet.")],
+    columns: ColumnsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give the spectra of a file redshifts, with flags for those the run cannot know."""
+    from redshift_core.export import check_out
+
+    store = Store()
+    folder, source = store.run(run), existing_file(file)
+    target = check_out(out, source)
+    request: dict[str, Any] = {"run": folder.id, "file": str(source), "out": str(target)}
+    if columns:
+        request["columns"] = columns
+    result = run_job(jobs.start(store, "predict", **request), as_json)
+    if result:
+        value = {key: result[key] for key in ("rows", "flagged", "out")}
+        said = f"{value['rows']:,} redshifts in {value['out']}; flagged: "
+        emit(value, said + flagged_text(value["flagged"]) + ".", as_json)
+
+
+def metrics_text(metrics: dict[str, Any]) -> str:
+    """Headline figures and the table per bin, beside the published one."""
+    from redshift_core import reference
+
+    mark = " (SIMULATED)" if metrics.get("simulated") else ""
+    what = "test rows" if metrics["rows"] == "test" else "every row with a redshift"
+    lines = [f"{metrics['dataset']}{mark}, {what}"]
+    lines += table(("", ""), [(text, metrics[key]) for key, text in HEADLINE.items()]).splitlines()
+    if metrics.get("scaler_saw_test_rows"):
+        lines.append("The scaler was fitted on these rows too, as in the dissertation's listing.")
+    published = {row.z_low: row for row in reference.table_3().itertuples()}
+    rows = []
+    for line in metrics["bins"]:
+        known = published.get(line["z_low"])
+        rows.append(
+            (
+                f"{line['z_low']:.2f}–{line['z_high']:.2f}", line["n"], _digits(line["percent"], 2),
+                _digits(line["mean_error"]), _digits(line["std"]), _digits(line["sem"]),
+                _digits(known and known.mean_error), _digits(known and known.std),
+            )
+        )  # fmt: skip
+    headers = ("Z BIN", "N", "%", "MEAN ERROR", "STD", "SEM", "PUBLISHED MEAN", "PUBLISHED STD")
+    return "\n".join([*lines, "", table(headers, rows)])
+
+
+def _digits(value: float | None, digits: int = 4) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

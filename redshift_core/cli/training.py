@@ -1,0 +1,147 @@
+"""Commands about runs: train, stop, resume, runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from redshift_core import jobs
+from redshift_core.cli.follow import check, follow
+from redshift_core.cli.output import JsonOption, emit, say, table
+from redshift_core.config import PRESETS, RunConfig, preset
+from redshift_core.errors import InputError
+from redshift_core.runs import RunFolder, Store, read_json
+
+STOP_LIMIT = 60.0  # s that `stop` waits for the run to end
+
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="Id or name of a run; `latest` is the newest.")
+]
+DetachOption = Annotated[
+    bool, typer.Option("--detach", help="Do not follow: return as soon as it has started.")
+]
+EpochsOption = Annotated[int | None, typer.Option(help="Epochs in all.")]
+
+
+def train(
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="Id or name; `latest` is the newest.")
+    ],
+    preset_name: Annotated[
+        str, typer.Option("--preset", help=f"{' or '.join(PRESETS)}.")
+    ] = "dissertation",
+    epochs: EpochsOption = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Replace one setting; may be repeated."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights, order and dropout.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the run.")] = "",
+    detach: DetachOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a network on a dataset and follow it; Ctrl-C stops it, `resume` goes on.
+
+    Settings are those of the Train page: --set batch_size=64 --set dense_units=256,128.
+    """
+    from redshift_core.layers import layer_table
+
+    store = Store()
+    folder = store.dataset(dataset)
+    values: dict[str, Any] = dict(_parse(item) for item in settings or [])
+    values.update({k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None})
+    config = preset(preset_name, folder.id).with_values(values)
+    layer_table(config.model, config.scaler.name)  # refuses layers that do not fit, before a run
+    if not folder.info.get("has_z", True):
+        raise InputError(
+            f"Dataset {folder.id} has no redshifts to learn from; ingest a file that has a "
+            "redshift column, or name the column with --columns."
+        )
+    run = jobs.start_training(store, config, name)
+    say(f"Run {run.id} on {folder.id}{simulated_mark(folder.info)}.")
+    _finish(run, detach, as_json)
+
+
+def stop(run: RunArgument, as_json: JsonOption = False) -> None:
+    """Stop a run within a batch; it can be resumed where it stopped."""
+    folder = Store().run(run)
+    jobs.stop(folder)
+    state = jobs.wait(folder, timeout=STOP_LIMIT).state
+    emit({"run": folder.id, "state": state}, f"{folder.id} is {state}.", as_json)
+
+
+def resume(
+    run: RunArgument,
+    epochs: EpochsOption = None,
+    detach: DetachOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a stopped, failed or lost run, or with a finished one for more epochs."""
+    folder = jobs.resume(Store().run(run), epochs)
+    _finish(folder, detach, as_json)
+
+
+def runs(as_json: JsonOption = False) -> None:
+    """List the runs, newest first."""
+    listed = [_summary(run) for run in Store().runs()]
+    columns = ("id", "name", "state", "preset", "dataset", "epochs", "val_mae", "test_mae")
+
+    def text() -> str:
+        if not listed:
+            return "No runs yet; redshift-lab train DATASET makes one."
+        rows = [[line[key] for key in columns] for line in listed]
+        return table([key.upper() for key in columns], rows)
+
+    emit(listed, text, as_json)
+
+
+def simulated_mark(info: dict[str, Any]) -> str:
+    """`` (SIMULATED)`` for a simulated dataset, else nothing."""
+    return " (SIMULATED)" if info.get("simulated") else ""
+
+
+def _finish(run: RunFolder, detach: bool, as_json: bool) -> None:
+    """Follow a run to its end, print its result, and fail where it failed."""
+    status = jobs.status(run) if detach else follow(run)
+    val_mae = None if status.active else _val_mae(run)
+    said = "" if val_mae is None else f", validation MAE {val_mae:.5f}"
+    emit(
+        {"run": run.id, "state": status.state, "val_mae": val_mae},
+        f"{run.id} {status.state}{said}.",
+        as_json,
+    )
+    check(run, status)
+
+
+def _val_mae(run: RunFolder) -> float | None:
+    """Validation MAE of the saved weights, as the worker told it."""
+    value = run.result.get("val_mae", jobs.status(run).detail.get("val_mae"))
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _parse(item: str) -> tuple[str, str]:
+    key, equals, value = item.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set {item!r} is not KEY=VALUE, for example --set batch_size=64.")
+    return key.strip(), value.strip()
+
+
+def _summary(run: RunFolder) -> dict[str, Any]:
+    """What the list says of a run; also of one whose configuration cannot be read."""
+    try:
+        config = run.config
+    except (InputError, ValueError):
+        config = RunConfig(preset="unreadable")
+    metrics = read_json(run.metrics_path(config.dataset)) if config.dataset else {}
+    return {
+        "id": run.id,
+        "name": run.name,
+        "state": jobs.status(run).state,
+        "preset": config.preset,
+        "dataset": config.dataset,
+        "epochs": config.training.epochs,
+        "val_mae": _val_mae(run),
+        "test_mae": metrics.get("mae"),
+        "note": run.note,
+    }

@@ -1,0 +1,38 @@
+"""From a file of spectra to a dataset of the store: recognise, read in blocks, flag, keep.
+
+``sniff`` → ``dialect``, ``headers`` → ``text`` | ``columnar`` → ``ingest`` → ``dataset``
+"""
+
+from redshift_core.data.dataset import Dataset, open_dataset
+from redshift_core.data.headers import UnknownColumnsError, parse_columns
+from redshift_core.data.ingest import ingest, ingest_job
+from redshift_core.data.readers import READERS, Preview, preview, read_blocks
+from redshift_core.data.spectra import (
+    BAD_FLUX,
+    FLAG_TEXT,
+    FLAGS,
+    Spectra,
+    brightness,
+    flag_names,
+    flag_rows,
+)
+
+__all__ = [
+    "BAD_FLUX",
+    "FLAGS",
+    "FLAG_TEXT",
+    "READERS",
+    "Dataset",
+    "Preview",
+    "Spectra",
+    "UnknownColumnsError",
+    "brightness",
+    "flag_names",
+    "flag_rows",
+    "ingest",
+    "ingest_job",
+    "open_dataset",
+    "parse_columns",
+    "preview",
+    "read_blocks",
+]

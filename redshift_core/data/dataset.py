@@ -1,0 +1,102 @@
+"""A dataset of the store, opened: fluxes memory-mapped, catalogue read when it is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redshift_core.data.spectra import FLAGS
+from redshift_core.errors import InputError
+from redshift_core.runs import DatasetFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HARD = FLAGS["nan_flux"] | FLAGS["infinite_flux"] | FLAGS["z_missing"]  # training cannot use them
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Spectra and their catalogue; rows are positions, 0 … n − 1."""
+
+    folder: DatasetFolder
+
+    @property
+    def id(self) -> str:
+        """Folder name."""
+        return self.folder.id
+
+    @property
+    def name(self) -> str:
+        """Name the user gave, else the file's."""
+        return self.folder.name
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Content of ``dataset.json``: counts, flags, unit, warnings, SIMULATED mark."""
+        return self.folder.info
+
+    @cached_property
+    def flux(self) -> NDArray[np.float32]:
+        """Raw flux, shape (n, 186), e⁻ s⁻¹ per pixel; read-only, mapped from disk."""
+        return np.load(self.folder.flux_path, mmap_mode="r", allow_pickle=False)
+
+    @cached_property
+    def catalogue(self) -> pd.DataFrame:
+        """One line a row: row, source_id, z_spec, brightness, flags, the file's other columns."""
+        import pandas as pd
+
+        return pd.read_parquet(self.folder.catalogue_path)
+
+    @cached_property
+    def z_spec(self) -> NDArray[np.float64]:
+        """Spectroscopic redshift, shape (n,), NaN where unknown."""
+        return self._column("z_spec")
+
+    @cached_property
+    def source_id(self) -> NDArray[np.int64]:
+        """Source id, shape (n,); the row number where the file has none."""
+        return self._column("source_id")
+
+    @cached_property
+    def brightness(self) -> NDArray[np.float64]:
+        """Mean flux, shape (n,), e⁻ s⁻¹ per pixel."""
+        return self._column("brightness")
+
+    @cached_property
+    def flags(self) -> NDArray[np.uint16]:
+        """Bits of ``FLAGS``, shape (n,)."""
+        return self._column("flags")
+
+    def __len__(self) -> int:
+        return len(self.flux)
+
+    def usable_rows(self, include_flagged: bool = False) -> NDArray[np.int64]:
+        """Rows fit for training, ascending, int64.
+
+        Parameters
+        ----------
+        include_flagged : bool
+            Also rows that were flagged but whose flux and redshift are finite.
+        """
+        fit = (self.flags & _HARD) == 0 if include_flagged else self.flags == 0
+        return np.flatnonzero(fit & np.isfinite(self.z_spec))
+
+    def _column(self, name: str) -> NDArray[Any]:
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(self.folder.catalogue_path, columns=[name])
+        values = table.column(0).to_numpy()
+        values.setflags(write=False)
+        return values
+
+
+def open_dataset(folder: DatasetFolder) -> Dataset:
+    """Dataset in a folder of the store."""
+    if not folder.flux_path.exists():
+        raise InputError(f"There is no dataset in {folder.path}; ingest the file again.")
+    return Dataset(folder)

@@ -1,0 +1,116 @@
+"""Which column is which in a file without a header: by position, and only where that is certain.
+
+The last 186 or 240 columns are the fluxes. Before them may stand, in any order, a row number, a
+source id and the redshift, told apart by their first values. Where a guess could be wrong the file
+is refused, with the words that settle it.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from redshift_core.constants import N_PIXELS, Z_MAX, Z_MIN
+from redshift_core.data.headers import N_FULL, WANTED, Columns, UnknownColumnsError
+
+MAX_LEADING = 3  # columns before the fluxes: row number, source id, redshift
+MANY = 50  # rows after which a column that stays in the redshift range is no flux
+_HINT = (
+    "Add a header line such as z,flux_0,…,flux_185, or say which columns are which, for instance "
+    "--columns z=column_1,flux=column_2:column_187."
+)
+
+
+def column_names(n: int) -> list[str]:
+    """Names for the columns of a file without a header: ``column_1`` and so on."""
+    return [f"column_{number}" for number in range(1, n + 1)]
+
+
+def by_position(file: str, rows: list[list[str]]) -> Columns:
+    """Columns of a file without a header.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file, for the sentences.
+    rows : list of list of str
+        Its first rows, as text.
+
+    Raises
+    ------
+    UnknownColumnsError
+        Where their number fits no form, or the values before the fluxes are no redshift or id.
+    """
+    n = len(rows[0])
+    n_flux = next((k for k in (N_FULL, N_PIXELS) if 0 <= n - k <= MAX_LEADING), None)
+    if n_flux is None:
+        raise UnknownColumnsError(
+            f"{file} has no header and {n} columns; expected {WANTED} fluxes, with the redshift "
+            f"before them. {_HINT}"
+        )
+    names = column_names(n)
+    columns = [[row[k] for row in rows if len(row) == n] for k in range(n - n_flux + 1)]
+    kinds = [_kind(values) for values in columns[:-1]]
+    if len(set(kinds)) < len(kinds) or "unknown" in kinds:
+        raise UnknownColumnsError(
+            f"{file} has no header, and the first {len(kinds)} of its {n} columns do not look like "
+            f"one redshift and one source id (first row: {', '.join(rows[0][: len(kinds)])}). "
+            f"{_HINT}"
+        )
+    if not kinds and _is_no_flux(columns[0], rows):
+        raise UnknownColumnsError(
+            f"{file} has no header and {n} columns, of which the first looks like a redshift or an "
+            f"id ({', '.join(columns[0][:3])} …); then only {n - 1} are fluxes, and expected are "
+            f"{WANTED}. {_HINT}"
+        )
+    at = {kind: position for position, kind in enumerate(kinds)}
+    flux_text = f"{names[n - n_flux]}:{names[-1]}"
+    return Columns(
+        tuple(names),
+        tuple(range(n - n_flux, n)),
+        flux_text,
+        at.get("z"),
+        at.get("source_id"),
+        has_header=False,
+    )
+
+
+def is_counting(cells: list[str]) -> bool:
+    """Whether a first line only numbers the columns (0, 1, 2 …), as pandas writes a bare array."""
+    words = cells[1:] if cells and not cells[0].strip() else cells
+    return len(words) >= N_PIXELS and any(
+        words == [str(number) for number in range(first, first + len(words))] for first in (0, 1)
+    )
+
+
+def _is_no_flux(values: list[str], rows: list[list[str]]) -> bool:
+    """Whether the first of exactly 186 columns is a redshift or an id after all.
+
+    Faint fluxes lie in the redshift range too, but not all of many, nor with other decimals than
+    the column beside them.
+    """
+    kind = _kind(values)
+    if kind != "z" or len(values) < 2:
+        return kind in ("index", "source_id") and len(values) > 2 and len(set(values)) > 1
+    if not all(Z_MIN <= float(value or 0) <= Z_MAX for value in values):
+        return False
+    decimals = [max(len(row[k].partition(".")[2].strip()) for row in rows) for k in (0, 1)]
+    return len(values) >= MANY or decimals[0] > decimals[1] + 1
+
+
+def _kind(values: list[str]) -> str:
+    """What a leading column is by its first values: index, source_id, z or unknown."""
+    words = [value.strip() for value in values]
+    if all(not word for word in words):
+        return "index"
+    if all(word.lstrip("+-").isdigit() for word in words):
+        numbers = [int(word) for word in words]
+        counted = all(b == a + 1 for a, b in pairwise(numbers))
+        if counted and numbers[0] in (0, 1):
+            return "index"
+        return "source_id" if any(abs(number) > 1 for number in numbers) else "z"
+    try:
+        known = [float(word) for word in words if word.lower() not in ("", "nan", "null")]
+    except ValueError:
+        return "unknown"
+    likely = sum(Z_MIN <= number <= Z_MAX for number in known)
+    return "z" if known and likely > 0.5 * len(known) else "unknown"

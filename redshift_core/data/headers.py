@@ -1,0 +1,376 @@
+"""Which column of a file is the redshift, which the source id, and which are the fluxes.
+
+Recognised by name under any reasonable header, by position where a file has no header, or as the
+user says. A mapping is a dictionary or one text, ``z=my_z,source_id=objid,flux=f{}``; every key may
+be left out (then that column is recognised by name):
+
+    z=NAME            the redshift; ``z=none`` where the file has none
+    source_id=NAME    the source id; ``source_id=none`` to number the rows instead
+    flux=PREFIX{}     the columns PREFIX0 … or PREFIX1 …, in order of their number
+    flux=FIRST:LAST   the columns from FIRST to LAST, as they stand in the file
+    flux=bp{}+rp{}    two sets, BP then RP, each in either form
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from redshift_core.constants import BP_KEPT, N_BAND_FULL, N_BP, N_PIXELS, N_RP, RP_KEPT
+from redshift_core.errors import InputError
+
+N_FULL = 2 * N_BAND_FULL  # pixels of a spectrum before the cut
+N_XP_SAMPLED = 343  # fluxes of the Gaia archive's XP_SAMPLED product, another grid
+MAX_OTHER = 32  # further columns that go into the catalogue
+FEW = 20  # fewer numbered columns than this are no spectrum
+WANTED = f"{N_PIXELS} (80 BP + 106 RP) or, before the cut, {N_FULL} (120 BP + 120 RP)"
+KEYS = ("z", "source_id", "flux")
+NONE = "none"  # value of a mapping for a column that the file does not have
+
+Z_NAMES = (
+    "z", "redshift", "zspec", "specz", "zspectroscopic", "spectroscopicredshift", "zsdss", "sdssz",
+    "ztrue", "truez", "redshiftspec", "specredshift",
+)  # fmt: skip
+ID_NAMES = (
+    "sourceid", "gaiasourceid", "gaiadr3sourceid", "dr3sourceid", "gaiaid", "objectid", "objid",
+    "id",
+)  # fmt: skip
+FLUX_NAMES = (
+    "flux", "f", "fluxes", "pixel", "pix", "px", "spec", "spectrum", "xp", "bprp", "",
+)  # fmt: skip
+BAND_NAMES = (("bp", "bpflux", "fluxbp", "fbp", "bpf"), ("rp", "rpflux", "fluxrp", "frp", "rpf"))
+_HOW = (
+    "say which columns are the fluxes with --columns flux=PREFIX{} or flux=FIRST:LAST (and "
+    "z=NAME), or choose them on the Data page."
+)
+_NUMBERED = re.compile(r"(.*?)[\s_\-.\[(]*(\d+)[\])]?$")
+
+
+class UnknownColumnsError(InputError):
+    """A table whose columns the user has to name: the Data page opens its mapping."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Positions of a file's columns by what they hold."""
+
+    names: tuple[str, ...]  # every column of the file
+    pixels: tuple[int, ...]  # its 186 or 240 flux columns, BP then RP
+    flux_text: str  # these as a mapping would name them
+    z: int | None = None
+    source_id: int | None = None
+    has_header: bool = True
+
+    @property
+    def flux(self) -> tuple[int, ...]:
+        """The 186 flux columns that are kept, BP then RP."""
+        return cut(self.pixels)
+
+    @property
+    def further(self) -> tuple[int, ...]:
+        """Columns that are neither redshift, id, flux nor a bare row number."""
+        known = {self.z, self.source_id, *self.pixels}
+        return tuple(
+            p for p, name in enumerate(self.names) if p not in known and not is_index(name)
+        )
+
+    @property
+    def other(self) -> tuple[int, ...]:
+        """Further columns that the catalogue carries: no second spectrum, and not too many."""
+        groups = _groups([self.names[p] for p in self.further])
+        spectra = {prefix for prefix, group in groups.items() if len(group) >= FEW}
+        single = [p for p in self.further if _split(self.names[p])[0] not in spectra]
+        return tuple(single[:MAX_OTHER])
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """The mapping that gives these columns."""
+        z, source_id = (
+            NONE if position is None else self.names[position]
+            for position in (self.z, self.source_id)
+        )
+        return {"z": z, "source_id": source_id, "flux": self.flux_text}
+
+    def found(self) -> dict[str, Any]:
+        """What was found, for ``dataset.json`` and the ingest report."""
+        return {
+            "header": self.has_header,
+            **{key: None if name == NONE else name for key, name in self.mapping.items()},
+            "flux_first": self.names[self.flux[0]],
+            "flux_last": self.names[self.flux[-1]],
+            "n_flux": len(self.pixels),
+            "other": [self.names[p] for p in self.other],
+            "n_left_out": len(self.further) - len(self.other),
+        }
+
+
+def parse_columns(columns: Mapping[str, str] | str | None) -> dict[str, str]:
+    """Mapping from a dictionary or from the command line's text; empty values are left out.
+
+    >>> parse_columns("z=my_z,flux=f{}")
+    {'z': 'my_z', 'flux': 'f{}'}
+    """
+    if isinstance(columns, str):
+        pairs = [part.partition("=") for part in columns.split(",") if part.strip()]
+        if bad := [key for key, equals, _ in pairs if not equals]:
+            raise InputError(
+                f"--columns: {bad[0]!r} has no '='; write for instance "
+                "z=my_z,source_id=objid,flux=f{}."
+            )
+        columns = {key.strip(): value.strip() for key, _, value in pairs}
+    wanted = {key: value for key, value in (columns or {}).items() if value}
+    if unknown := sorted(set(wanted) - set(KEYS)):
+        raise InputError(
+            f"A column mapping has no {unknown[0]!r}; it takes z, source_id and flux, for instance "
+            "z=my_z,source_id=objid,flux=f{}."
+        )
+    return wanted
+
+
+def recognise(
+    file: str, names: list[str], columns: Mapping[str, str] | None = None, has_header: bool = True
+) -> Columns:
+    """Columns of a file by their names.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file, for the sentences.
+    names : list of str
+        Its header.
+    columns : mapping, optional
+        What the user says, as ``parse_columns`` returns it.
+    has_header : bool
+        Whether the names stand in the file, or were made up for it.
+
+    Raises
+    ------
+    UnknownColumnsError
+        Where the user has to say which columns are the fluxes.
+    InputError
+        Where the number of flux columns is wrong.
+    """
+    wanted = dict(columns or {})
+    if "flux" in wanted:
+        positions, text = _mapped_flux(file, names, wanted["flux"]), wanted["flux"]
+    else:
+        positions, text = _flux(file, names)
+    z = _single(file, names, "z", wanted, Z_NAMES)
+    source_id = _single(file, names, "source_id", wanted, ID_NAMES)
+    check_count(file, positions, names)
+    for what, position in (("redshift", z), ("source_id", source_id)):
+        if position in positions:
+            raise InputError(f"{file}: column {names[position]!r} cannot be {what} and flux.")
+    return Columns(tuple(names), tuple(positions), text, z, source_id, has_header)
+
+
+def cut(pixels: tuple[int, ...]) -> tuple[int, ...]:
+    """The 186 kept of 186 or 240; BP loses 34 + 6 pixels, RP 4 + 10 (dissertation)."""
+    if len(pixels) == N_FULL:
+        return pixels[:N_BAND_FULL][BP_KEPT] + pixels[N_BAND_FULL:][RP_KEPT]
+    return pixels
+
+
+def check_count(file: str, positions: list[int], names: list[str]) -> None:
+    """Refuse any number of flux columns but 186 and 240."""
+    if len(positions) in (N_PIXELS, N_FULL):
+        return
+    span = f" ({names[positions[0]]} … {names[positions[-1]]})" if positions else ""
+    if len(positions) == N_XP_SAMPLED:
+        raise InputError(
+            f"{file} has 343 flux columns{span}: that is Gaia's XP_SAMPLED product, on another "
+            f"grid and in other units. Expected {WANTED}; make them from XP_CONTINUOUS."
+        )
+    raise InputError(
+        f"{file} has {len(positions)} flux columns{span}; expected {WANTED}. Export the table "
+        "again with every pixel."
+    )
+
+
+def is_index(name: str) -> bool:
+    """Whether a column is only the row number that pandas wrote, or empty."""
+    return re.fullmatch(r"(unnamed: ?\d+.*|__index_level_\d+__|)", name.strip().lower()) is not None
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_\-.]+", "", name.lower())
+
+
+def _split(name: str) -> tuple[str, int | None]:
+    """``Flux_12`` → (``flux``, 12)."""
+    match = _NUMBERED.fullmatch(name.strip())
+    return (_key(match[1]), int(match[2])) if match else (_key(name), None)
+
+
+def _groups(names: list[str]) -> dict[str, list[tuple[int, int]]]:
+    """Numbered columns by prefix: sorted (number, position)."""
+    groups: dict[str, list[tuple[int, int]]] = {}
+    for position, name in enumerate(names):
+        prefix, number = _split(name)
+        if number is not None:
+            groups.setdefault(prefix, []).append((number, position))
+    return {prefix: sorted(group) for prefix, group in groups.items()}
+
+
+def _flux(file: str, names: list[str]) -> tuple[list[int], str]:
+    """Positions of the flux columns by name, and the mapping that names them."""
+    groups = _groups(names)
+    known = [p for p in FLUX_NAMES if len(groups.get(p, ())) >= FEW]
+    right = [p for p in known if len(groups[p]) in (N_PIXELS, N_FULL)]
+    bands = [next((p for p in some if len(groups.get(p, ())) >= FEW), None) for some in BAND_NAMES]
+    if len(right) > 1:
+        raise UnknownColumnsError(
+            f"{file} has several sets of flux columns: {' and '.join(right)}; {_HOW}"
+        )
+    if not right and all(bands):
+        return _bands(file, names, [groups[str(band)] for band in bands])
+    if not known:
+        raise UnknownColumnsError(_unknown(file, names))
+    group = groups[(right or known)[0]]
+    _check_numbers(file, names, group)
+    return [p for _, p in group], _pattern(names, group)
+
+
+def _bands(
+    file: str, names: list[str], groups: list[list[tuple[int, int]]]
+) -> tuple[list[int], str]:
+    sizes = tuple(len(group) for group in groups)
+    if sizes not in ((N_BP, N_RP), (N_BAND_FULL, N_BAND_FULL)):
+        raise InputError(
+            f"{file} has {sizes[0]} BP and {sizes[1]} RP flux columns; expected 80 and 106 or, "
+            "before the cut, 120 and 120. Export the table again with every pixel."
+        )
+    for group in groups:
+        _check_numbers(file, names, group, any_start=True)
+    positions = [p for group in groups for _, p in group]
+    return positions, "+".join(_pattern(names, group) for group in groups)
+
+
+def _check_numbers(
+    file: str, names: list[str], group: list[tuple[int, int]], any_start: bool = False
+) -> None:
+    """Numbers must run without a gap or a repetition, from 0 or from 1."""
+    numbers = [number for number, _ in group]
+    first, last = (names[p] for _, p in (group[0], group[-1]))
+    for (low, here), (high, there) in pairwise(group):
+        if low == high:
+            raise InputError(
+                f"{file}: columns {here + 1} and {there + 1} are both called {names[there]!r}; "
+                "every flux column needs a name of its own."
+            )
+        if high != low + 1:
+            gap = re.sub(r"\d+(?=\D*$)", str(low + 1), names[here])
+            raise InputError(
+                f"{file} has {len(group)} flux columns from {first} to {last}, and {gap} is "
+                f"missing; expected {WANTED}."
+            )
+    if numbers[0] > 1 and not any_start:
+        raise InputError(
+            f"{file}: the flux columns begin at {first}; expected {WANTED}, numbered from 0 or 1."
+        )
+
+
+def _pattern(names: list[str], group: list[tuple[int, int]]) -> str:
+    """Shortest mapping that names a set of columns: ``flux_{}``, else ``first:last``."""
+    patterns = {re.sub(r"\d+(?=\D*$)", "{}", names[p].strip()) for _, p in group}
+    positions = [p for _, p in group]
+    if len(patterns) == 1 and not any(names[p].startswith("0") for p in positions[1:]):
+        return patterns.pop()
+    return f"{names[positions[0]]}:{names[positions[-1]]}"
+
+
+def _mapped_flux(file: str, names: list[str], text: str) -> list[int]:
+    """Positions of the flux columns that a mapping names."""
+    positions = []
+    for part in [text] if _mapped_part(names, text) else text.split("+"):
+        found = _mapped_part(names, part.strip())
+        if not found:
+            raise UnknownColumnsError(
+                f"{file}: flux={part.strip()} fits no column; {_HOW} {_list(names)}"
+            )
+        positions += found
+    if len(set(positions)) < len(positions):
+        raise InputError(f"{file}: flux={text} names some columns twice.")
+    return positions
+
+
+def _mapped_part(names: list[str], text: str) -> list[int]:
+    head, braces, tail = text.partition("{}")
+    if not braces:
+        for cut_at in (match.start() for match in re.finditer(":", text)):
+            first, last = (_find(names, t) for t in (text[:cut_at], text[cut_at + 1 :]))
+            if first is not None and last is not None:
+                return list(range(first, last + 1))
+        tail = ""
+    link = "" if braces else r"[\s_\-.]?"
+    shape = re.compile(re.escape(head) + link + r"(\d+)" + re.escape(tail))
+    found = [(int(m[1]), p) for p, name in enumerate(names) if (m := shape.fullmatch(name.strip()))]
+    return [position for _, position in sorted(found)]
+
+
+def _find(names: list[str], name: str) -> int | None:
+    """Position of a name: as written, else without regard to case and blanks."""
+    for alike in (str, lambda text: text.strip().lower()):
+        here = [p for p, known in enumerate(names) if alike(known) == alike(name)]
+        if here:
+            return here[0]
+    return None
+
+
+def _single(
+    file: str, names: list[str], what: str, wanted: Mapping[str, str], known: tuple[str, ...]
+) -> int | None:
+    """Position of the redshift or id column; None where the file has none."""
+    if what in wanted:
+        if wanted[what].lower() == NONE:
+            return None
+        position = _find(names, wanted[what])
+        if position is None:
+            raise UnknownColumnsError(
+                f"{file} has no column {wanted[what]!r} for {what}. {_list(names)}"
+            )
+        return position
+    found = [p for p, name in enumerate(names) if _key(name) in known]
+    if what == "z" and len(found) > 1:
+        several = " and ".join(repr(names[p]) for p in found)
+        raise UnknownColumnsError(
+            f"{file} has several columns that may be the redshift, {several}; say which one with "
+            "--columns z=NAME, or choose it on the Data page."
+        )
+    return min(found, key=lambda p: known.index(_key(names[p])), default=None)
+
+
+def _list(names: list[str]) -> str:
+    shown = ", ".join(names[:6]) + (f" … {names[-1]}" if len(names) > 6 else "")
+    return f"Its {len(names)} columns are {shown[:200]}."
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _unknown(file: str, names: list[str]) -> str:
+    if len(names) < N_PIXELS:
+        return (
+            f"{file} is not a table of spectra: it has {len(names)} "
+            f"column{'s' if len(names) > 1 else ''} ({', '.join(names[:4])[:80]}); expected z and "
+            f"{WANTED} flux columns, such as flux_0 … flux_185."
+        )
+    numeric = [_is_float(name) for name in names]
+    if sum(numeric) > 0.5 * len(names):
+        at = numeric.index(False) if False in numeric else 0
+        return (
+            f"{file}: the first line holds numbers, but {names[at][:40]!r} in column {at + 1} is "
+            "none. Correct it, or write a header above it, such as z,flux_0,…,flux_185."
+        )
+    return (
+        f"{file}: the flux columns were not recognised. {_list(names)} Expected flux_0 … flux_185; "
+        + _HOW
+    )

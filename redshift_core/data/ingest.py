@@ -1,0 +1,198 @@
+"""A file becomes a dataset of the store: read once, in blocks, in bounded memory.
+
+The folder is made under a hidden name and shown when it is whole; a failure or a stop leaves
+nothing behind, and what a killed process left is swept away by the next ingest. The same file with
+the same columns is the same dataset.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from redshift_core.constants import FLUX_UNIT, N_PIXELS
+from redshift_core.data.blocks import Table
+from redshift_core.data.catalogue import Catalogue
+from redshift_core.data.fingerprint import Fingerprint
+from redshift_core.data.headers import Columns
+from redshift_core.data.readers import find_columns, numbered_blocks, open_table
+from redshift_core.data.spectra import BAD_FLUX
+from redshift_core.data.staging import release, sweep, take_ownership
+from redshift_core.errors import InputError
+from redshift_core.runs import DatasetFolder, JobContext, Store, publish, write_json
+
+SCHEMA_VERSION = 1  # of dataset.json
+HEADER_BYTES = 128  # of flux.npy, for any number of rows
+Report = Callable[[float, float, str], None]
+
+
+class StoppedError(Exception):
+    """The user stopped the ingest; the staged folder is gone."""
+
+
+def ingest(
+    path: Path | str,
+    store: Store,
+    name: str = "",
+    columns: Mapping[str, str] | str | None = None,
+    report: Report | None = None,
+) -> DatasetFolder:
+    """Read a file of spectra into the store; one that is there already is returned as it is.
+
+    Parameters
+    ----------
+    path : path
+        CSV, CSV.gz or Parquet.
+    name : str
+        Name of the dataset; the file's where empty.
+    columns : mapping or text, optional
+        Which column is which, where the header does not tell; see ``headers``.
+    report : callable, optional
+        Called with bytes done, bytes in all, and a message, after each block.
+
+    Raises
+    ------
+    InputError
+        Where the file is no table of spectra; nothing is left in the store.
+    """
+    return ingest_file(path, store, name, columns, report)[0]
+
+
+def ingest_job(context: JobContext) -> dict[str, Any]:
+    """Ingest as a job; the request holds ``file``, ``name`` and, if need be, ``columns``."""
+
+    def report(done: float, total: float, message: str) -> None:
+        if context.should_stop():
+            raise StoppedError
+        context.report(done, total, message)
+
+    request = context.request
+    try:
+        folder, existing = ingest_file(
+            request["file"], context.store, request.get("name", ""), request.get("columns"), report
+        )
+    except StoppedError:
+        return {"dataset": None, "rows": 0, "flagged": {}, "existing": False, "stopped": True}
+    info = folder.info
+    return {
+        "dataset": folder.id,
+        "rows": info["n_rows"],
+        "flagged": info["flagged"],
+        "existing": existing,
+    }
+
+
+def ingest_file(
+    path: Path | str,
+    store: Store,
+    name: str = "",
+    columns: Mapping[str, str] | str | None = None,
+    report: Report | None = None,
+) -> tuple[DatasetFolder, bool]:
+    """As ``ingest``; also says whether the dataset was there already."""
+    table = open_table(path)
+    found = find_columns(table, columns)
+    sweep(store)
+    twin = _twin(store, table, found)
+    if twin:
+        return twin, True
+    folder = store.new_dataset(name or _stem(table.path))
+    try:
+        take_ownership(folder.path)
+        info = _fill(folder, table, found, report or (lambda *_: None))
+        if twin := _same(store, info["sha256"], found):  # made by someone else meanwhile
+            shutil.rmtree(folder.path)
+            return twin, True
+        release(folder.path)
+        write_json(folder.info_path, {"name": name or _stem(table.path), "note": "", **info})
+        return publish(folder), False
+    except OSError as error:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        if error.errno != errno.ENOSPC:
+            raise
+        raise InputError(
+            f"The disk under {store.root} is full; {table.path.name} needs about "
+            f"{table.path.stat().st_size / 1e6:,.0f} MB. Free some space and ingest it again."
+        ) from None
+    except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+
+
+def _fill(folder: DatasetFolder, table: Table, columns: Columns, report: Report) -> dict[str, Any]:
+    """Write flux and catalogue; what ``dataset.json`` says of them."""
+    total = table.path.stat().st_size
+    catalogue = Catalogue(columns)
+    with Fingerprint(table.path) as fingerprint:
+        with folder.flux_path.open("wb", buffering=0) as file:
+            file.write(bytes(HEADER_BYTES))
+            for spectra, done in numbered_blocks(table, columns):
+                _write(file, spectra.flux)
+                catalogue.add(spectra)
+                report(done, total, f"{catalogue.n_rows:,} spectra read")
+            file.seek(0)
+            file.write(_npy_header(catalogue.n_rows))
+        report(total, total, "Writing the catalogue")
+        catalogue.finish(simulated=bool(table.simulation.get("simulated")))
+        _check_usable(table.path.name, catalogue)
+        catalogue.write(folder.catalogue_path)
+        sha256 = fingerprint.result()
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "created": time.time(),
+        "source_file": table.path.name,
+        "source_bytes": total,
+        "sha256": sha256,
+        "unit": FLUX_UNIT,
+        "columns_found": columns.found(),
+        "simulation": table.simulation,
+        **catalogue.summary(),
+    }
+
+
+def _write(file: Any, flux: np.ndarray) -> None:
+    view = memoryview(flux).cast("B")
+    while view:
+        view = view[file.write(view) :]
+
+
+def _npy_header(n_rows: int) -> bytes:
+    """Header of flux.npy, of a length that does not depend on the number of rows (NEP 1)."""
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({n_rows}, {N_PIXELS}), }}"
+    padded = text.ljust(HEADER_BYTES - 11).encode("latin-1") + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded
+
+
+def _check_usable(file: str, catalogue: Catalogue) -> None:
+    if not ((catalogue.flags & BAD_FLUX) == 0).any():
+        raise InputError(
+            f"{file} has no usable row: in each of its {catalogue.n_rows:,} rows a flux is "
+            "missing or infinite, or all are zero. Export the spectra again."
+        )
+
+
+def _twin(store: Store, table: Table, columns: Columns) -> DatasetFolder | None:
+    """Dataset made of this very file earlier; only a file of the same size is hashed for it."""
+    size = table.path.stat().st_size
+    if not any(folder.info.get("source_bytes") == size for folder in store.datasets()):
+        return None
+    with Fingerprint(table.path) as fingerprint:
+        return _same(store, fingerprint.result(), columns)
+
+
+def _same(store: Store, sha256: str, columns: Columns) -> DatasetFolder | None:
+    for folder in store.datasets():
+        info = folder.info
+        if info.get("sha256") == sha256 and info.get("columns_found") == columns.found():
+            return folder
+    return None
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(".gz").rsplit(".", 1)[0] or path.name

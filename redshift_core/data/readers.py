@@ -1,0 +1,134 @@
+"""Readers by format, and the two ways to look into a file without ingesting it.
+
+A new format is a class with the four members of ``blocks.Table`` and one line in READERS; the
+first bytes that tell it go into ``sniff.format_of``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from redshift_core.data.blocks import Table
+from redshift_core.data.columnar import ParquetTable
+from redshift_core.data.headers import Columns, UnknownColumnsError, parse_columns
+from redshift_core.data.sniff import format_of
+from redshift_core.data.spectra import Spectra
+from redshift_core.data.text import TextTable
+from redshift_core.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+READERS: dict[str, Callable[[Path], Table]] = {
+    "csv": TextTable,
+    "csv.gz": partial(TextTable, packed=True),
+    "parquet": ParquetTable,
+}
+BLOCK_ROWS = 8_192  # spectra handed out at once: 6 MB of flux
+PREVIEW_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Preview:
+    """First look at a file, for the Data page's column mapping."""
+
+    columns: list[str] = field(default_factory=list)  # names of the file's columns
+    mapping: dict[str, str] = field(default_factory=dict)  # what was recognised, as a mapping
+    rows: pd.DataFrame | None = None  # first rows as text; None where the file is no table
+    problem: str | None = None  # the sentence, where it cannot be ingested like this
+    needs_mapping: bool = False  # whether naming the columns solves the problem
+    other: list[str] = field(default_factory=list)  # further columns, kept in the catalogue
+
+
+def open_table(path: Path | str) -> Table:
+    """Table in a file, by its content."""
+    path = Path(path).expanduser()
+    return READERS[format_of(path)](path)
+
+
+def find_columns(table: Table, columns: Mapping[str, str] | str | None = None) -> Columns:
+    """Which column is which, or as the user says."""
+    return table.columns(parse_columns(columns))
+
+
+def read_blocks(
+    path: Path | str,
+    columns: Mapping[str, str] | str | None = None,
+    block_rows: int = BLOCK_ROWS,
+) -> Iterator[Spectra]:
+    """Every row of a file in order, ``block_rows`` at a time (the last block may be shorter).
+
+    Rows with faults are given too: see ``flag_rows``.
+
+    Raises
+    ------
+    InputError
+        Where the file is not a table of spectra, or a cell is not a number.
+    """
+    table = open_table(path)
+    waiting: list[Spectra] = []
+    for spectra, _ in numbered_blocks(table, find_columns(table, columns)):
+        waiting.append(spectra)
+        while sum(map(len, waiting)) >= block_rows:
+            joined = _join(waiting)
+            yield _rows(joined, slice(0, block_rows))
+            waiting = [_rows(joined, slice(block_rows, None))]
+    if sum(map(len, waiting)):
+        yield _join(waiting)
+
+
+def numbered_blocks(table: Table, columns: Columns) -> Iterator[tuple[Spectra, int]]:
+    """Blocks as the reader makes them, numbered, each with the bytes done by then."""
+    row = 0
+    for block, done in table.blocks(columns):
+        if len(block.flux):
+            yield block.numbered(row), done
+            row += len(block.flux)
+    if not row:
+        raise InputError(f"{table.path.name} has a header and no rows; expected spectra below it.")
+
+
+def preview(path: Path | str, columns: Mapping[str, str] | str | None = None) -> Preview:
+    """First rows of a file, the columns recognised in it, and the problem where there is one."""
+    try:
+        table = open_table(path)
+    except InputError as error:
+        return Preview(problem=str(error))
+    import pandas as pd
+
+    fitting = [row for row in table.first if len(row) == len(table.names)][:PREVIEW_ROWS]
+    rows = pd.DataFrame(fitting, columns=table.names, dtype="str")
+    try:
+        found = find_columns(table, columns)
+    except InputError as error:
+        needs = isinstance(error, UnknownColumnsError)
+        return Preview(table.names, {}, rows, str(error), needs)
+    problem = None if table.first else f"{table.path.name} has a header and no rows."
+    other = [table.names[p] for p in found.further]
+    return Preview(table.names, found.mapping, rows, problem, other=other)
+
+
+def _join(parts: list[Spectra]) -> Spectra:
+    if len(parts) == 1:
+        return parts[0]
+    import pyarrow as pa
+
+    names = ("flux", "z_spec", "source_id", "row", "known_id")
+    others = [part.other for part in parts if part.other is not None]
+    return Spectra(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in names),
+        other=pa.concat_tables(others) if others else None,
+    )
+
+
+def _rows(spectra: Spectra, rows: slice) -> Spectra:
+    start, stop, _ = rows.indices(len(spectra))
+    names = ("flux", "z_spec", "source_id", "row", "known_id")
+    other = None if spectra.other is None else spectra.other.slice(start, stop - start)
+    return Spectra(*(getattr(spectra, name)[rows] for name in names), other=other)

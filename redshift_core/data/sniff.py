@@ -1,0 +1,107 @@
+"""What a file is by its first bytes, and the sentence for what cannot be read."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+from redshift_core.errors import InputError
+
+TEXT_SUFFIXES = ("", ".csv", ".tsv", ".txt", ".dat", ".tab", ".asc", ".gz")
+EXPECTED = "expected a CSV, CSV.gz or Parquet table of spectra"
+GZIP = b"\x1f\x8b"
+PARQUET = b"PAR1"
+FOREIGN: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"II*\x00", "a TIFF image"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file; save the sheet as CSV"),
+    (b"SIMPLE  =", "a FITS file; save its table as CSV or Parquet"),
+    (b"\x89HDF", "an HDF5 file; save its table as CSV or Parquet"),
+    (b"\x93NUMPY", "a NumPy array; save it as CSV or Parquet, with column names"),
+    (b"BZh", "compressed with bzip2; unpack it, or compress it with gzip"),
+    (b"\xfd7zXZ", "compressed with xz; unpack it, or compress it with gzip"),
+    (b"(\xb5/\xfd", "compressed with zstd; unpack it, or compress it with gzip"),
+    (b"ARROW1", "an Arrow file; save it as Parquet"),
+    (b"SQLite format 3", "an SQLite database; export the table as CSV"),
+    (b"<?xml", "an XML file; if it is a VOTable, save its table as CSV"),
+    (b"<!DOCTYPE", "a web page; download the table itself"),
+    (b"<html", "a web page; download the table itself"),
+    (b"{", "JSON; save the table as CSV or Parquet"),
+    (b"[", "JSON; save the table as CSV or Parquet"),
+)
+_CONTROL = bytes(set(range(32)) - {9, 10, 12, 13, 26})
+
+
+def format_of(path: Path) -> str:
+    """``csv``, ``csv.gz`` or ``parquet``, by content; a missing or empty file is refused."""
+    head = _head(path)
+    suffix = path.suffix.lower()
+    if head.startswith(PARQUET):
+        return "parquet"
+    if suffix in (".parquet", ".pq"):
+        raise InputError(
+            f"{path.name} is not a Parquet file, whatever its name says: it does not begin with "
+            "PAR1. Export the table again."
+        )
+    if head.startswith(GZIP):
+        return "csv.gz"
+    if suffix == ".gz":
+        raise InputError(
+            f"{path.name} is not compressed with gzip, whatever its name says; rename it to .csv "
+            "or compress it again."
+        )
+    check_text(path.name, head)
+    if suffix not in TEXT_SUFFIXES:
+        raise InputError(
+            f"{path.name}: files ending in {suffix} are not known; {EXPECTED}. If it is a text "
+            "table, rename it to .csv."
+        )
+    return "csv"
+
+
+def check_text(file: str, head: bytes) -> None:
+    """Refuse what is not text of one byte a character: ``head`` is the file's first bytes."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    for magic, what in FOREIGN:
+        if start[: len(magic)].lower() == magic.lower():
+            raise InputError(f"{file} is {what}; {EXPECTED}.")
+    half = max(len(head) // 2, 1)
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (
+        max(head[0::2].count(0), head[1::2].count(0)) > 0.3 * half
+        and min(head[0::2].count(0), head[1::2].count(0)) < 0.05 * half
+    ):
+        raise InputError(
+            f"{file} is UTF-16 text (Excel's “Unicode text”); save it again as CSV in UTF-8."
+        )
+    if head.translate(None, _CONTROL) != head:
+        raise InputError(f"{file} holds binary data, not text; {EXPECTED}.")
+
+
+def _head(path: Path) -> bytes:
+    """First 64 KiB of a file that exists, can be read and is not empty."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name the file in it. {EXPECTED.capitalize()}.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+    except FileNotFoundError:
+        raise InputError(f"There is no file {path}; check the name and the folder.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    if not head:
+        raise InputError(f"{path.name} is empty (0 bytes); {EXPECTED}.")
+    return head
+
+
+def gzip_error(file: str, error: Exception) -> InputError:
+    """Sentence for a gzip file that does not unpack."""
+    if isinstance(error, EOFError):
+        return InputError(
+            f"{file} is cut off: the compressed data ends too early. Transfer or compress it again."
+        )
+    reason = "its data is damaged" if isinstance(error, zlib.error) else str(error)
+    return InputError(f"{file} cannot be unpacked: {reason}. Transfer or compress it again.")

@@ -1,0 +1,95 @@
+"""Spectra in memory, and the flags that say what is wrong with a row.
+
+Nothing is dropped: a row with a fault keeps its place and carries a bit for each fault, so that the
+user sees how many there are and training can leave them out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redshift_core.constants import Z_MAX, Z_MIN
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FLAGS: dict[str, int] = {
+    "nan_flux": 1,
+    "infinite_flux": 2,
+    "zero_flux": 4,
+    "z_missing": 8,
+    "z_out_of_range": 16,
+    "duplicate_id": 32,
+}
+FLAG_TEXT: dict[str, str] = {
+    "nan_flux": "At least one flux is missing or not a number.",
+    "infinite_flux": "At least one flux is infinite.",
+    "zero_flux": "Every flux is zero.",
+    "z_missing": "The redshift is missing.",
+    "z_out_of_range": f"The redshift lies outside [{Z_MIN:g}, {Z_MAX:g}].",
+    "duplicate_id": "An earlier row has the same source_id.",
+}
+BAD_FLUX = FLAGS["nan_flux"] | FLAGS["infinite_flux"] | FLAGS["zero_flux"]  # no use to any model
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Some rows of a file, as read."""
+
+    flux: NDArray[np.float32]  # (n, 186), unit of the file, BP then RP
+    z_spec: NDArray[np.float64]  # (n,), NaN where unknown
+    source_id: NDArray[np.int64]  # (n,), the row number where the file has none
+    row: NDArray[np.int64]  # (n,), position in the file, from 0
+    known_id: NDArray[np.bool_]  # (n,), False where the row number stands in for the id
+    other: pa.Table | None = None  # n rows of the file's further columns
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def flag_names(bits: int) -> list[str]:
+    """Names of the flags set in one row's bits.
+
+    >>> flag_names(5)
+    ['nan_flux', 'zero_flux']
+    """
+    return [name for name, bit in FLAGS.items() if bits & bit]
+
+
+def brightness(flux: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean flux of each spectrum, shape (n,), in the unit of the flux; NaN or inf where it is."""
+    with np.errstate(invalid="ignore"):
+        return flux.mean(axis=1, dtype=np.float64)
+
+
+def flag_rows(
+    flux: NDArray[np.float32],
+    z_spec: NDArray[np.float64] | None = None,
+    mean: NDArray[np.float64] | None = None,
+) -> NDArray[np.uint16]:
+    """Bits of FLAGS for each row, duplicates aside, shape (n,).
+
+    Parameters
+    ----------
+    flux : array, shape (n, 186)
+    z_spec : array, shape (n,), optional
+        Redshift, NaN where missing; without it redshifts are not judged.
+    mean : array, shape (n,), optional
+        ``brightness(flux)`` where it is at hand.
+    """
+    mean = brightness(flux) if mean is None else mean
+    bits = np.zeros(len(flux), np.uint16)
+    odd = np.flatnonzero(~np.isfinite(mean))  # only these can hold a NaN or an infinity
+    bits[odd[np.isnan(flux[odd]).any(axis=1)]] |= FLAGS["nan_flux"]
+    bits[odd[np.isinf(flux[odd]).any(axis=1)]] |= FLAGS["infinite_flux"]
+    null = np.flatnonzero(mean == 0)
+    bits[null[~flux[null].any(axis=1)]] |= FLAGS["zero_flux"]
+    if z_spec is not None:
+        missing = np.isnan(z_spec)
+        bits[missing] |= FLAGS["z_missing"]
+        bits[~missing & ~((z_spec >= Z_MIN) & (z_spec <= Z_MAX))] |= FLAGS["z_out_of_range"]
+    return bits

@@ -1,0 +1,68 @@
+"""Folders under construction: who makes them, and which were left by a process that was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import time
+from pathlib import Path
+
+from redshift_core.runs import Store
+
+OWNER = "owner.json"  # process that fills a hidden folder
+ORPHAN_AGE = 3_600.0  # s without a change after which a folder without an owner is left over
+FOREIGN_AGE = 86_400.0  # s after which one of another host is; its processes cannot be seen here
+
+
+def take_ownership(folder: Path) -> None:
+    """Write down that this process fills the folder."""
+    import psutil
+
+    owner = {
+        "pid": os.getpid(),
+        "started": psutil.Process().create_time(),
+        "host": socket.gethostname(),
+    }
+    (folder / OWNER).write_text(json.dumps(owner), encoding="utf-8")
+
+
+def release(folder: Path) -> None:
+    """Take the mark away; the folder is whole."""
+    (folder / OWNER).unlink(missing_ok=True)
+
+
+def sweep(store: Store) -> None:
+    """Remove the hidden dataset folders of processes that are gone."""
+    datasets = store.root / "datasets"
+    for pattern in (".new-*", ".deleted-*"):
+        for folder in datasets.glob(pattern):
+            if _is_left_over(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_left_over(folder: Path) -> bool:
+    import psutil
+
+    age = time.time() - _last_change(folder)
+    try:
+        owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+        pid, started, host = int(owner["pid"]), float(owner["started"]), owner["host"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return age > ORPHAN_AGE
+    if host != socket.gethostname():
+        return age > FOREIGN_AGE
+    try:
+        process = psutil.Process(pid)
+        alive = abs(process.create_time() - started) < 1.0
+        return not alive or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
+
+
+def _last_change(folder: Path) -> float:
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except OSError:
+        return time.time()

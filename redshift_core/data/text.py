@@ -1,0 +1,254 @@
+"""Reader of text tables: blocks of whole lines, parsed side by side in threads, in bounded memory.
+
+Numbers are parsed in float64 and the fluxes then rounded to float32, so that a redshift is exact as
+written and an id never passes through a float. A block that does not parse is looked at again, cell
+by cell, for the line and column to name.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from redshift_core.data.blocks import Block, Table
+from redshift_core.data.dialect import BOM, NULLS, Dialect, dialect_of, split_line, squeeze
+from redshift_core.data.headerless import by_position
+from redshift_core.data.headers import Columns, recognise
+from redshift_core.data.sniff import check_text, gzip_error
+from redshift_core.errors import InputError
+
+BLOCK_BYTES = 4 << 20  # text parsed at once; its numbers still fit the processor's cache
+HEAD_BYTES = 1 << 20  # text looked at for header and delimiter
+MAX_LINE = 16 << 20  # a longer line is no table
+MAX_THREADS = 8  # beyond these the disk and the hash are the limit
+
+
+class TextTable(Table):
+    """A CSV file, plain or compressed with gzip."""
+
+    def __init__(self, path: Path, packed: bool = False):
+        self.path = path
+        self.packed = packed
+        with self._open() as (stream, _):
+            head = self._read(stream, HEAD_BYTES)
+            whole = len(head) < HEAD_BYTES
+        if not head:
+            raise InputError(f"{path.name} holds an empty file; expected a table of spectra.")
+        check_text(path.name, head[: 1 << 16])
+        if not whole and b"\n" not in head and b"\r" not in head:
+            raise InputError(f"{path.name} has a first line of more than 1 MB: it is no table.")
+        self.dialect = dialect_of(path.name, head, whole)
+        self.names = self.dialect.names
+        self.first = self.dialect.first
+        self.has_header = self.dialect.has_header
+
+    def columns(self, wanted: dict[str, str]) -> Columns:
+        """Columns by header, by position, or as the user says."""
+        if not self.has_header and "flux" not in wanted:
+            if not wanted:
+                return by_position(self.path.name, self.first)
+            guess = by_position(self.path.name, self.first).mapping
+            wanted = {**guess, **wanted}
+        return recognise(self.path.name, self.names, wanted, self.has_header)
+
+    def blocks(self, columns: Columns) -> Iterator[tuple[Block, int]]:
+        """Rows in order, each block with the bytes of the file done by then."""
+        parser = _Parser(self.path.name, self.dialect, columns)
+        threads = min(len(os.sched_getaffinity(0)), MAX_THREADS)
+        pending: deque[tuple[Future[Block], int]] = deque()
+        pool = ThreadPoolExecutor(threads)
+        try:
+            for text, line, done, last in self._texts():
+                pending.append((pool.submit(parser.parse, text, line, last), done))
+                if len(pending) > threads:
+                    yield _result(pending)
+            while pending:
+                yield _result(pending)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _texts(self) -> Iterator[tuple[bytes, int, int, bool]]:
+        """Blocks of whole lines: text, its first line, bytes of the file read, is last."""
+        with self._open() as (stream, raw):
+            self._read(stream, self.dialect.start)
+            line, rest = self.dialect.start_line, b""
+            text = self._read(stream, BLOCK_BYTES)
+            if self.dialect.start == 0:
+                text = text.removeprefix(BOM)
+            while text:
+                following = self._read(stream, BLOCK_BYTES)
+                end = text.rfind(b"\n") + 1 if following else len(text)
+                if block := rest + text[:end] if end else b"":
+                    yield block, line, raw.tell(), not following
+                    line += block.count(b"\n")
+                rest = text[end:] if end else rest + text
+                if len(rest) > MAX_LINE:
+                    raise InputError(
+                        f"{self.path.name}, line {line} is longer than 16 MB: it is no table."
+                    )
+                text = following
+
+    def _open(self) -> Any:
+        return _Stream(self.path, self.packed)
+
+    def _read(self, stream: BinaryIO, size: int) -> bytes:
+        """Exactly ``size`` bytes, less only at the end of the file."""
+        parts, missing = [], size
+        try:
+            while missing and (part := stream.read(missing)):
+                parts.append(part)
+                missing -= len(part)
+        except (EOFError, OSError, zlib.error) as error:
+            if self.packed:
+                raise gzip_error(self.path.name, error) from None
+            raise
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class _Stream:
+    """Text of a file, and the file itself for the place reached."""
+
+    def __init__(self, path: Path, packed: bool):
+        self.raw = path.open("rb", buffering=1 << 20 if packed else 0)
+        self.text = gzip.GzipFile(fileobj=self.raw, mode="rb") if packed else self.raw
+
+    def __enter__(self) -> tuple[BinaryIO, BinaryIO]:
+        return self.text, self.raw
+
+    def __exit__(self, *_: object) -> None:
+        self.text.close()
+        self.raw.close()
+
+
+def _result(pending: deque[tuple[Future[Block], int]]) -> tuple[Block, int]:
+    future, done = pending.popleft()
+    return future.result(), done
+
+
+class _Parser:
+    """Turns a block of text into numbers."""
+
+    def __init__(self, file: str, dialect: Dialect, columns: Columns):
+        self.file, self.dialect, self.columns = file, dialect, columns
+        self.names = [str(position) for position in range(len(columns.names))]
+        self.kinds = {str(p): pa.float64() for p in columns.flux}
+        self.kinds |= {str(p): pa.binary() for p in columns.other}
+        if columns.z is not None:
+            self.kinds[str(columns.z)] = pa.float64()
+        if columns.source_id is not None:
+            self.kinds[str(columns.source_id)] = pa.int64()
+        self.convert = pyarrow.csv.ConvertOptions(
+            column_types=self.kinds,
+            include_columns=list(self.kinds),
+            null_values=list(NULLS),
+            strings_can_be_null=True,
+            check_utf8=False,
+            decimal_point=dialect.decimal,
+        )
+
+    def parse(self, text: bytes, line: int, last: bool) -> Block:
+        """Numbers of a block whose first line has the number ``line``."""
+        if self.dialect.blanks:
+            text = squeeze(text)
+        if not text.strip():
+            return Block.empty()
+        try:
+            table = pyarrow.csv.read_csv(
+                pa.BufferReader(text),
+                pyarrow.csv.ReadOptions(
+                    column_names=self.names, use_threads=False, block_size=len(text) + 1
+                ),
+                pyarrow.csv.ParseOptions(
+                    delimiter=self.dialect.delimiter,
+                    quote_char='"' if b'"' in text else False,
+                ),
+                self.convert,
+            )
+        except pa.ArrowInvalid as error:
+            raise self._fault(text, line, last, str(error)) from None
+        return self._block(table)
+
+    def _block(self, table: pa.Table) -> Block:
+        columns = self.columns
+        batch = table.combine_chunks().to_batches()[0] if table.num_rows else None
+        if batch is None:
+            return Block.empty()
+        pixels = batch.select([str(p) for p in columns.flux])
+        with np.errstate(over="ignore"):
+            flux = pixels.to_tensor(null_to_nan=True).to_numpy().astype(np.float32, order="C")
+        z = None
+        if columns.z is not None:
+            z = batch.column(str(columns.z)).to_numpy(zero_copy_only=False)
+        ids = None if columns.source_id is None else batch.column(str(columns.source_id))
+        names = [columns.names[p] for p in columns.other]
+        texts = [_texts(batch.column(str(p))) for p in columns.other]
+        return Block.of(flux, z, ids, pa.table(texts, names=names) if names else None)
+
+    def _fault(self, text: bytes, first: int, last: bool, reason: str) -> InputError:
+        """Sentence that names the line and column of the first cell that does not fit."""
+        lines = text.decode("utf-8", "replace").splitlines()
+        for number, line in enumerate(lines, first):
+            cells = split_line(line, self.dialect.delimiter)
+            if line.strip() and len(cells) != len(self.names):
+                return self._ragged(number, len(cells), last and number == first + len(lines) - 1)
+            for cell, name in zip(cells, self.names, strict=False):
+                if cell.strip() not in NULLS and not self._fits(cell, name):
+                    return self._letters(number, cell, int(name))
+        return InputError(f"{self.file}, after line {first}: {reason.splitlines()[0][:200]}")
+
+    def _fits(self, cell: str, name: str) -> bool:
+        kind = self.kinds.get(name)
+        try:
+            if kind == pa.float64():
+                float(cell if self.dialect.decimal == "." else cell.replace(",", "."))
+            elif kind == pa.int64():
+                return abs(int(cell)) < 1 << 63 and "_" not in cell
+        except ValueError:
+            return False
+        return kind == pa.binary() or kind is None or "_" not in cell
+
+    def _ragged(self, number: int, n: int, is_end: bool) -> InputError:
+        wanted = len(self.names)
+        if is_end and n < wanted:
+            return InputError(
+                f"{self.file} is cut off: its last line ({number}) has {n} of {wanted} columns. "
+                "Export or transfer it again."
+            )
+        return InputError(
+            f"{self.file}, line {number} has {n} columns; expected {wanted} as in the first line. "
+            "Correct or remove that line."
+        )
+
+    def _letters(self, number: int, cell: str, position: int) -> InputError:
+        name = self.columns.names[position]
+        shown = repr(cell.strip()[:40])
+        if position == self.columns.source_id:
+            return InputError(
+                f"{self.file}, line {number}, column {name}: {shown} is no whole number of 64 "
+                "bits, as a source_id must be. Export it as text, or ingest with --columns "
+                "source_id=none to number the rows instead."
+            )
+        return InputError(
+            f"{self.file}, line {number}, column {name}: {shown} is not a number. Correct it, or "
+            "leave the cell empty where the value is missing."
+        )
+
+
+def _texts(column: pa.Array) -> pa.Array:
+    """Bytes as text; what is not UTF-8 is read as Latin-1."""
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.array(
+            [None if v is None else v.decode("latin-1") for v in column.to_pylist()], pa.string()
+        )

@@ -1,0 +1,137 @@
+"""Tables for other programs: CSV that a spreadsheet cannot mistake for formulas, and Parquet.
+
+A file is written under a temporary name and renamed when it is whole, so nobody reads half of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from redshift_core.errors import InputError
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet may run such a cell
+SUFFIXES = (".csv", ".parquet")
+
+
+def safe_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """Copy of a table whose text cells cannot be run as formulas: ``'`` before ``= + - @``.
+
+    Numbers stay as they are, negative ones too.
+
+    Examples
+    --------
+    >>> safe_cells(pd.DataFrame({"name": ["=1+1", "M 31"], "z": [-0.1, 0.2]})).name.tolist()
+    ["'=1+1", 'M 31']
+    """
+    safe = table.copy(deep=False)
+    for column in safe.columns:
+        if not pd.api.types.is_numeric_dtype(safe[column]):
+            safe[column] = [_safe(cell) for cell in safe[column]]
+    safe.columns = [_safe(name) for name in safe.columns]
+    return safe
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Table as CSV text, with `safe_cells`, without an index; missing numbers are empty."""
+    return safe_cells(table).to_csv(index=False)
+
+
+def check_out(out: Path, source: Path | None = None) -> Path:
+    """Absolute path of a table to be written; InputError where it cannot be.
+
+    Parameters
+    ----------
+    out : Path
+        Its suffix, ``.csv`` or ``.parquet``, chooses the format.
+    source : Path, optional
+        File the table is made from, which must not be overwritten.
+    """
+    out = Path(out).expanduser().absolute()
+    if out.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            f"{out.name} does not end in .csv or .parquet, which chooses the format; rename it."
+        )
+    if not out.parent.is_dir():
+        raise InputError(f"The folder {out.parent} does not exist; make it first.")
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; give the name of a file.")
+    if not os.access(out.parent, os.W_OK):
+        raise InputError(f"The folder {out.parent} cannot be written to; choose another.")
+    if source is not None and out.exists() and source.exists() and out.samefile(source):
+        raise InputError(f"{out} is the input file; choose another name for the result.")
+    return out
+
+
+class TableWriter:
+    """Writes tables of the same columns one below the other, in every format asked for.
+
+    Use it in a ``with`` block: the files appear when it ends, and not at all when it fails.
+    """
+
+    def __init__(self, paths: Sequence[Path], metadata: dict[bytes, bytes] | None = None):
+        self.paths = [Path(path) for path in paths]
+        self.metadata = metadata or {}
+        self._parts = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in self.paths]
+        self._writers: list[Any] = []
+
+    def __enter__(self) -> TableWriter:
+        return self
+
+    def write(self, table: pd.DataFrame) -> None:
+        """Append rows."""
+        if not self._writers:
+            self._writers = [
+                _Csv(part) if path.suffix.lower() == ".csv" else _Parquet(part, self.metadata)
+                for path, part in zip(self.paths, self._parts, strict=True)
+            ]
+        for writer in self._writers:
+            writer.write(table)
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        for writer in self._writers:
+            writer.close()
+        for path, part in zip(self.paths, self._parts, strict=True):
+            if kind is None and part.exists():
+                os.replace(part, path)
+            part.unlink(missing_ok=True)
+
+
+class _Csv:
+    def __init__(self, path: Path):
+        self._file = path.open("w", encoding="utf-8", newline="")
+        self._header = True
+
+    def write(self, table: pd.DataFrame) -> None:
+        safe_cells(table).to_csv(self._file, index=False, header=self._header)
+        self._header = False
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Parquet:
+    def __init__(self, path: Path, metadata: dict[bytes, bytes]):
+        self._path, self._metadata, self._writer = path, metadata, None
+
+    def write(self, table: pd.DataFrame) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rows = pa.Table.from_pandas(table, preserve_index=False)
+        rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **self._metadata})
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._path, rows.schema, compression="zstd")
+        self._writer.write_table(rows)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _safe(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

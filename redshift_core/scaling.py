@@ -1,0 +1,250 @@
+"""Scalers: how raw flux becomes a network's input, as fitted numbers in one of three forms.
+
+*affine*    (flux − center) · factor per pixel: min–max, standard, robust
+*table*     256 strictly increasing knots per pixel, uniform output: quantile
+*spectrum*  each spectrum divided by its own mean, with log brightness and log scatter appended
+
+scikit-learn fits the first two, on the training rows unless the settings say otherwise. The numbers
+are applied here in NumPy and, the same ones, by ``models.Scaling`` inside a saved model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redshift_core.arrays import load_arrays, save_arrays
+from redshift_core.config import ScalerConfig
+from redshift_core.constants import N_PIXELS
+from redshift_core.errors import InputError
+from redshift_core.layers import N_EXTRA
+from redshift_core.split import RowArray, Split
+
+FloatArray = NDArray[np.float32]
+
+BLOCK_ROWS = 16_384  # rows read from the memory map at a time
+N_RANKED = 100_000  # rows at most that rank statistics (median, quantiles) are taken from
+N_QUANTILES = 1_000  # scikit-learn's own number, before thinning
+N_KNOTS = 256  # knots a pixel in the table form
+THINNING_ROUNDS = 8  # halvings in the search for the smallest error that N_KNOTS allow
+FLOOR = 0.01  # smallest divisor of the spectrum form, in units of the typical mean flux
+MIN_SCATTER = 1e-6  # smallest relative scatter whose logarithm is taken
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Fitted numbers, and how to apply them."""
+
+    name: str
+    form: str  # affine | table | spectrum
+    numbers: dict[str, FloatArray]  # see the fitting functions for names and shapes
+    fit_on: str = "train"  # rows the fit saw: train | all
+    n_fitted: int = field(default=0)  # how many rows that were
+
+    @property
+    def n_inputs(self) -> int:
+        """Numbers that one spectrum becomes."""
+        return N_PIXELS + N_EXTRA.get(self.name, 0)
+
+    def apply(self, flux: NDArray) -> FloatArray:
+        """Scale spectra.
+
+        Parameters
+        ----------
+        flux : array, shape (n, 186)
+            Raw flux.
+
+        Returns
+        -------
+        array, shape (n, n_inputs), float32
+        """
+        flux = np.asarray(flux, dtype=np.float32)
+        if flux.ndim != 2 or flux.shape[1] != N_PIXELS:
+            raise InputError(f"Received flux of shape {flux.shape}; expected (n, {N_PIXELS}).")
+        return _APPLY[self.form](flux, self.numbers)
+
+    def save(self, path: Path) -> None:
+        """Write the numbers to an npz file."""
+        facts = {"name": self.name, "form": self.form, "fit_on": self.fit_on}
+        head = {key: np.array(value) for key, value in facts.items()}
+        save_arrays(path, {**head, "n_fitted": np.array(self.n_fitted), **self.numbers})
+
+    @classmethod
+    def load(cls, path: Path) -> Scaler:
+        """Read a scaler that ``save`` wrote."""
+        arrays = load_arrays(path)
+        head = {key: str(arrays.pop(key)) for key in ("name", "form", "fit_on")}
+        return cls(**head, n_fitted=int(arrays.pop("n_fitted")), numbers=arrays)
+
+
+def fit_scaler(config: ScalerConfig, flux: NDArray, rows: Split | RowArray) -> Scaler:
+    """Fit a scaler.
+
+    Parameters
+    ----------
+    flux : array, shape (n, 186)
+        Raw flux of the whole dataset, typically a memory map.
+    rows : Split or array of int64
+        A split, of which the training rows are used (or all, where ``fit_on`` says so), or the very
+        rows to use.
+    """
+    if isinstance(rows, Split):
+        rows = rows.all if config.fit_on == "all" else rows.train
+    if not len(rows):
+        raise InputError("There is no row to fit the scaler on; the training part is empty.")
+    form, fit = _FIT[config.name]
+    numbers = {
+        key: np.ascontiguousarray(value, dtype=np.float32)
+        for key, value in fit(flux, np.sort(np.asarray(rows))).items()
+    }
+    return Scaler(config.name, form, numbers, config.fit_on, len(rows))
+
+
+def _blocks(flux: NDArray, rows: RowArray) -> Iterator[NDArray]:
+    for start in range(0, len(rows), BLOCK_ROWS):
+        yield flux[rows[start : start + BLOCK_ROWS]]
+
+
+def _ranked_rows(flux: NDArray, rows: RowArray) -> NDArray:
+    """Flux of all rows, or of N_RANKED drawn once and for all where there are more."""
+    if len(rows) > N_RANKED:
+        rows = np.sort(np.random.default_rng(0).choice(rows, N_RANKED, replace=False))
+    return flux[rows]
+
+
+def _fit_minmax(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
+    from sklearn.preprocessing import MinMaxScaler
+
+    fitted = MinMaxScaler()
+    for block in _blocks(flux, rows):
+        fitted.partial_fit(block)
+    return {"center": fitted.data_min_, "factor": fitted.scale_}
+
+
+def _fit_standard(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
+    from sklearn.preprocessing import StandardScaler
+
+    fitted = StandardScaler()
+    for block in _blocks(flux, rows):
+        fitted.partial_fit(block.astype(np.float64))
+    return {"center": fitted.mean_, "factor": 1.0 / fitted.scale_}
+
+
+def _fit_robust(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
+    from sklearn.preprocessing import RobustScaler
+
+    fitted = RobustScaler().fit(_ranked_rows(flux, rows))
+    return {"center": fitted.center_, "factor": 1.0 / fitted.scale_}
+
+
+def _fit_quantile(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
+    from sklearn.preprocessing import QuantileTransformer
+
+    ranked = _ranked_rows(flux, rows)
+    n_quantiles = min(N_QUANTILES, len(ranked))
+    fitted = QuantileTransformer(n_quantiles=n_quantiles, subsample=None).fit(ranked)
+    tables = [_knots(pixel, fitted.references_) for pixel in fitted.quantiles_.T]
+    return {
+        "knots": np.stack([knots for knots, _ in tables]),
+        "levels": np.stack([levels for _, levels in tables]),
+    }
+
+
+def _fit_spectrum(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
+    means = np.concatenate([np.abs(block.mean(axis=1)) for block in _blocks(flux, rows)])
+    typical = float(np.median(means)) or 1.0
+    return {"floor": np.array([FLOOR * typical]), "typical": np.array([typical])}
+
+
+def _knots(values: NDArray, levels: NDArray) -> tuple[NDArray, NDArray]:
+    """Strictly increasing knots of one pixel's quantile curve, exactly N_KNOTS of them.
+
+    Equal quantiles become one knot at their mean level, as scikit-learn's two-sided interpolation
+    has it; a longer curve is thinned where it is straight; a shorter one goes on past its end.
+    """
+    knots, first, count = np.unique(
+        values.astype(np.float32), return_index=True, return_counts=True
+    )
+    merged = (levels[first] + levels[first + count - 1]) / 2
+    merged[-1], merged[0] = 1.0, 0.0
+    kept = _thin(knots.astype(np.float64), merged)
+    knots, merged = knots[kept], merged[kept]
+    n_missing = N_KNOTS - len(knots)
+    if n_missing:
+        step = max(1.0, float(np.abs(knots).max()))
+        beyond = knots[-1] + step * np.arange(1, n_missing + 1)
+        knots = np.concatenate([knots, beyond.astype(np.float32)])
+        merged = np.concatenate([merged, np.full(n_missing, merged[-1])])
+    return knots, merged
+
+
+def _thin(x: NDArray, y: NDArray) -> list[int]:
+    """Points of a rising curve to keep, at most N_KNOTS, for the least error of the polyline."""
+    if len(x) <= N_KNOTS:
+        return list(range(len(x)))
+    points = list(zip(x.tolist(), y.tolist(), strict=True))
+    low, high = 0.0, 2.0 / N_KNOTS  # a segment then rises so far that fewer than N_KNOTS fit
+    kept = _polyline(points, high)
+    for _ in range(THINNING_ROUNDS):
+        middle = (low + high) / 2
+        tried = _polyline(points, middle)
+        if len(tried) <= N_KNOTS:
+            kept, high = tried, middle
+        else:
+            low = middle
+    return kept
+
+
+def _polyline(points: list[tuple[float, float]], tolerance: float) -> list[int]:
+    """Fewest points whose polyline stays within ``tolerance`` of the rest: a closing cone."""
+    kept = [0]
+    x0, y0 = points[0]
+    shallow, steep = -math.inf, math.inf
+    for number, (x, y) in enumerate(points):
+        if number == 0:
+            continue
+        if not shallow <= (y - y0) / (x - x0) <= steep:
+            kept.append(number - 1)
+            x0, y0 = points[number - 1]
+            shallow, steep = -math.inf, math.inf
+        shallow = max(shallow, (y - tolerance - y0) / (x - x0))
+        steep = min(steep, (y + tolerance - y0) / (x - x0))
+    return [*kept, len(points) - 1]
+
+
+def _apply_affine(flux: FloatArray, numbers: dict[str, FloatArray]) -> FloatArray:
+    return (flux - numbers["center"]) * numbers["factor"]
+
+
+def _apply_table(flux: FloatArray, numbers: dict[str, FloatArray]) -> FloatArray:
+    scaled = np.empty_like(flux)
+    for pixel, (knots, levels) in enumerate(zip(numbers["knots"], numbers["levels"], strict=True)):
+        scaled[:, pixel] = np.interp(flux[:, pixel], knots, levels)
+    return scaled
+
+
+def _apply_spectrum(flux: FloatArray, numbers: dict[str, FloatArray]) -> FloatArray:
+    scale = np.maximum(np.abs(flux.mean(axis=1, keepdims=True)), numbers["floor"])
+    shape = flux / scale
+    scatter = np.maximum(shape.std(axis=1, keepdims=True), np.float32(MIN_SCATTER))
+    return np.concatenate([shape, np.log(scale / numbers["typical"]), np.log(scatter)], axis=1)
+
+
+_FIT: dict[str, tuple[str, Callable[[NDArray, RowArray], dict[str, NDArray]]]] = {
+    "minmax": ("affine", _fit_minmax),
+    "standard": ("affine", _fit_standard),
+    "robust": ("affine", _fit_robust),
+    "quantile": ("table", _fit_quantile),
+    "spectrum": ("spectrum", _fit_spectrum),
+}
+_APPLY: dict[str, Callable[[FloatArray, dict[str, FloatArray]], FloatArray]] = {
+    "affine": _apply_affine,
+    "table": _apply_table,
+    "spectrum": _apply_spectrum,
+}
+SCALERS = tuple(_FIT)

@@ -1,0 +1,138 @@
+"""Gaia's spectrometers: photons to window elements, window elements to the 186 pixels.
+
+A window is 60 pixels of each band, looked at in half pixels: 120 + 120 elements in e⁻ s⁻¹ per unit
+of pseudo-wavelength u. Light is spread over it by the line-spread function of a point source and,
+since the spectrometers have no slit, by the galaxy's own extent along scan. On ground the window is
+fitted with 55 Hermite functions a band, which makes the wiggles of real mean spectra.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from redshift_core.constants import N_BP, N_PIXELS, wavelength
+from redshift_core.simulation.inputs import Inputs
+
+FloatArray = NDArray[np.floating]
+
+APERTURE = 7278.0  # cm², 1.45 m × 0.5 m of primary mirror with its losses in the response
+HC = 1.98644586e-8  # Planck's constant times the speed of light, erg Å
+PIXEL_ARCSEC = 0.0589  # a pixel along scan, ″
+ACROSS_HALF_WIDTH = 1.06  # ″, half of the window's 12 pixels across scan
+N_ELEMENTS = 120  # half pixels of one band's window
+ELEMENT_U = -0.25 + 0.5 * np.arange(N_ELEMENTS)  # their centres in u; pixels are centred on 0 … 59
+U_STEP = 0.125  # fine cells on which light is computed; the element centres lie on their grid
+KERNEL_REACH = 640  # cells, 80 pixels: the longest way light is spread
+LSF = {  # narrow σ, its share, wide σ, and the wide part's shift, in pixels of u
+    "bp": (0.66, 0.63, 4.55, -0.24),
+    "rp": (0.71, 0.51, 2.88, -0.06),
+}
+BANDS = ("bp", "rp")
+
+
+class Band:
+    """Fine cells of one band: where they are and how many electrons a photon makes there.
+
+    Attributes
+    ----------
+    u : array, shape (n_cells,), cell centres in pseudo-wavelength
+    edges : array, shape (n_cells, 2), wavelengths of the cell's ends, nm, low and high
+    wavelength : array, shape (n_cells,), of the centre, nm
+    gain : array, shape (n_cells,), e⁻ s⁻¹ per (erg s⁻¹ cm⁻² Å⁻¹) Å², the integral of f_λ λ dλ
+    """
+
+    def __init__(self, inputs: Inputs, name: str):
+        column = 1 + BANDS.index(name)
+        known = ~np.isnan(inputs.dispersion[:, column])
+        nm, u = inputs.dispersion[known, 0], inputs.dispersion[known, column]
+        order = np.argsort(u)
+        self.name = name
+        first, last = np.ceil(u.min() / U_STEP) + 1, np.floor(u.max() / U_STEP) - 1
+        self.u = np.arange(first, last + 1) * U_STEP
+        ends = np.interp(
+            np.stack([self.u - U_STEP / 2, self.u + U_STEP / 2], axis=1), u[order], nm[order]
+        )
+        self.edges = np.sort(ends, axis=1)
+        self.wavelength = np.interp(self.u, u[order], nm[order])
+        table = getattr(inputs, f"{name}_response")
+        response = np.interp(self.wavelength, table[:, 0], table[:, 1], left=0.0, right=0.0)
+        self.gain = np.maximum(response, 0.0) * APERTURE / HC
+
+    def spread(self, light_profile: FloatArray) -> FloatArray:
+        """Matrix from cells to window elements for one profile along scan.
+
+        Parameters
+        ----------
+        light_profile : array, shape (2 KERNEL_REACH + 1,), share of light per cell, centre in the
+            middle
+
+        Returns
+        -------
+        array, shape (n_cells, 120), per unit of u, float32
+        """
+        kernel = np.convolve(self._line_spread(), light_profile, mode="same")
+        cells = np.round((ELEMENT_U[None, :] - self.u[:, None]) / U_STEP).astype(int)
+        return kernel[np.clip(cells + KERNEL_REACH, 0, 2 * KERNEL_REACH)].astype(np.float32)
+
+    def _line_spread(self) -> FloatArray:
+        """Density per unit of u of a point source's light, averaged over a half pixel."""
+        narrow, share, wide, shift = LSF[self.name]
+        offset = U_STEP * np.arange(-KERNEL_REACH, KERNEL_REACH + 1)
+
+        def density(sigma: float, centre: float) -> FloatArray:
+            return 2 * (
+                ndtr((offset - centre + 0.25) / sigma) - ndtr((offset - centre - 0.25) / sigma)
+            )
+
+        return share * density(narrow, 0.0) + (1 - share) * density(wide, shift)
+
+
+def element_wavelength(inputs: Inputs) -> FloatArray:
+    """Wavelength of each window element, BP then RP, shape (240,), nm; the ends are held."""
+    result = []
+    for column in (1, 2):
+        known = ~np.isnan(inputs.dispersion[:, column])
+        nm, u = inputs.dispersion[known, 0], inputs.dispersion[known, column]
+        order = np.argsort(u)
+        result.append(np.interp(ELEMENT_U, u[order], nm[order]))
+    return np.concatenate(result)
+
+
+def mean_spectrum_matrix(inputs: Inputs) -> FloatArray:
+    """Least-squares fit of the window by the bases, then their integral over each kept pixel.
+
+    Returns
+    -------
+    array, shape (240, 186): window elements (e⁻ s⁻¹ per u) to pixels (e⁻ s⁻¹)
+    """
+    matrix = np.zeros((2 * N_ELEMENTS, N_PIXELS))
+    pixels = (slice(0, N_BP), slice(N_BP, N_PIXELS))
+    for band, kept in enumerate(pixels):
+        known = ~np.isnan(inputs.dispersion[:, 1 + band])
+        u = np.interp(
+            wavelength()[kept], inputs.dispersion[known, 0], inputs.dispersion[known, 1 + band]
+        )
+        pitch = abs(u[-1] - u[0]) / (len(u) - 1)
+        inside = pitch * ((np.arange(8) + 0.5) / 8 - 0.5)
+        points = (u[:, None] + inside).ravel()
+        fit = np.linalg.pinv(_hermite(inputs, band, ELEMENT_U).T)  # (55, 120)
+        values = _hermite(inputs, band, points).reshape(len(fit), len(u), len(inside)).mean(axis=2)
+        matrix[band * N_ELEMENTS : (band + 1) * N_ELEMENTS, kept] = pitch * fit.T @ values
+    return matrix
+
+
+def _hermite(inputs: Inputs, band: int, u: FloatArray) -> FloatArray:
+    """Hermite functions at u, shape (n_bases, n).
+
+    gaiaxpy turns them with a square matrix, which leaves their span, and so the fit, as it is.
+    """
+    low, high, low_x, high_x = inputs.basis_range[band]
+    x = low_x + (np.asarray(u) - low) * (high_x - low_x) / (high - low)
+    result = np.empty((int(inputs.n_bases[band]), x.size))
+    result[0] = np.pi**-0.25 * np.exp(-0.5 * x**2)
+    result[1] = np.sqrt(2.0) * x * result[0]
+    for n in range(2, len(result)):
+        result[n] = np.sqrt(2 / n) * x * result[n - 1] - np.sqrt((n - 1) / n) * result[n - 2]
+    return result

@@ -1,0 +1,117 @@
+"""What Gaia makes of a galaxy: window, noise, mean spectrum, calibration errors."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redshift_core.constants import N_BP, N_PIXELS
+from redshift_core.simulation import instrument, physics
+from redshift_core.simulation.galaxies import Galaxies, redshift_step
+from redshift_core.simulation.inputs import Inputs
+from redshift_core.simulation.table import N_WINDOW, Table
+
+FloatArray = NDArray[np.floating]
+
+EXPOSURE = 4.42  # s, one transit over one CCD
+READ_NOISE = 5.2  # e⁻
+SKY = 1.6  # e⁻ s⁻¹ per u
+NOISE_FACTOR = 2.0  # of the variance, for scan angles and crowding
+HALF_PIXEL = 2.0  # of the variance of an element half a pixel wide
+RELATIVE_NOISE = 0.012  # of the signal, each element
+TRANSITS = (5.0, 41.0, 12.0, 120.0)  # gamma law: shape, mean, fewest, most
+NEIGHBOUR_SHARE = 0.06  # objects on a neighbour's light
+NEIGHBOUR_FLUX = 1.5  # e⁻ s⁻¹ per u, median
+BACKGROUND = 0.35  # e⁻ s⁻¹ per u, scatter of each band's offset
+CALIBRATION = 0.035  # scatter of the smooth relative errors
+BAND_STEP = 0.035  # scatter of BP relative to RP
+N_LEGENDRE = 5
+GATHER_ROWS = 256  # objects whose table cells are held at once: 4 MB, within the cache
+
+
+class Telescope:
+    """Observes galaxies."""
+
+    def __init__(self, inputs: Inputs, table: Table):
+        shape, strides = table.window.shape, table.window.strides
+        self.pairs = np.lib.stride_tricks.as_strided(  # each redshift step with the next
+            table.window,
+            shape=(*shape[:2], shape[2] - 1, 2 * shape[3], shape[4]),
+            strides=strides,
+            writeable=False,
+        )
+        self.to_pixels = instrument.mean_spectrum_matrix(inputs).astype(np.float32)
+        wavelength = instrument.element_wavelength(inputs)
+        self.milky_way = physics.milky_way_extinction(wavelength).astype(np.float32)
+        x = np.linspace(-1, 1, N_PIXELS)
+        legendre = np.polynomial.legendre.legvander(x, N_LEGENDRE)[:, 1:].T
+        scatter = np.sqrt((legendre**2).mean(axis=1, keepdims=True) * N_LEGENDRE)
+        self.smooth = (CALIBRATION * legendre / scatter).astype(np.float32)
+        band_x = np.linspace(-1, 1, instrument.N_ELEMENTS)
+        self.band_x = np.concatenate([band_x, band_x]).astype(np.float32)
+
+    def observe(self, rng: np.random.Generator, galaxies: Galaxies) -> NDArray[np.float32]:
+        """Flux with noise, shape (n, 186), e⁻ s⁻¹ per pixel."""
+        window = self.window(galaxies)
+        window += self._background(rng, len(window))
+        window += self._noise(rng, window)
+        flux = window @ self.to_pixels
+        flux *= self._calibration(rng, len(flux))
+        return flux
+
+    def noiseless(self, galaxies: Galaxies) -> NDArray[np.float32]:
+        """Flux without noise, background and calibration errors, shape (n, 186)."""
+        return self.window(galaxies) @ self.to_pixels
+
+    def window(self, galaxies: Galaxies) -> NDArray[np.float32]:
+        """Window elements without noise, shape (n, 240), e⁻ s⁻¹ per u."""
+        step, part = redshift_step(galaxies.z)
+        weights = np.concatenate(
+            [galaxies.components * (1 - part)[:, None], galaxies.components * part[:, None]],
+            axis=1,
+        ).astype(np.float32)[:, None, :]
+        window = np.empty((len(step), N_WINDOW), dtype=np.float32)
+        for start in range(0, len(step), GATHER_ROWS):
+            rows = slice(start, start + GATHER_ROWS)
+            cells = self.pairs[galaxies.dust[rows], galaxies.profile[rows], step[rows]]
+            window[rows] = np.matmul(weights[rows], cells)[:, 0]
+        # The Milky Way's dust is smooth over the width of a galaxy, so it can come after spreading.
+        reddening = (-0.4 * np.log(10) * galaxies.milky_way).astype(np.float32)
+        window *= np.exp(reddening[:, None] * self.milky_way)
+        return window
+
+    def _background(self, rng: np.random.Generator, n: int) -> NDArray[np.float32]:
+        """Offsets of the two bands and, for a few, a neighbour's smooth light, shape (n, 240)."""
+        offset = BACKGROUND * rng.standard_normal((n, 2))
+        has_neighbour = rng.random(n) < NEIGHBOUR_SHARE
+        level = has_neighbour * NEIGHBOUR_FLUX * np.exp(0.7 * rng.standard_normal(n))
+        offset += level[:, None] * np.exp(0.3 * rng.standard_normal((n, 2)))
+        slope = level * rng.uniform(-0.8, 0.8, n)
+        result = np.repeat(offset.astype(np.float32), instrument.N_ELEMENTS, axis=1)
+        result += slope.astype(np.float32)[:, None] * self.band_x
+        return result
+
+    def _noise(
+        self, rng: np.random.Generator, signal: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Photon, read-out and relative noise of each element, shape (n, 240)."""
+        shape, mean, fewest, most = TRANSITS
+        transits = np.clip(rng.gamma(shape, mean / shape, len(signal)), fewest, most)
+        factor = (HALF_PIXEL * NOISE_FACTOR / EXPOSURE**2 / transits).astype(np.float32)[:, None]
+        light = np.maximum(signal, 0)
+        variance = (light + np.float32(SKY)) * np.float32(EXPOSURE) + np.float32(READ_NOISE**2)
+        variance *= factor
+        light *= np.float32(RELATIVE_NOISE)
+        variance += light * light
+        np.sqrt(variance, out=variance)
+        variance *= rng.standard_normal(signal.shape, dtype=np.float32)
+        return variance
+
+    def _calibration(self, rng: np.random.Generator, n: int) -> NDArray[np.float32]:
+        """Smooth relative errors and a step between the bands, shape (n, 186), around 1."""
+        terms = rng.standard_normal((n, N_LEGENDRE), dtype=np.float32)
+        result = terms @ self.smooth
+        result += np.float32(1)
+        step = np.float32(BAND_STEP) * rng.standard_normal((n, 1), dtype=np.float32)
+        result[:, :N_BP] *= 1 + step
+        return result

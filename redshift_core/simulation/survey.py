@@ -1,0 +1,147 @@
+"""A survey as blocks of spectra: same seed, same numbers, whatever the block size and threads.
+
+Random numbers belong to fixed chunks of rows, each with its own generator, and every product is
+computed a chunk at a time on one thread. So the first rows of a long survey are a short survey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from redshift_core.errors import InputError
+from redshift_core.simulation.galaxies import Galaxies, Population, RedshiftLaw
+from redshift_core.simulation.inputs import load_inputs
+from redshift_core.simulation.observing import Telescope
+from redshift_core.simulation.table import Table, open_table
+
+CHUNK = 4096  # rows that share a generator; another value makes another survey
+DECIMALS = 3  # of a flux, as in the published rows
+MAX_N = 100_000_000
+REDSHIFTS = ("published", "flat")
+Report = Callable[[int, int, str], None]  # done, total, message
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows of a simulated survey."""
+
+    source_id: NDArray[np.int64]  # (n,): −1, −2, …; negative marks a simulated source
+    z: NDArray[np.float64]  # (n,)
+    flux: NDArray[np.float32]  # (n, 186), e⁻ s⁻¹ per pixel
+
+
+def check_request(n: int, seed: int, redshifts: str) -> None:
+    """Refuse what cannot be simulated."""
+    if not 1 <= n <= MAX_N:
+        raise InputError(f"{n} galaxies cannot be simulated; choose from 1 to {MAX_N:,}.")
+    if seed < 0:
+        raise InputError(f"Seed {seed} is negative; choose a whole number from 0 up.")
+    if redshifts not in REDSHIFTS:
+        raise InputError(
+            f"Unknown redshift distribution {redshifts!r}; choose {' or '.join(REDSHIFTS)}."
+        )
+
+
+def blocks(
+    n: int,
+    seed: int,
+    redshifts: str = "published",
+    *,
+    cache: Path | None = None,
+    block_rows: int = CHUNK,
+    report: Report | None = None,
+) -> Iterator[Block]:
+    """Simulate ``n`` galaxies, ``block_rows`` at a time, in bounded memory.
+
+    Parameters
+    ----------
+    n, seed : number of galaxies and seed of the survey
+    redshifts : ``published`` (that of the dissertation) or ``flat`` in [0, 0.6]
+    cache : folder of the precomputed table; the store's where there is none
+    report : called with (done, total, message) after every block
+    """
+    check_request(n, seed, redshifts)
+    if report:
+        report(0, n, "Opening the simulator's table.")
+    table = open_table(cache)
+    done, held = 0, []
+    for block in _chunks(n, seed, redshifts, table):
+        held.append(block)
+        while done + _rows(held) == n or _rows(held) >= block_rows:
+            whole, held = _cut(held, min(block_rows, _rows(held)))
+            done += len(whole.z)
+            yield whole
+            if report:
+                report(done, n, "Simulating galaxies.")
+            if done == n:
+                return
+
+
+def simulate(
+    n: int,
+    seed: int,
+    redshifts: str = "published",
+    *,
+    cache: Path | None = None,
+    report: Report | None = None,
+) -> Block:
+    """Simulate ``n`` galaxies at once; see ``blocks``."""
+    return _joined(list(blocks(n, seed, redshifts, cache=cache, report=report)))
+
+
+def galaxies(n: int, seed: int, redshifts: str = "published", *, cache: Path | None = None):
+    """Truth behind ``simulate``'s rows of the same seed: a list of ``Galaxies``, one a chunk."""
+    check_request(n, seed, redshifts)
+    law, population, _ = _machinery(open_table(cache), redshifts)
+    return [_galaxies(seed, number, law, population)[1] for number in range(-(-n // CHUNK))]
+
+
+def _chunks(n: int, seed: int, redshifts: str, table: Table) -> Iterator[Block]:
+    law, population, telescope = _machinery(table, redshifts)
+    for number in range(-(-n // CHUNK)):
+        # One thread: a product split over threads may add in another order.
+        with threadpool_limits(1, user_api="blas"):
+            rng, objects = _galaxies(seed, number, law, population)
+            flux = np.round(telescope.observe(rng, objects), DECIMALS) + np.float32(0)  # no −0
+        rows = min(CHUNK, n - number * CHUNK)
+        source_id = -1 - number * CHUNK - np.arange(rows, dtype=np.int64)
+        yield Block(source_id, objects.z[:rows], flux[:rows])
+
+
+def _galaxies(
+    seed: int, number: int, law: RedshiftLaw, population: Population
+) -> tuple[np.random.Generator, Galaxies]:
+    rng = np.random.default_rng([seed, number])
+    return rng, population.draw(rng, law.draw(rng, CHUNK))
+
+
+def _machinery(table: Table, redshifts: str) -> tuple[RedshiftLaw, Population, Telescope]:
+    inputs = load_inputs()
+    return RedshiftLaw(redshifts), Population(inputs, table), Telescope(inputs, table)
+
+
+def _rows(held: list[Block]) -> int:
+    return sum(len(block.z) for block in held)
+
+
+def _joined(held: list[Block]) -> Block:
+    return Block(
+        np.concatenate([block.source_id for block in held]),
+        np.concatenate([block.z for block in held]),
+        np.concatenate([block.flux for block in held]),
+    )
+
+
+def _cut(held: list[Block], rows: int) -> tuple[Block, list[Block]]:
+    """First ``rows`` of the held blocks, and what is left."""
+    whole = _joined(held) if len(held) > 1 else held[0]
+    first = Block(whole.source_id[:rows], whole.z[:rows], whole.flux[:rows])
+    rest = Block(whole.source_id[rows:], whole.z[rows:], whole.flux[rows:])
+    return first, [rest] if len(rest.z) else []

@@ -1,0 +1,82 @@
+"""Train, validation and test rows of a dataset: one seeded shuffle, then two cuts.
+
+The default settings are the dissertation's own split, to the row: scikit-learn's
+``train_test_split(test_size=0.1, random_state=4)``, whose remaining rows, in shuffled order, Keras's
+``validation_split=0.3`` cuts once more: of 520,393 rows 327,847 / 140,506 / 52,040.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redshift_core.arrays import load_arrays, save_arrays
+from redshift_core.config import SplitConfig
+from redshift_core.errors import InputError
+
+RowArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of a dataset, each in the order of the shuffle."""
+
+    train: RowArray
+    val: RowArray
+    test: RowArray
+
+    @property
+    def all(self) -> RowArray:
+        """Every row of the split: train, then validation, then test."""
+        return np.concatenate([self.train, self.val, self.test])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of rows of each part."""
+        return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
+
+    def save(self, path: Path) -> None:
+        """Write the three parts to an npz file."""
+        save_arrays(path, {"train": self.train, "val": self.val, "test": self.test})
+
+    @classmethod
+    def load(cls, path: Path) -> Split:
+        """Read a split that ``save`` wrote."""
+        arrays = load_arrays(path)
+        return cls(**{part: arrays[part] for part in ("train", "val", "test")})
+
+
+def split_rows(rows: RowArray, config: SplitConfig) -> Split:
+    """Divide row numbers into train, validation and test.
+
+    Parameters
+    ----------
+    rows : array, shape (n,), int64
+        Row numbers that may be used.
+
+    Raises
+    ------
+    InputError
+        Where a part that the settings ask for would be empty.
+
+    References
+    ----------
+    scikit-learn ``ShuffleSplit``: a ``RandomState`` permutation whose first ceil(fraction · n) rows
+    are the test rows; Keras ``validation_split``: the cut is at floor(n · (1 − fraction)).
+    """
+    rows = np.asarray(rows, dtype=np.int64)
+    n_test = math.ceil(config.test_fraction * len(rows))
+    cut = math.floor((len(rows) - n_test) * (1.0 - config.val_fraction))
+    if cut < 1 or len(rows) - n_test - cut < 1:
+        raise InputError(
+            f"The dataset has {len(rows)} usable rows; cut into {config.test_fraction:.0%} test and "
+            f"{config.val_fraction:.0%} validation rows, that leaves a part empty. "
+            "Use a dataset with more rows, or smaller fractions."
+        )
+    shuffled = rows[np.random.RandomState(config.random_state).permutation(len(rows))]
+    rest = shuffled[n_test:]
+    return Split(train=rest[:cut], val=rest[cut:], test=shuffled[:n_test])

@@ -1,0 +1,189 @@
+"""What the pages draw, counted on the server: redshift distributions, average spectra, densities.
+
+Pure NumPy on arrays that may be memory-mapped. Rows are always gathered in rising order, so a
+draw of some thousand spectra reads the file once from front to back.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from redshift_core.constants import BIN_WIDTH, Z_MAX, Z_MIN
+from redshift_core.errors import InputError
+from redshift_core.evaluation import bin_edges
+
+FloatArray = NDArray[np.floating]
+IntArray = NDArray[np.integer]
+
+PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
+RANGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # edges of the dissertation's six average spectra
+
+
+def redshift_statistics(z_spec: FloatArray) -> dict[str, float]:
+    """Mean, median, sd, skewness and excess kurtosis of some redshifts, dimensionless.
+
+    Population moments (ddof 0): skewness = m₃ / m₂^1.5, excess kurtosis = m₄ / m₂² − 3.
+
+    Parameters
+    ----------
+    z_spec : array, shape (n_sources,)
+        Finite redshifts.
+
+    Examples
+    --------
+    >>> redshift_statistics(np.array([0.1, 0.2, 0.3]))["median"]
+    0.2
+    """
+    names = ("mean", "median", "sd", "skewness", "excess kurtosis")
+    if not len(z_spec):
+        return dict.fromkeys(names, float("nan"))
+    z = np.asarray(z_spec, dtype=np.float64)
+    mean = z.mean()
+    squared = (z - mean) ** 2
+    variance = squared.mean()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        skewness = (squared * (z - mean)).mean() / variance**1.5
+        kurtosis = (squared * squared).mean() / variance**2 - 3
+    values = (mean, np.median(z), np.sqrt(variance), skewness, kurtosis)
+    return {name: float(value) for name, value in zip(names, values, strict=True)}
+
+
+def redshift_percentiles(z_spec: FloatArray) -> dict[int, float]:
+    """Redshift below which 1, 5, … 99 % of the sources lie; linear interpolation."""
+    if not len(z_spec):
+        return dict.fromkeys(PERCENTILES, float("nan"))
+    found = np.percentile(z_spec, PERCENTILES)
+    return {name: float(value) for name, value in zip(PERCENTILES, found, strict=True)}
+
+
+def histogram(values: FloatArray, edges: FloatArray) -> IntArray:
+    """Sources per bin, shape (n_edges − 1,): bins are [low, high), the last one closed."""
+    counts, _ = np.histogram(values, bins=edges)
+    return counts
+
+
+def share_per_bin(z_spec: FloatArray, width: float = BIN_WIDTH) -> FloatArray:
+    """Per cent of the sources in each redshift bin, of all sources given."""
+    counts = histogram(z_spec, bin_edges(width))
+    return 100.0 * counts / max(1, len(z_spec))
+
+
+def density(
+    z_spec: FloatArray, z_phot: FloatArray, n_bins: int = 200, high: float = Z_MAX
+) -> tuple[FloatArray, IntArray]:
+    """Sources per cell of the plane of true and predicted redshift.
+
+    Returns
+    -------
+    edges : array, shape (n_bins + 1,)
+        The same on both axes.
+    counts : array, shape (n_bins, n_bins)
+        First axis z_phot, second z_spec, as a heat map wants them; sources outside are not counted.
+    """
+    edges = np.linspace(Z_MIN, high, n_bins + 1)
+    counts, _, _ = np.histogram2d(z_phot, z_spec, bins=(edges, edges))
+    return edges, counts.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class AverageSpectrum:
+    """Mean and scatter of some spectra of one redshift range."""
+
+    z_low: float
+    z_high: float
+    n: int  # spectra averaged
+    n_available: int  # spectra in the range
+    mean: FloatArray  # (n_pixels,) in the unit of the flux; NaN where n = 0
+    std: FloatArray  # (n_pixels,) ddof 0; NaN where n = 0
+
+
+def draw_rows(candidates: IntArray, count: int, seed: int) -> IntArray:
+    """At most ``count`` of the rows given, drawn without replacement, in rising order."""
+    if len(candidates) > count:
+        candidates = np.random.default_rng(seed).choice(candidates, count, replace=False)
+    return np.sort(candidates)
+
+
+def average_spectra(
+    flux: FloatArray,
+    z_spec: FloatArray,
+    rows: IntArray,
+    edges: Sequence[float] = RANGES,
+    count: int = 1000,
+    seed: int = 0,
+) -> list[AverageSpectrum]:
+    """Average flux of up to ``count`` random sources in each redshift range.
+
+    Parameters
+    ----------
+    flux : array, shape (n_sources, n_pixels)
+        May be memory-mapped: only the drawn rows are read.
+    z_spec : array, shape (n_sources,)
+        Redshifts; NaN where unknown.
+    rows : array
+        Rows that may be drawn.
+    edges : sequence
+        Limits of the ranges; each is [low, high), the last one closed.
+    count, seed : int
+        Sources per range and seed of the draw; a range is drawn alike whatever the others are.
+    """
+    check_edges(edges)
+    z = z_spec[rows]
+    found = []
+    for low, high in itertools.pairwise(edges):
+        below = z <= high if high == edges[-1] else z < high
+        candidates = rows[(z >= low) & below]
+        drawn = draw_rows(candidates, count, seed)
+        block = np.asarray(flux[drawn], dtype=np.float64)
+        empty = np.full(flux.shape[1], np.nan)
+        mean, std = (block.mean(0), block.std(0)) if len(drawn) else (empty, empty)
+        found.append(AverageSpectrum(low, high, len(drawn), len(candidates), mean, std))
+    return found
+
+
+def check_edges(edges: Sequence[float]) -> None:
+    """Refuse limits of redshift ranges that do not rise."""
+    if len(edges) < 2 or not np.all(np.diff(edges) > 0):
+        received = ", ".join(f"{edge:g}" for edge in edges) or "nothing"
+        raise InputError(
+            f"Redshift ranges need at least two rising limits; received {received}. "
+            "Give them like 0, 0.1, 0.2."
+        )
+
+
+def parse_edges(text: str) -> tuple[float, ...]:
+    """Rising limits of redshift ranges from text such as ``0, 0.1, 0.2``.
+
+    Examples
+    --------
+    >>> parse_edges("0, 0.1; 0.3")
+    (0.0, 0.1, 0.3)
+    """
+    words = text.replace(";", " ").replace(",", " ").split()
+    try:
+        edges = tuple(float(word) for word in words)
+    except ValueError as error:
+        raise InputError(
+            f"{text!r} is not a list of numbers; give rising limits like 0, 0.1, 0.2."
+        ) from error
+    check_edges(edges)
+    return edges
+
+
+def average_table(averages: Sequence[AverageSpectrum], wavelength: FloatArray) -> pd.DataFrame:
+    """One line per pixel: its number, wavelength in nm, and mean and sd of each range."""
+    columns: dict[str, FloatArray] = {
+        "pixel": np.arange(len(wavelength)),
+        "wavelength_nm": wavelength,
+    }
+    for one in averages:
+        name = f"z_{one.z_low:g}_{one.z_high:g}"
+        columns[f"{name}_mean"] = one.mean
+        columns[f"{name}_std"] = one.std
+    return pd.DataFrame(columns)

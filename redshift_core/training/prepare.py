@@ -1,0 +1,146 @@
+"""From a dataset to scaled arrays in memory, and the facts a run must remember about them."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import redshift_core
+from redshift_core.config import RunConfig
+from redshift_core.coverage import fit_coverage
+from redshift_core.data import Dataset, open_dataset
+from redshift_core.errors import InputError
+from redshift_core.runs import CHECKOUT, JobContext, RunFolder, Store
+from redshift_core.scaling import BLOCK_ROWS, Scaler, fit_scaler
+from redshift_core.split import RowArray, Split, split_rows
+
+PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas")
+
+
+@dataclass
+class Part:
+    """Scaled features of one part of the split, and the redshifts to learn."""
+
+    features: NDArray[np.float32]  # (n, n_inputs)
+    z_spec: NDArray[np.float32]  # (n,)
+
+
+@dataclass
+class Prepared:
+    """What a run trains on."""
+
+    dataset: Dataset
+    split: Split
+    scaler: Scaler
+    train: Part
+    val: Part
+
+
+def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
+    """Split the rows, fit the scaler and scale; a resumed run reads back what it had."""
+    dataset = _open(context.store, run, config)
+    context.report(message="Dividing the rows and fitting the scaler.", now=True)
+    split = _split(run, config, dataset)
+    if run.scaler_path.exists():
+        scaler = Scaler.load(run.scaler_path)
+    else:
+        scaler = fit_scaler(config.scaler, dataset.flux, split)
+        scaler.save(run.scaler_path)
+    if not run.coverage_path.exists():
+        fit_coverage(dataset.flux, split.train).save(run.coverage_path)
+    context.report(message="Scaling the spectra.", now=True)
+    parts = (_part(dataset, scaler, rows) for rows in (split.train, split.val))
+    return Prepared(dataset, split, scaler, *parts)
+
+
+def environment(config: RunConfig, prepared: Prepared, device: dict[str, Any]) -> dict[str, Any]:
+    """Facts for ``environment.json``: what the run was made with and on."""
+    info = prepared.dataset.info
+    return {
+        "versions": {
+            "redshift-lab": redshift_core.__version__,
+            "python": platform.python_version(),
+            **{name: _version(name) for name in PACKAGES},
+        },
+        "platform": platform.platform(),
+        "commit": _commit(),
+        "device": device,
+        "dataset": {
+            "id": config.dataset,
+            "name": info.get("name", ""),
+            "sha256": info.get("sha256"),
+            "simulated": bool(info.get("simulated", False)),
+        },
+        "split": prepared.split.counts,
+        "scaler": {
+            "name": prepared.scaler.name,
+            "fit_on": prepared.scaler.fit_on,
+            "n_fitted": prepared.scaler.n_fitted,
+            "saw_test_rows": prepared.scaler.fit_on == "all",
+        },
+    }
+
+
+def _open(store: Store, run: RunFolder, config: RunConfig) -> Dataset:
+    try:
+        folder = store.dataset(config.dataset)
+    except InputError as error:
+        raise InputError(
+            f"{run.id} needs the dataset {config.dataset!r}, which is not in the store any more. "
+            "Read the same file in again and start a new run on it."
+        ) from error
+    return open_dataset(folder)
+
+
+def _split(run: RunFolder, config: RunConfig, dataset: Dataset) -> Split:
+    if run.split_path.exists():
+        return Split.load(run.split_path)
+    rows = dataset.usable_rows(config.split.include_flagged)
+    if not len(rows) and not np.isfinite(dataset.z_spec).any():
+        raise InputError(
+            f"{dataset.name} has no redshifts, so there is nothing to learn from. "
+            "Choose a dataset with a redshift column."
+        )
+    split = split_rows(rows, config.split)
+    split.save(run.split_path)
+    return split
+
+
+def _part(dataset: Dataset, scaler: Scaler, rows: RowArray) -> Part:
+    """Scaled features of some rows, in the order of the file, which reads fastest."""
+    rows = np.sort(rows)
+    features = np.empty((len(rows), scaler.n_inputs), np.float32)
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = rows[start : start + BLOCK_ROWS]
+        features[start : start + BLOCK_ROWS] = scaler.apply(dataset.flux[block])
+    return Part(features, np.asarray(dataset.z_spec)[rows].astype(np.float32))
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _commit() -> str:
+    """Git commit of the checkout; empty where the package was installed or git is missing."""
+    if not (CHECKOUT / ".git").exists():
+        return ""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(CHECKOUT), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.strip()

@@ -1,0 +1,194 @@
+"""Condense what the simulated survey needs of two wheels into one small file of the package.
+
+Run once, with the ``gaia`` extra installed::
+
+    python scripts/condense_inputs.py
+
+Writes ``redshift_core/resources/simulation_inputs.npz``, ``wavelength_nm.csv`` and both licences.
+It reads the wheels' data files only: importing the packages is slow and not needed.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from scipy.optimize import nnls
+
+from redshift_core.constants import BP_KEPT, RP_KEPT
+from redshift_core.simulation import physics
+from redshift_core.simulation.inputs import FILE_NAME
+
+RESOURCES = Path(__file__).parents[1] / "redshift_core" / "resources"
+BANDS = "ugriz"
+ERROR_FLOOR = np.array([0.05, 0.02, 0.02, 0.02, 0.03])  # relative, of the SDSS fluxes
+AB_OFFSET = np.array([-0.036, 0.012, 0.010, 0.028, 0.040])  # mag, SDSS → AB (kcorrect's own)
+CHI2_LIMIT = 40.0  # a worse fit is no galaxy the templates can make
+TEMPLATE_RANGE = (1800.0, 11_200.0)  # Å, rest frame: 300 nm at z = 0.6 to 1100 nm at z = 0
+FLUX_UNIT = 1e-17  # erg s⁻¹ cm⁻² Å⁻¹
+AB_ZERO = 3631e-23 * 2.99792458e18  # f_λ λ² of 0 mag AB, erg s⁻¹ cm⁻² Å
+PIXEL_ENDS = {"bp": (366.0, 627.0), "rp": (628.0, 996.0)}  # nm, centres of the kept band's ends
+
+
+def main() -> None:
+    """Write every file of this script."""
+    gaia, kcorrect = data_folder("gaiaxpy", "config"), data_folder("kcorrect", "data")
+    arrays = gaia_arrays(gaia) | template_arrays(kcorrect)
+    arrays |= library_arrays(kcorrect, arrays["template_wavelength"], arrays["template_flux"])
+    np.savez_compressed(RESOURCES / FILE_NAME, **arrays)
+    write_wavelengths(arrays["dispersion"])
+    for package in ("gaiaxpy", "kcorrect"):
+        copy_licence(package)
+    print(f"{len(arrays['z'])} library galaxies; {(RESOURCES / FILE_NAME).stat().st_size} bytes")
+
+
+def data_folder(package: str, folder: str) -> Path:
+    """Folder of data files inside an installed package, found without importing it."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise SystemExit(f"{package} is not installed; run: pip install 'redshift-lab[gaia]'")
+    return Path(spec.origin).parent / folder
+
+
+def gaia_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """Dispersion, responses and basis ranges of DR3's calibration models."""
+    dispersion = np.genfromtxt(
+        folder / "TabulatedDispersionFunction-DR3-v375wiv142r_20200610.csv",
+        delimiter=",",
+        skip_header=1,
+    )
+    xml = folder / "OptimisedCalibratedBases_BpId32_RpId37_withNormalisation.xml"
+    hermite = ElementTree.parse(xml).getroot()[0]  # noqa: S314 - a file of an installed package
+    ranges, n_bases = [], []
+    for band in ("bpConfig", "rpConfig"):
+        node = hermite.find(band)
+        limits = [node.find("range"), node.find("normalizedRange")]
+        ranges.append([float(limit.get(end)) for limit in limits for end in ("from", "to")])
+        n_bases.append(int(node.findtext("dimension")))
+        square_matrix = len(node.findall("transformationMatrix/value")) == n_bases[-1] ** 2
+        if not square_matrix:  # a square one only turns the bases; their span is all that is used
+            raise SystemExit(f"{xml.name}: the {band} bases are not a rotation of Hermite functions")
+    return {
+        "dispersion": dispersion,
+        "bp_response": read_response(folder / "bpC03_v375wi_response.csv"),
+        "rp_response": read_response(folder / "rpC03_v142r_response.csv"),
+        "basis_range": np.array(ranges),
+        "n_bases": np.array(n_bases),
+    }
+
+
+def read_response(path: Path) -> np.ndarray:
+    """Response file of two lines, as columns wavelength (nm) and response."""
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return np.array([[float(word) for word in line.split(",")] for line in lines[:2]]).T
+
+
+def template_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """Five templates over the wavelengths in use, with the continuum around each line group."""
+    with fits.open(folder / "templates" / "kcorrect-default-v4.fits") as file:
+        wavelength = file[1].data["wave"][0].astype(float)
+        flux = file[1].data["flux"][0].astype(float)
+    near = (wavelength > 5000) & (wavelength < 6000)
+    flux /= flux[:, near].mean(axis=1, keepdims=True)
+    used = (wavelength >= TEMPLATE_RANGE[0]) & (wavelength <= TEMPLATE_RANGE[1])
+    windows = [
+        (wavelength > low) & (wavelength < high) for low, high in physics.CONTINUUM.values()
+    ]
+    return {
+        "template_wavelength": wavelength[used],
+        "template_flux": flux[:, used].astype(np.float32),
+        "line_continuum": np.stack([np.median(flux[:, w], axis=1) for w in windows], axis=1),
+    }
+
+
+def library_arrays(
+    folder: Path, wavelength: np.ndarray, flux: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Non-negative least-squares fit of the templates to the ugriz of each real galaxy."""
+    with fits.open(folder / "test" / "gst_tests_small.fits") as file:
+        galaxies = file[1].data
+        z = galaxies["Z"].astype(float)
+        maggies = galaxies["MODELFLUX"].astype(float) * 1e-9
+        error = 1e-9 / np.sqrt(np.maximum(galaxies["MODELFLUX_IVAR"].astype(float), 1e-12))
+        correction = 10 ** (0.4 * galaxies["EXTINCTION"].astype(float) - 0.4 * AB_OFFSET)
+    maggies, error = maggies * correction, error * correction
+    error = np.hypot(error, ERROR_FLOOR * np.abs(maggies))
+    filters = [read_filter(folder / "responses" / f"sdss_{band}0.dat") for band in BANDS]
+    z_grid = np.linspace(0.0, 0.6, 601)
+    grid = np.stack([template_maggies(wavelength, flux, filters, value) for value in z_grid])
+    weights, chi2 = np.zeros((len(z), len(flux))), np.zeros(len(z))
+    for row in range(len(z)):
+        matrix = grid[round(z[row] * 1000)]
+        weights[row], norm = nnls(matrix / error[row, :, None], maggies[row] / error[row])
+        chi2[row] = norm**2
+    kept = (chi2 < CHI2_LIMIT) & (weights.sum(axis=1) > 0)
+    print(f"median chi2 {np.median(chi2):.2f}; kept {kept.sum()} of {len(z)}")
+    order = np.flatnonzero(kept)[np.argsort(z[kept], kind="stable")]
+    rest = -2.5 * np.log10(weights[order] @ grid[0].T)
+    modulus = 5 * np.log10(physics.luminosity_distance(z[order]) * 1e5)
+    return {
+        "z": z[order].astype(np.float32),
+        "weights": weights[order].astype(np.float32),
+        "magnitude_r": (rest[:, 2] - modulus).astype(np.float32),
+        "colour": (rest[:, 1] - rest[:, 2]).astype(np.float32),
+    }
+
+
+def read_filter(path: Path) -> np.ndarray:
+    """SDSS filter: wavelength (Å) and response at 1.3 airmasses (column ``pass``)."""
+    rows = [line.split("|") for line in path.read_text().splitlines() if line.startswith("|")]
+    column = [word.strip() for word in rows[0]].index("pass")
+    return np.array([[float(row[1]), float(row[column])] for row in rows[1:]])
+
+
+def template_maggies(
+    wavelength: np.ndarray, flux: np.ndarray, filters: list[np.ndarray], z: float
+) -> np.ndarray:
+    """AB maggies of each template through each filter at a redshift, shape (5 bands, 5)."""
+    result = np.zeros((len(filters), len(flux)))
+    for row, table in enumerate(filters):
+        step = np.arange(table[0, 0], table[-1, 0], 2.0)
+        response = np.interp(step, table[:, 0], table[:, 1]) * step
+        zero = (response * AB_ZERO / step**2).sum()
+        for column, template in enumerate(flux):
+            observed = np.interp(step / (1 + z), wavelength, template) / (1 + z)
+            result[row, column] = FLUX_UNIT * (response * observed).sum() / zero
+    return result
+
+
+def write_wavelengths(dispersion: np.ndarray) -> None:
+    """Wavelength of each of the 186 pixels: equidistant in u between the published ends."""
+    lines = ["pixel,wavelength_nm"]
+    for column, (band, kept) in enumerate((("bp", BP_KEPT), ("rp", RP_KEPT)), start=1):
+        known = ~np.isnan(dispersion[:, column])
+        nm, u = dispersion[known, 0], dispersion[known, column]
+        u_ends = np.interp(PIXEL_ENDS[band], nm, u)
+        u_pixels = np.linspace(*u_ends, kept.stop - kept.start)
+        order = np.argsort(u)
+        for value in np.interp(u_pixels, u[order], nm[order]):
+            lines.append(f"{len(lines) - 1},{value:.3f}")
+    (RESOURCES / "wavelength_nm.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def copy_licence(package: str) -> None:
+    """Licence text of an installed wheel, under the package's name."""
+    for path in importlib.metadata.files(package) or []:
+        if path.name == "LICENSE":
+            text = Path(path.locate()).read_text(encoding="utf-8")
+            version = importlib.metadata.version(package)
+            head = (
+                f"{FILE_NAME} holds data condensed from {package} {version}, under this licence:\n"
+            )
+            target = RESOURCES / "licenses" / f"{package}.txt"
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(f"{head}\n{text}", encoding="utf-8")
+            return
+    raise SystemExit(f"The installed {package} has no LICENSE file")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Tests, one file per file of the package."""

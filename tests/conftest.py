@@ -1,0 +1,30 @@
+"""What several test files share: a store in a temporary folder, a small survey, a dataset."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from redshift_core import data
+from redshift_core.runs import DatasetFolder, Store, demo_file
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch) -> Store:
+    """Empty store; child processes find it too."""
+    monkeypatch.setenv("REDSHIFT_LAB_HOME", str(tmp_path / "home"))
+    return Store()
+
+
+@pytest.fixture(scope="session")
+def survey_file(tmp_path_factory) -> Path:
+    """First 600 galaxies of the demo survey (SIMULATED), as Parquet."""
+    path = tmp_path_factory.mktemp("survey") / "survey.parquet"
+    pq.write_table(pq.read_table(demo_file()).slice(0, 600), path)
+    return path
+
+
+@pytest.fixture
+def dataset(store, survey_file) -> DatasetFolder:
+    """The 600 galaxies, ingested."""
+    return data.ingest(survey_file, store, name="small")

@@ -1,0 +1,164 @@
+"""The Evaluate page: runs with none, one and several evaluations, and starting one."""
+
+import sys
+
+import pytest
+
+from pages.ui.display import csv_text, duration
+from pages.ui.evaluation_parts import bin_table
+from redshift_core import reference
+from redshift_core.evaluation import evaluate
+from redshift_core.runs import write_json
+from tests.pages.made_up import (
+    add_evaluation,
+    every_slot_taken,
+    make_dataset,
+    make_run,
+    open_page,
+    texts,
+)
+
+
+def opened(**query):
+    return open_page("evaluate", **query)
+
+
+@pytest.fixture
+def waiting(store):
+    """Jobs started here are real but wait for a slot, so nothing is computed."""
+    with every_slot_taken(store):
+        yield
+
+
+def test_without_a_run_the_page_leads_to_training(store):
+    at = opened()
+    assert not at.exception
+    assert "no run to judge" in texts(at)
+    assert "empty_button" in {button.key for button in at.button}
+
+
+def test_headlines_are_those_of_the_metrics_file(store):
+    folder = make_dataset(store)
+    run = make_run(store, folder)
+    metrics = add_evaluation(run, folder)
+    at = opened(run=run.id)
+    assert not at.exception
+    shown = {metric.label: metric.value for metric in at.metric}
+    assert shown["MAE"] == f"{metrics['mae']:.4f}"
+    assert shown["Bias, median e_z"] == f"{metrics['bias_median']:+.4f}"
+    assert shown["Bias, mean e_z"] == f"{metrics['bias_mean']:+.4f}"
+    assert shown["σ_NMAD"] == f"{metrics['sigma_nmad']:.4f}"
+    assert shown["Galaxies"] == "2,000"
+    assert len(at.get("plotly_chart")) == 4
+    assert "tensorflow" not in sys.modules
+
+
+def test_the_table_has_the_published_columns_beside_the_runs_own():
+    metrics = evaluate([0.02, 0.03, 0.57], [0.05, 0.04, 0.4])
+    table = bin_table(metrics["bins"])
+    assert list(table["published mean error"]) == list(reference.table_3().mean_error)
+    assert table["mean error"][0] == pytest.approx(0.02)
+    assert table["n"].sum() == 3
+    assert all("read off a figure" in name for name in table if name.startswith("UGC"))
+
+
+def test_bins_of_another_width_stand_without_published_columns():
+    table = bin_table(evaluate([0.02, 0.03], [0.05, 0.04], bin_width=0.1)["bins"])
+    assert "published mean error" not in table
+
+
+def test_a_run_without_an_evaluation_offers_one(store, waiting):
+    folder = make_dataset(store)
+    run = make_run(store, folder)
+    at = opened(run=run.id)
+    at.button(key="evaluate_own").click().run()
+    assert not at.exception
+    (job,) = store.jobs()
+    assert job.request == {"kind": "evaluate", "run": run.id, "dataset": folder.id}
+    assert "evaluate_own" not in {button.key for button in at.button}
+
+
+def test_a_run_still_training_is_not_evaluated(store):
+    folder = make_dataset(store)
+    run = make_run(store, folder, "stopped")
+    at = opened(run=run.id)
+    assert not at.exception
+    assert "has no model" in texts(at)
+    assert "evaluate_own" not in {button.key for button in at.button}
+
+
+def test_another_dataset_can_be_chosen_for_an_evaluation(store, waiting):
+    own = make_dataset(store, "own")
+    other = make_dataset(store, "other", seed=5)
+    run = make_run(store, own, evaluated=True)
+    at = opened(run=run.id)
+    at.selectbox(key="other_dataset").set_value(other.id).run()
+    at.button(key="evaluate_other").click().run()
+    assert not at.exception
+    assert store.jobs()[0].request["dataset"] == other.id
+
+
+def test_the_evaluations_of_a_run_can_be_told_apart(store):
+    own = make_dataset(store, "own")
+    other = make_dataset(store, "other", seed=5)
+    run = make_run(store, own, evaluated=True)
+    add_evaluation(run, other, n=777)
+    at = opened(run=run.id)
+    assert "2,000 test rows of own" in texts(at)
+    at.selectbox(key=f"evaluated_on_{run.id}").set_value(other.id).run()
+    assert not at.exception
+    assert "777 usable rows of other" in texts(at)
+
+
+def test_an_evaluation_on_a_deleted_dataset_is_still_shown(store):
+    folder = make_dataset(store)
+    run = make_run(store, folder, evaluated=True)
+    folder.delete()
+    at = opened(run=run.id)
+    assert not at.exception
+    assert "deleted" in texts(at)
+
+
+def test_a_failed_evaluation_shows_its_sentence(store):
+    folder = make_dataset(store)
+    run = make_run(store, folder)
+    job = store.new_job("evaluate")
+    write_json(job.request_path, {"kind": "evaluate", "run": run.id, "dataset": folder.id})
+    status = {
+        "state": "failed",
+        "kind": "evaluate",
+        "message": "No usable row.",
+        "user_error": True,
+    }
+    write_json(job.status_path, status)
+    at = opened(run=run.id)
+    assert not at.exception
+    assert any("No usable row" in error.value for error in at.error)
+
+
+def test_a_scaler_that_saw_the_test_rows_is_named(store):
+    run = make_run(store, make_dataset(store), evaluated=True, fit_on="all")
+    assert "not independent" in texts(opened(run=run.id))
+
+
+def test_the_density_can_be_drawn_coarser_and_in_other_colours(store):
+    run = make_run(store, make_dataset(store), evaluated=True)
+    at = opened(run=run.id)
+    at.select_slider(key="density_bins").set_value(50).run()
+    at.selectbox(key="density_scale").set_value("viridis").run()
+    assert not at.exception
+    assert "0.012 × 0.012" in texts(at)
+
+
+def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless():
+    import pandas as pd
+
+    text = csv_text(pd.DataFrame({"name": ["=1+1", "plain"], "z": [-0.1, 0.2]}))
+    assert text.splitlines() == ["name,z", "'=1+1,-0.1", "plain,0.2"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4.4, "4 s"), (75, "1 min 15 s"), (3700, "1 h 1 min"), (-3, "0 s")]
+)
+def test_durations_are_written_in_two_units(seconds, text):
+    assert duration(seconds) == text

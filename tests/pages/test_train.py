@@ -1,0 +1,230 @@
+"""The Train page: the form, the start, and a run in every state."""
+
+import dataclasses
+import os
+import sys
+
+import psutil
+import pytest
+
+from redshift_core.config import PRESETS, SECTIONS, TrainingConfig
+from tests.pages.made_up import every_slot_taken, make_dataset, make_run, open_page, texts
+
+
+def opened(**query):
+    return open_page("train", **query)
+
+
+def keys(at):
+    return {button.key for button in at.button}
+
+
+def widget(at, key):
+    return at.session_state[key]
+
+
+@pytest.fixture
+def alive():
+    """Pid and start time of a living process: this one."""
+    return {"pid": os.getpid(), "pid_started": psutil.Process().create_time()}
+
+
+@pytest.fixture
+def waiting(store):
+    """Jobs started here are real but wait for a slot, so nothing is computed."""
+    with every_slot_taken(store):
+        yield
+
+
+def test_without_a_dataset_the_page_says_what_to_do(store):
+    at = opened()
+    assert not at.exception
+    assert "nothing to train on yet" in texts(at)
+    assert "start_training" not in keys(at)
+
+
+def test_the_default_form_is_the_dissertation_with_its_parameter_count(store):
+    make_dataset(store)
+    at = opened()
+    assert not at.exception
+    assert "699,073 trainable parameters" in texts(at)
+    assert "tensorflow" not in sys.modules
+
+
+def test_every_setting_that_matters_has_a_widget(store):
+    make_dataset(store)
+    at = opened()
+    for section, kind in SECTIONS.items():
+        for item in dataclasses.fields(kind):
+            hidden = item.name in ("momentum", "weight_decay", "min_delta")
+            assert (f"set_dissertation_{section}_{item.name}" in at.session_state) is not hidden, item.name
+
+
+def test_a_preset_fills_the_form(store):
+    make_dataset(store)
+    at = opened()
+    at.selectbox(key="preset").set_value("fast").run()
+    assert not at.exception
+    training = PRESETS["fast"].training
+    assert widget(at, "set_fast_training_batch_size") == training.batch_size
+    assert widget(at, "set_fast_training_optimizer") == training.optimizer
+
+
+def test_settings_appear_when_they_begin_to_matter(store):
+    make_dataset(store)
+    at = opened()
+    assert "set_dissertation_training_momentum" not in at.session_state
+    at.selectbox(key="set_dissertation_training_optimizer").set_value("sgd").run()
+    assert widget(at, "set_dissertation_training_momentum") == TrainingConfig().momentum
+
+
+def test_a_list_of_layers_changes_the_parameter_count(store):
+    make_dataset(store)
+    at = opened()
+    at.text_input(key="set_dissertation_model_dense_units").set_value("256 , 10").run()
+    assert not at.exception
+    assert "699,073" not in texts(at)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("dense_units", "256, many", "is not a whole number"),
+        ("conv_kernels", "5, 5", "give one kernel length"),
+        ("conv_kernels", "186, 5, 3, 2", "Use fewer layers"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_explained_before_the_start(store, key, value, sentence):
+    make_dataset(store)
+    at = opened()
+    at.text_input(key=f"set_dissertation_model_{key}").set_value(value).run()
+    assert not at.exception
+    assert any(sentence in error.value for error in at.error)
+    assert at.button(key="start_training").disabled
+
+
+def test_fitting_the_scaler_on_all_rows_warns(store):
+    make_dataset(store)
+    at = opened()
+    at.selectbox(key="set_dissertation_scaler_fit_on").set_value("all").run()
+    assert "not independent" in texts(at)
+
+
+def test_start_writes_the_chosen_settings_and_turns_to_the_run(store, waiting):
+    folder = make_dataset(store)
+    at = opened()
+    at.number_input(key="set_dissertation_training_epochs").set_value(3)
+    at.text_input(key="run_name").set_value("My first").run()
+    at.button(key="start_training").click().run()
+    assert not at.exception
+    (run,) = store.runs()
+    assert run.name == "My first"
+    wanted = PRESETS["dissertation"].with_values({"epochs": 3})
+    assert run.config == dataclasses.replace(wanted, dataset=folder.id)
+    assert at.query_params["run"] == run.id
+    assert f"stop_{run.id}" in keys(at)
+
+
+def test_a_running_run_shows_progress_and_can_be_stopped(store, alive):
+    run = make_run(store, make_dataset(store), "running", **alive)
+    at = opened(view="Runs", run=run.id)
+    assert not at.exception
+    assert "5 of 10" in [metric.value for metric in at.metric]
+    progress = at.get("progress")[0].proto.text
+    assert "epoch 6 of 10" in progress
+    assert "1 min 15 s left" in progress
+    at.button(key=f"stop_{run.id}").click().run()
+    assert not at.exception
+    assert run.stop_path.exists()
+    assert at.button(key=f"stop_{run.id}").disabled
+
+
+def test_the_address_alone_leads_back_to_the_run(store, alive):
+    folder = make_dataset(store)
+    older = make_run(store, folder, "running", name="older", **alive)
+    make_run(store, folder, "finished", name="newer")
+    at = opened(view="Runs", run=older.id)
+    assert f"stop_{older.id}" in keys(at)
+
+
+def test_a_finished_run_links_to_its_evaluation_and_can_go_on(store, waiting):
+    run = make_run(store, make_dataset(store), "finished")
+    at = opened(view="Runs", run=run.id)
+    assert not at.exception
+    assert at.get("page_link")
+    at.number_input(key=f"total_{run.id}").set_value(25).run()
+    at.button(key="continue_run").click().run()
+    assert not at.exception
+    assert run.config.training.epochs == 25
+    assert run.request == {"kind": "train", "resume": True}
+
+
+def test_a_stopped_run_can_be_resumed(store, waiting):
+    run = make_run(store, make_dataset(store), "stopped")
+    at = opened(view="Runs", run=run.id)
+    at.button(key="resume_run").click().run()
+    assert not at.exception
+    assert run.request["resume"] is True
+
+
+def test_a_failed_run_shows_its_sentence_and_log(store):
+    run = make_run(store, make_dataset(store), "failed", message="The loss is not a number.")
+    at = opened(view="Runs", run=run.id)
+    assert not at.exception
+    assert any("not a number" in error.value for error in at.error)
+    assert "all is well" in at.code[0].value
+
+
+def test_a_run_whose_worker_died_is_lost_not_running(store):
+    run = make_run(store, make_dataset(store), "running", pid=2**22 + 7, pid_started=1.0)
+    at = opened(view="Runs", run=run.id)
+    assert not at.exception
+    assert "without a word" in texts(at)
+    assert "resume_run" in keys(at)
+    assert f"stop_{run.id}" not in keys(at)
+
+
+def test_a_run_before_its_first_epoch_has_no_curve_yet(store, alive):
+    run = make_run(store, make_dataset(store), "running", epochs_done=0, **alive)
+    at = opened(view="Runs", run=run.id)
+    assert not at.exception
+    assert "after the first epoch" in texts(at)
+
+
+def test_a_half_written_history_line_does_not_break_the_page(store, alive):
+    run = make_run(store, make_dataset(store), "running", **alive)
+    with run.history_path.open("a") as file:
+        file.write("6,0.00")
+    at = opened(view="Runs", run=run.id)
+    assert not at.exception
+
+
+def test_a_run_can_be_renamed_and_deleted(store):
+    run = make_run(store, make_dataset(store), "finished")
+    at = opened(view="Runs", run=run.id)
+    name = next(box for box in at.text_input if box.label == "Name")
+    name.set_value("Better *name*")
+    next(b for b in at.button if b.label == "Save").click().run()
+    assert run.name == "Better *name*"
+    assert at.button(key=f"delete_{run.id}").disabled
+    at.checkbox(key=f"sure_{run.id}").check().run()
+    at.button(key=f"delete_{run.id}").click().run()
+    assert not at.exception
+    assert store.runs() == []
+
+
+def test_a_run_at_work_cannot_be_deleted(store, alive):
+    run = make_run(store, make_dataset(store), "running", **alive)
+    at = opened(view="Runs", run=run.id)
+    assert f"delete_{run.id}" not in keys(at)
+
+
+def test_a_run_with_unreadable_settings_does_not_hide_the_others(store):
+    folder = make_dataset(store)
+    make_run(store, folder, "finished", name="good")
+    bad = make_run(store, folder, "finished", name="bad")
+    bad.config_path.write_text('{"surprise": 1}')
+    at = opened(view="Runs", run=bad.id)
+    assert not at.exception
+    assert any("surprise" in error.value for error in at.error)
+    assert len(at.dataframe[-1].value) == 2

@@ -1,0 +1,194 @@
+"""The upload and download routes, over a real socket: names, tokens, limits, broken connections."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from pages.ui import server
+from redshift_core.runs import Store
+
+
+@pytest.fixture(scope="module")
+def port():
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    config = uvicorn.Config(Starlette(routes=server.ROUTES), log_level="error")
+    web = uvicorn.Server(config)
+    thread = threading.Thread(target=web.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1]
+    web.should_exit = True
+    thread.join(10)
+
+
+def put(port: int, token: str, body: bytes = b"z,flux_0\n", name: str = "a.csv", **headers: str):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    sent = {"x-filename": name, **{k.replace("_", "-"): v for k, v in headers.items()}}
+    connection.request("PUT", f"/api/upload/{token}", body=body, headers=sent)
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read())
+
+
+def left_behind(store: Store) -> list[Path]:
+    return list(store.inbox.rglob("*"))
+
+
+def wait_until(condition, seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
+def test_an_upload_arrives_whole_in_the_inbox(port, store):
+    body = os.urandom(3_500_000)
+    token = server.mint(store)
+    status, answer = put(port, token, body, "my galaxies.csv.gz")
+    assert (status, answer) == (200, {"name": "my-galaxies.csv.gz", "bytes": len(body)})
+    path = server.ticket(token).path
+    assert path.read_bytes() == body
+    assert path.parent.parent == store.inbox
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("../../../etc/passwd", "passwd"),
+        ("..%2f..%2fevil.csv", "evil.csv"),
+        ("C:\\Users\\me\\data.csv", "data.csv"),
+        ("%2e%2e", "upload"),
+        ("", "upload"),
+        (".hidden", "hidden"),
+        ("-rf.csv", "rf.csv"),
+        ("a%00b%0d%0a.csv", "a-b-.csv"),
+        ("%D0%B3%D0%B0%D0%BB.parquet", "parquet"),
+        ("x" * 500 + ".csv", "x" * 116 + ".csv"),
+        ("<img src=x onerror=alert(1)>.csv", "img-src-x-onerror-alert-1-.csv"),
+    ],
+)
+def test_no_file_name_leaves_the_inbox(port, store, sent, kept):
+    token = server.mint(store)
+    status, answer = put(port, token, name=sent)
+    assert (status, answer["name"]) == (200, kept)
+    assert [p.name for p in left_behind(store) if p.is_file()] == [kept]
+
+
+def test_a_token_works_once(port, store):
+    token = server.mint(store)
+    assert put(port, token)[0] == 200
+    status, answer = put(port, token)
+    assert status == 403
+    assert "has been used or has expired" in answer["error"]
+
+
+def test_a_wrong_or_expired_token_is_refused_and_leaves_nothing(port, store):
+    assert put(port, "guess")[0] == 403
+    assert put(port, server.mint(store, life=-1.0))[0] == 403
+    assert left_behind(store) == []
+
+
+def test_a_file_above_the_limit_is_refused_with_its_limit(port, store, monkeypatch):
+    monkeypatch.setenv("REDSHIFT_LAB_UPLOAD_GB", "0.000001")
+    status, answer = put(port, server.mint(store), b"x" * 1001)
+    assert status == 413
+    assert "1e-06 GB" in answer["error"]
+    assert left_behind(store) == []
+
+
+def test_a_limit_holds_for_a_body_of_untold_length(port, store, monkeypatch):
+    monkeypatch.setenv("REDSHIFT_LAB_UPLOAD_GB", "0.001")
+    token = server.mint(store)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    body = (b"x" * 100_000 for _ in range(15))
+    try:
+        connection.request(
+            "PUT",
+            f"/api/upload/{token}",
+            body=body,
+            encode_chunked=True,
+            headers={"x-filename": "a.csv", "transfer-encoding": "chunked"},
+        )
+        assert connection.getresponse().status == 413
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the server hung up while we were still sending, which is as good
+    assert wait_until(lambda: server.ticket(token).state == "failed")
+    assert left_behind(store) == []
+
+
+def test_a_broken_connection_leaves_nothing(port, store):
+    token = server.mint(store)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        head = f"PUT /api/upload/{token} HTTP/1.1\r\nHost: localhost\r\nx-filename: a.csv\r\n"
+        client.sendall(f"{head}Content-Length: 9000000\r\n\r\n".encode() + b"x" * 3_000_000)
+        assert wait_until(lambda: any(p.suffix == ".part" for p in left_behind(store)))
+    assert wait_until(lambda: left_behind(store) == [])
+    assert server.ticket(token).spent
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"sec_fetch_site": "cross-site"},
+        {"host": "evil.example"},
+    ],
+)
+def test_another_site_cannot_use_a_token(port, store, headers):
+    token = server.mint(store)
+    assert put(port, token, **headers)[0] == 403
+    assert server.ticket(token).state == "open"
+    assert left_behind(store) == []
+
+
+def test_the_page_itself_may_upload(port, store):
+    host = f"127.0.0.1:{port}"
+    headers = {"host": host, "origin": f"http://{host}", "sec_fetch_site": "same-origin"}
+    assert put(port, server.mint(store), **headers)[0] == 200
+
+
+def test_the_sweep_removes_read_uploads_and_spares_the_users_own_files(store):
+    def uploaded(name: str) -> Path:
+        folder = store.inbox / f"{server.UPLOAD_PREFIX}{name}"
+        folder.mkdir()
+        (folder / "a.csv").write_text("z")
+        return folder / "a.csv"
+
+    read, busy, waiting, abandoned = (uploaded(n) for n in ("read", "busy", "waiting", "old"))
+    os.utime(abandoned.parent, (0, 0))
+    own = store.inbox / "own.csv"
+    own.write_text("z")
+    server.sweep(store, busy={str(busy)}, ended={str(read), str(busy), str(own)})
+    assert sorted(p for p in store.inbox.rglob("*") if p.is_file()) == sorted([busy, own, waiting])
+
+
+def get(port: int, path: str, **headers: str):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    answer = connection.getresponse()
+    return answer, answer.read()
+
+
+def test_a_download_gives_a_file_of_the_job_and_nothing_else(port, store):
+    job = store.new_job("predict")
+    job.output.mkdir()
+    (job.output / "predictions.csv").write_text("row,z_phot\n0,0.1\n")
+    job.log_path.write_text("private")
+    answer, body = get(port, server.download_url(job, job.output / "predictions.csv"))
+    assert (answer.status, body) == (200, b"row,z_phot\n0,0.1\n")
+    assert "attachment" in answer.headers["content-disposition"]
+    for path in (f"{job.id}/log.txt", f"{job.id}/..%2flog.txt", "..%2f..%2fx/y", "none/a.csv"):
+        assert get(port, f"/api/download/{path}")[0].status == 404
+    assert (
+        get(port, f"/api/download/{job.id}/predictions.csv", host="evil.example")[0].status == 403
+    )

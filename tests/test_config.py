@@ -1,0 +1,82 @@
+"""Settings refuse what cannot be meant, and survive the way to JSON and back."""
+
+import dataclasses
+import json
+
+import pytest
+
+from redshift_core import config
+from redshift_core.errors import InputError
+
+
+@pytest.mark.parametrize("name", config.PRESETS)
+def test_a_preset_survives_json(name):
+    preset = config.preset(name, "some-dataset")
+    assert config.RunConfig.from_dict(json.loads(json.dumps(preset.to_dict()))) == preset
+    assert preset.dataset == "some-dataset"
+    assert preset.preset == name
+
+
+def test_the_dissertation_preset_is_the_dissertations_recipe():
+    preset = config.preset("dissertation")
+    training = preset.training
+    assert (training.optimizer, training.learning_rate) == ("adamax", 0.001)
+    assert (training.loss, training.huber_delta) == ("huber", 1.0)
+    assert (training.batch_size, training.epochs, preset.seed) == (16, 20, 4)
+    assert preset.scaler == config.ScalerConfig("minmax", "train")
+
+
+def test_values_are_taken_as_text_by_leaf_or_dotted_name():
+    changed = config.preset("fast").with_values(
+        {"batch_size": "64", "model.dense_units": "32, 16", "scaler": "robust", "seed": "7",
+         "include_flagged": "yes"}
+    )  # fmt: skip
+    assert changed.training.batch_size == 64
+    assert changed.model.dense_units == (32, 16)
+    assert changed.scaler.name == "robust"
+    assert changed.seed == 7
+    assert changed.split.include_flagged is True
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"batch_sze": 3}, "Unknown setting 'batch_sze'; known are"),
+        ({"batch_size": "many"}, "batch_size = 'many' is not a whole number"),
+        ({"epochs": 1.5}, "epochs = 1.5 is not a whole number"),
+        ({"epochs": 0}, "epochs = 0 is too small; the lowest value is 1"),
+        ({"learning_rate": float("nan")}, "learning_rate = nan is too small"),
+        ({"learning_rate": True}, "learning_rate = True is not a number"),
+        ({"dropout": 1}, "dropout = 1.0 is too large"),
+        ({"loss": "hubert"}, "loss = 'hubert' is not known; choose one of huber, mse, mae"),
+        ({"dense_units": "64,x"}, "dense_units = 'x' is not a whole number"),
+        ({"conv_filters": "8,8,8"}, "conv_kernels has 4 values and conv_filters 3"),
+        ({"include_flagged": "perhaps"}, "include_flagged = 'perhaps' is not true or false"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_sentence(values, sentence):
+    with pytest.raises(InputError) as error:
+        config.preset("dissertation").with_values(values)
+    assert sentence in str(error.value)
+
+
+def test_unknown_keys_and_newer_versions_are_refused():
+    tree = config.preset("fast").to_dict()
+    with pytest.raises(InputError, match="Unknown setting 'droput'"):
+        config.RunConfig.from_dict({**tree, "droput": 1})
+    with pytest.raises(InputError, match="update Redshift Lab"):
+        config.RunConfig.from_dict({**tree, "schema_version": config.SCHEMA_VERSION + 1})
+    with pytest.raises(InputError, match="choose dissertation or fast"):
+        config.preset("best-ever")
+
+
+def test_every_setting_explains_itself():
+    for kind in (*config.SECTIONS.values(), config.RunConfig):
+        for item in dataclasses.fields(kind):
+            if item.name not in config.SECTIONS:
+                assert item.metadata["help"].endswith("."), item.name
+
+
+def test_no_two_sections_share_a_leaf_name():
+    names = [i.name for kind in config.SECTIONS.values() for i in dataclasses.fields(kind)]
+    assert len(names) == len(set(names))

@@ -1,0 +1,119 @@
+"""The metrics and the error table per bin: edges, counts, nulls, and the published table."""
+
+import doctest
+import json
+import math
+
+import numpy as np
+import pytest
+
+from redshift_core import evaluation, reference
+from redshift_core.errors import InputError
+from redshift_core.evaluation import bin_edges, bin_index, binned, evaluate
+
+KEYS = [
+    "mae", "rmse", "bias_median", "bias_mean", "sigma_nmad",
+    "outlier_fraction_0.05", "outlier_fraction_0.15", "n", "bins",
+]  # fmt: skip
+BIN_KEYS = ["z_low", "z_high", "n", "percent", "mean_error", "std", "sem"]
+
+
+def test_the_keys_are_those_of_metrics_json():
+    result = evaluate([0.1, 0.2], [0.1, 0.3])
+    assert list(result) == KEYS
+    assert len(result["bins"]) == 12
+    assert all(list(line) == BIN_KEYS for line in result["bins"])
+
+
+@pytest.mark.parametrize("z", [i / 100 for i in range(61)])
+def test_every_hundredth_of_redshift_lies_in_the_bin_of_its_decimal_digits(z):
+    wanted = min(round(z * 100) // 5, 11)  # 0.15 in 0.15-0.20; the last bin is closed
+    counts = [line["n"] for line in binned([z], [z])]
+    assert counts.index(1) == wanted
+    assert sum(counts) == 1
+
+
+def test_edges_are_the_published_tables_own():
+    table = reference.table_3()
+    edges = bin_edges()
+    assert edges[:-1].tolist() == table.z_low.tolist()
+    assert edges[1:].tolist() == table.z_high.tolist()
+
+
+def test_a_width_that_does_not_divide_the_range_ends_in_a_narrower_bin():
+    assert bin_edges(0.25).tolist() == [0.0, 0.25, 0.5, 0.6]
+    assert bin_edges(2.0).tolist() == [0.0, 0.6]
+    assert len(bin_edges(0.01)) == 61
+
+
+@pytest.mark.parametrize("width", [0.0, -0.05, math.nan, math.inf])
+def test_a_senseless_bin_width_is_refused(width):
+    with pytest.raises(InputError, match="the width must be at least"):
+        evaluate([0.1], [0.1], bin_width=width)
+
+
+def test_a_bin_is_the_one_computed_by_hand():
+    z_spec = [0.06, 0.07, 0.09, 0.20, 0.60, 0.70]
+    z_phot = [0.07, 0.05, 0.13, 0.25, 0.50, 0.40]
+    second = binned(z_spec, z_phot)[1]
+    assert second["n"] == 3
+    assert second["percent"] == pytest.approx(50.0)  # of all six, the one beyond 0.6 included
+    assert second["mean_error"] == pytest.approx((0.01 - 0.02 + 0.04) / 3)
+    deviation = math.sqrt(sum((e - 0.01) ** 2 for e in (0.01, -0.02, 0.04)) / 3)
+    assert second["std"] == pytest.approx(deviation)
+    assert second["sem"] == pytest.approx(deviation / math.sqrt(3))
+
+
+def test_a_redshift_beyond_the_bins_counts_in_the_headline_and_in_no_bin():
+    result = evaluate([0.1, 0.7], [0.1, 0.4])
+    assert result["n"] == 2
+    assert result["mae"] == pytest.approx(0.15)
+    assert sum(line["n"] for line in result["bins"]) == 1
+
+
+def test_too_few_galaxies_give_null_never_nan():
+    bins = evaluate([0.12], [0.15])["bins"]
+    assert (bins[2]["n"], bins[2]["std"], bins[2]["sem"]) == (1, None, None)
+    assert bins[2]["mean_error"] == pytest.approx(0.03)
+    assert (bins[0]["n"], bins[0]["percent"], bins[0]["mean_error"]) == (0, 0.0, None)
+
+
+@pytest.mark.parametrize("n", [0, 1, 50])
+def test_the_result_is_strict_json(n):
+    z = np.linspace(0, 0.6, n)
+    text = json.dumps(evaluate(z, z + 0.01), allow_nan=False)
+    assert json.loads(text)["n"] == n
+
+
+def test_pairs_without_a_finite_prediction_are_left_out_and_not_counted():
+    whole = evaluate([0.1, 0.2], [0.12, 0.25])
+    assert evaluate([0.1, 0.2, 0.3, np.nan], [0.12, 0.25, np.nan, 0.1]) == whole
+
+
+def test_a_networks_column_of_redshifts_is_refused():
+    with pytest.raises(ValueError, match="both must be"):
+        evaluate(np.zeros(3), np.zeros((3, 1)))
+
+
+def test_bins_by_predicted_redshift_sort_by_the_prediction():
+    by_phot = binned([0.02, 0.02], [0.12, 0.70], by="z_phot")
+    assert [line["n"] for line in by_phot] == [0, 0, 1] + [0] * 9
+    assert by_phot[2]["mean_error"] == pytest.approx(0.10)
+    assert by_phot[2]["percent"] == pytest.approx(50.0)
+
+
+def test_bins_by_anything_else_are_refused():
+    with pytest.raises(InputError, match="not by 'z'"):
+        binned([0.1], [0.1], by="z")
+
+
+def test_bins_agree_with_numpys_histogram_inside_the_range():
+    z = np.random.default_rng(2).uniform(-0.05, 0.7, 5000)
+    edges = bin_edges()
+    counts = [line["n"] for line in binned(z, z)]
+    assert counts == np.histogram(z, edges)[0].tolist()
+    assert np.sum(bin_index(z, edges) == -1) == 5000 - sum(counts)
+
+
+def test_the_examples_in_the_docstrings_hold():
+    assert doctest.testmod(evaluation).failed == 0

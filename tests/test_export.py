@@ -1,0 +1,88 @@
+"""Tables for other programs: no formulas, no half files, clear refusals."""
+
+import doctest
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from redshift_core import export
+from redshift_core.errors import InputError
+from redshift_core.export import TableWriter, check_out, csv_text, safe_cells
+
+TABLE = pd.DataFrame(
+    {
+        "source_id": [2**62 + 1, -7],
+        "z_phot": [-0.25, np.nan],
+        "name": ["=HYPERLINK(1)", "M 31"],
+    }
+)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+def test_a_text_cell_that_a_spreadsheet_would_run_is_prefixed(start):
+    assert safe_cells(pd.DataFrame({"a": [f"{start}1+1"]})).a.tolist() == [f"'{start}1+1"]
+
+
+def test_a_header_that_a_spreadsheet_would_run_is_prefixed():
+    assert list(safe_cells(pd.DataFrame({"=a": [1]})).columns) == ["'=a"]
+
+
+def test_negative_numbers_and_large_ids_stay_as_they_are():
+    lines = csv_text(TABLE).splitlines()
+    assert lines[1] == f"{2**62 + 1},-0.25,'=HYPERLINK(1)"
+    assert lines[2] == "-7,,M 31"
+
+
+def test_the_table_itself_is_not_changed():
+    safe_cells(TABLE)
+    assert TABLE.name.tolist() == ["=HYPERLINK(1)", "M 31"]
+
+
+def test_blocks_are_written_one_below_the_other_in_every_format(tmp_path):
+    files = [tmp_path / "t.csv", tmp_path / "t.parquet"]
+    with TableWriter(files, {b"key": b"value"}) as writer:
+        writer.write(TABLE)
+        assert not any(path.exists() for path in files)
+        writer.write(TABLE)
+    twice = pd.concat([TABLE, TABLE], ignore_index=True)
+    pd.testing.assert_frame_equal(pd.read_parquet(files[1]), twice)
+    assert files[0].read_text() == csv_text(twice)
+    assert pq.read_schema(files[1]).metadata[b"key"] == b"value"
+    assert sorted(tmp_path.iterdir()) == files
+
+
+def test_a_failure_leaves_nothing_and_an_older_file_untouched(tmp_path):
+    old = tmp_path / "t.csv"
+    old.write_text("old")
+
+    def fail_half_way():
+        with TableWriter([old]) as writer:
+            writer.write(TABLE)
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        fail_half_way()
+    assert old.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [old]
+
+
+def test_a_result_that_cannot_be_written_is_refused(tmp_path):
+    source = tmp_path / "survey.csv"
+    source.write_text("z")
+    for out, text in {
+        tmp_path / "out.xlsx": "does not end in .csv or .parquet",
+        tmp_path / "missing" / "out.csv": "does not exist; make it first",
+        source: "is the input file",
+    }.items():
+        with pytest.raises(InputError, match=text):
+            check_out(out, source)
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        check_out(tmp_path / "folder.csv")
+    assert check_out(tmp_path / "OUT.CSV", source) == tmp_path / "OUT.CSV"
+
+
+def test_the_examples_in_the_docstrings_hold():
+    assert doctest.testmod(export).failed == 0

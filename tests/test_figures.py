@@ -1,0 +1,149 @@
+"""Figures: what is drawn where, with titles and units, and no background of their own."""
+
+import json
+
+import numpy as np
+import pytest
+
+from redshift_core import figures, reference
+from redshift_core.evaluation import bin_edges
+from redshift_core.statistics import AverageSpectrum, density
+
+WAVELENGTH = np.concatenate([np.linspace(366, 660, 80), np.linspace(640, 996, 106)])
+FLUX = np.linspace(1, 5, 186)
+BINS = [
+    {"z_low": 0.0, "z_high": 0.05, "n": 10, "mean_error": 0.02, "std": 0.03, "sem": 0.01},
+    {"z_low": 0.05, "z_high": 0.1, "n": 1, "mean_error": 0.01, "std": None, "sem": None},
+    {"z_low": 0.1, "z_high": 0.15, "n": 0, "mean_error": None, "std": None, "sem": None},
+]
+
+
+def averages(n=10):
+    return [
+        AverageSpectrum(0.0, 0.1, n, 50, FLUX, FLUX * 0.1),
+        AverageSpectrum(0.1, 0.2, 0, 0, FLUX * np.nan, FLUX * np.nan),
+    ]
+
+
+def every_figure():
+    edges, counts = density(np.full(5, 0.1), np.full(5, 0.12), 200)
+    fine = bin_edges(0.01)
+    return {
+        "histogram": figures.redshift_histogram(
+            fine, np.arange(60), reference.redshift_histogram()
+        ),
+        "spectrum": figures.spectrum({"raw": FLUX}, WAVELENGTH, lines_at={"z_spec": 0.1}),
+        "average": figures.average_flux(averages(), WAVELENGTH, published=reference.average_flux()),
+        "both": figures.true_and_predicted(fine, np.arange(60), np.arange(60)),
+        "density": figures.density(edges, counts),
+        "errors": figures.error_per_bin(BINS, reference.table_3(), show_ugc=True),
+    }
+
+
+@pytest.mark.parametrize("name", list(every_figure()))
+def test_every_figure_titles_both_axes_sets_its_height_and_paints_no_background(name):
+    figure = every_figure()[name]
+    assert figure.layout.xaxis.title.text
+    assert figure.layout.yaxis.title.text
+    assert figure.layout.height >= 300
+    assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
+    json.loads(figure.to_json())
+
+
+def test_histogram_bars_sit_in_the_middle_of_their_bins():
+    figure = figures.redshift_histogram(np.array([0.0, 0.1, 0.2]), np.array([3, 4]))
+    assert list(figure.data[0].x) == pytest.approx([0.05, 0.15])
+    assert list(figure.data[0].y) == [3, 4]
+
+
+def test_the_published_histogram_is_drawn_with_the_same_total():
+    edges = bin_edges(0.01)
+    counts = np.full(60, 100)
+    published = reference.redshift_histogram()
+    figure = figures.redshift_histogram(edges, counts, published)
+    width = (published.z_high - published.z_low).to_numpy()
+    drawn = np.asarray(figure.data[1].y) * width / 0.01
+    assert np.nansum(drawn) == pytest.approx(counts.sum())
+
+
+def test_an_empty_histogram_draws_no_published_curve():
+    empty = np.zeros(60, int)
+    figure = figures.redshift_histogram(bin_edges(0.01), empty, reference.redshift_histogram())
+    assert len(figure.data) == 1
+
+
+def test_no_line_is_drawn_across_the_seam():
+    figure = figures.spectrum({"raw": FLUX}, WAVELENGTH)
+    assert [len(trace.x) for trace in figure.data] == [80, 106]
+
+
+def test_rest_frame_lines_are_redshifted_and_lines_outside_are_left_out():
+    places = figures.line_positions(WAVELENGTH, 0.5)
+    assert places["Hα"] == pytest.approx([656.5 * 1.5])
+    assert "[S II]" not in places  # at 1008.8 nm, beyond 996
+
+
+def test_a_line_in_the_overlap_of_both_bands_is_marked_in_both_on_the_pixel_axis():
+    places = figures.line_positions(WAVELENGTH, 0.0, by_pixel=True)
+    in_bp, in_rp = places["Hα"]
+    assert in_bp == pytest.approx((656.5 - 366) / (660 - 366) * 79)
+    assert in_rp == pytest.approx(80 + (656.5 - 640) / (996 - 640) * 105)
+
+
+def test_a_spectrum_with_missing_flux_is_still_drawn():
+    flux = FLUX.copy()
+    flux[:100] = np.nan
+    json.loads(figures.spectrum({"raw": flux}, WAVELENGTH, by_pixel=True).to_json())
+
+
+def test_an_empty_range_is_not_drawn():
+    names = {trace.name for trace in figures.average_flux(averages(), WAVELENGTH).data}
+    assert "0 ≤ z < 0.1" in names
+    assert "0.1 ≤ z < 0.2" not in names
+
+
+def test_published_average_curves_are_scaled_to_the_peak_of_the_first_range():
+    figure = figures.average_flux(
+        averages(), WAVELENGTH, bands=False, published=reference.average_flux()
+    )
+    drawn = [t for t in figure.data if t.name == "published 0–0.1"]
+    top = max(np.nanmax(np.asarray(trace.y, float)) for trace in drawn)
+    assert top == pytest.approx(FLUX.max() * reference.average_flux()["z_0.0_0.1"].max())
+
+
+def test_density_colours_the_logarithm_and_leaves_empty_cells_out():
+    edges, counts = density(np.array([0.05] * 100), np.array([0.15] * 100), n_bins=6)
+    figure = figures.density(edges, counts)
+    z = np.asarray(figure.data[0].z)
+    assert z[1, 0] == pytest.approx(2.0)
+    assert np.isnan(z).sum() == 35
+    assert list(figure.data[1].x) == list(figure.data[1].y) == [0.0, 0.6]
+
+
+def test_density_of_nothing_is_drawn():
+    edges, counts = density(np.array([]), np.array([]), n_bins=10)
+    json.loads(figures.density(edges, counts).to_json())
+
+
+def test_error_bars_carry_sigma_and_bins_without_sources_are_not_drawn():
+    figure = figures.error_per_bin(BINS)
+    trace = figure.data[0]
+    assert list(trace.y) == [0.02, 0.01]
+    assert list(trace.x) == pytest.approx([0.025, 0.075])
+    assert trace.error_y.array[0] == 0.03
+    assert np.isnan(trace.error_y.array[1])
+
+
+def test_error_figure_of_no_bin_at_all_is_drawn():
+    json.loads(figures.error_per_bin([]).to_json())
+
+
+def test_the_ugc_points_say_that_they_were_read_off_a_figure():
+    figure = figures.error_per_bin(BINS, reference.table_3(), axis="z_phot", show_ugc=True)
+    assert any("read off a figure" in trace.name for trace in figure.data)
+    assert "z_phot" in figure.layout.xaxis.title.text
+
+
+@pytest.mark.parametrize("count", [0, 1, 6, 12])
+def test_there_are_as_many_range_colours_as_ranges(count):
+    assert len(set(figures.range_colours(count))) == count

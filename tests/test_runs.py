@@ -1,0 +1,69 @@
+"""Folders: ids, names, atomic JSON, publishing and deleting."""
+
+import pytest
+
+from redshift_core.errors import InputError
+from redshift_core.runs import Store, publish, read_json, slug, write_json
+
+
+def test_ids_are_unique_and_sort_by_time(store):
+    ids = [store.new_run("Same name").id for _ in range(3)]
+    assert len(set(ids)) == 3
+    assert all("same-name" in one for one in ids)
+    assert [run.id for run in store.runs()] == sorted(ids, reverse=True)
+
+
+def test_a_dataset_is_invisible_until_published(store):
+    staged = store.new_dataset("survey")
+    assert store.datasets() == []
+    final = publish(staged)
+    assert [d.id for d in store.datasets()] == [final.id]
+    assert not staged.path.exists()
+
+
+def test_a_folder_is_found_by_id_name_or_latest(store):
+    first, second = store.new_run("one"), store.new_run("two")
+    first.update_info(name="My first", note="kept")
+    assert store.run(first.id) == first
+    assert store.run("My first") == first
+    assert store.run("latest") in (first, second)
+    assert (first.name, first.note) == ("My first", "kept")
+    second.update_info(name="My first")
+    with pytest.raises(InputError, match="2 runs are called 'My first'; give the id"):
+        store.run("My first")
+
+
+def test_an_unknown_id_names_the_known_ones(store):
+    with pytest.raises(InputError, match=r"No run '\.\./\.\.' here\. Newest runs: none"):
+        store.run("../..")
+    known = store.new_run("known")
+    with pytest.raises(InputError, match=known.id):
+        store.run("nothing")
+
+
+def test_delete_leaves_nothing(store):
+    run = store.new_run("short-lived")
+    run.history_path.write_text("epoch\n")
+    run.delete()
+    assert store.runs() == []
+    assert list(run.path.parent.iterdir()) == []
+
+
+def test_json_is_replaced_whole(tmp_path):
+    path = tmp_path / "status.json"
+    write_json(path, {"state": "running"})
+    with pytest.raises(TypeError):
+        write_json(path, {"state": object()})
+    assert read_json(path) == {"state": "running"}
+    assert read_json(tmp_path / "absent.json") == {}
+
+
+def test_a_slug_is_safe_in_a_path():
+    assert slug("../../etc/passwd; rm -rf *") == "etc-passwd-rm-rf"
+    assert slug("σ") == "unnamed"
+
+
+def test_the_store_is_where_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("REDSHIFT_LAB_HOME", str(tmp_path / "elsewhere"))
+    assert Store().inbox == tmp_path / "elsewhere" / "inbox"
+    assert Store().inbox.is_dir()

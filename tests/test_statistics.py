@@ -1,0 +1,117 @@
+"""Distributions, draws and densities against their definitions written out."""
+
+import numpy as np
+import pytest
+
+from redshift_core.errors import InputError
+from redshift_core.evaluation import bin_edges
+from redshift_core.statistics import (
+    RANGES,
+    average_spectra,
+    average_table,
+    density,
+    draw_rows,
+    histogram,
+    parse_edges,
+    redshift_percentiles,
+    redshift_statistics,
+    share_per_bin,
+)
+
+
+def test_statistics_agree_with_scipy():
+    from scipy import stats
+
+    z = np.random.default_rng(1).gamma(3.0, 0.05, 5000)
+    found = redshift_statistics(z)
+    assert found["mean"] == pytest.approx(z.mean())
+    assert found["sd"] == pytest.approx(z.std())
+    assert found["skewness"] == pytest.approx(stats.skew(z))
+    assert found["excess kurtosis"] == pytest.approx(stats.kurtosis(z))
+
+
+def test_statistics_of_nothing_are_nan_and_do_not_fail():
+    assert all(np.isnan(value) for value in redshift_statistics(np.array([])).values())
+    assert all(np.isnan(value) for value in redshift_percentiles(np.array([])).values())
+
+
+def test_percentile_50_is_the_median():
+    assert redshift_percentiles(np.array([0.1, 0.2, 0.6]))[50] == pytest.approx(0.2)
+
+
+def test_the_last_bin_is_closed_and_the_others_are_half_open():
+    counts = histogram(np.array([0.0, 0.05, 0.6]), bin_edges(0.05))
+    assert counts[0] == 1
+    assert counts[1] == 1
+    assert counts[-1] == 1
+
+
+def test_shares_of_all_bins_sum_to_one_hundred_per_cent():
+    assert share_per_bin(np.linspace(0, 0.6, 997)).sum() == pytest.approx(100)
+
+
+def test_density_has_z_phot_on_the_first_axis():
+    edges, counts = density(np.array([0.05, 0.05]), np.array([0.55, 0.55]), n_bins=6)
+    assert edges.tolist() == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    assert counts[5, 0] == 2
+    assert counts.sum() == 2
+
+
+def test_drawn_rows_rise_do_not_repeat_and_follow_the_seed():
+    rows = np.arange(100, 1100)
+    drawn = draw_rows(rows, 50, seed=3)
+    assert len(np.unique(drawn)) == 50
+    assert np.all(np.diff(drawn) > 0)
+    assert np.array_equal(drawn, draw_rows(rows, 50, seed=3))
+    assert not np.array_equal(drawn, draw_rows(rows, 50, seed=4))
+
+
+def test_fewer_candidates_than_asked_for_are_all_taken():
+    assert draw_rows(np.array([5, 2, 9]), 10, seed=1).tolist() == [2, 5, 9]
+
+
+def test_average_spectra_equal_a_plain_mean_of_the_rows_in_each_range():
+    generator = np.random.default_rng(2)
+    flux = generator.normal(size=(300, 186)).astype(np.float32)
+    z = generator.uniform(0, 0.6, 300)
+    z[:10] = np.nan
+    rows = np.arange(5, 300)
+    averages = average_spectra(flux, z, rows, RANGES, count=1000)
+    assert [a.n for a in averages] == [a.n_available for a in averages]
+    assert sum(a.n for a in averages) == 290
+    wanted = flux[5:][(z[5:] >= 0.2) & (z[5:] < 0.3)].astype(float)
+    assert averages[2].mean == pytest.approx(wanted.mean(0))
+    assert averages[2].std == pytest.approx(wanted.std(0))
+
+
+def test_a_draw_limits_the_number_and_an_empty_range_is_nan():
+    flux = np.ones((40, 186), np.float32)
+    z = np.full(40, 0.05)
+    first, second = average_spectra(flux, z, np.arange(40), (0, 0.1, 0.2), count=7)
+    assert (first.n, first.n_available) == (7, 40)
+    assert (second.n, second.n_available) == (0, 0)
+    assert np.isnan(second.mean).all()
+
+
+def test_a_source_at_the_upper_limit_belongs_to_the_last_range():
+    flux = np.ones((2, 186), np.float32)
+    (only,) = average_spectra(flux, np.array([0.6, 0.55]), np.arange(2), (0.5, 0.6))
+    assert only.n == 2
+
+
+def test_average_table_has_a_line_per_pixel_and_two_columns_per_range():
+    flux = np.ones((4, 186), np.float32)
+    averages = average_spectra(flux, np.full(4, 0.05), np.arange(4), (0, 0.1, 0.2))
+    table = average_table(averages, np.linspace(366, 996, 186))
+    assert table.shape == (186, 6)
+    assert table["z_0_0.1_mean"].eq(1).all()
+
+
+@pytest.mark.parametrize("text", ["", "0.1", "0.2, 0.1", "0.1, 0.1", "a, b"])
+def test_limits_that_do_not_rise_or_are_no_numbers_are_refused(text):
+    with pytest.raises(InputError, match="rising limits"):
+        parse_edges(text)
+
+
+def test_limits_may_be_parted_by_commas_semicolons_or_blanks():
+    assert parse_edges("0, 0.1;0.2 0.3") == (0.0, 0.1, 0.2, 0.3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui import choose, intake
-from pages.ui.dataset_report import report
+from pages.ui.dataset_report import datasets_table, report
 from pages.ui.empty import demo_button
 from pages.ui.job import show_failure, show_job
 from pages.ui.nav import guard
@@ -100,7 +100,7 @@ def failures(store: Store) -> None:
 st.title("Data")
 store = Store()
 doors(store)
-if found := intake.incoming("data"):
+if found := intake.incoming("data", with_z=True):
     request = {"columns": found.columns} if found.columns else {}
     intake.follow(jobs.start(store, "ingest", file=str(found.path), **request))
 running(store)
@@ -110,4 +110,5 @@ if folder is None:
     st.info("No dataset yet. Use one of the doors above; the demo survey is one click.")
 else:
     report(folder)
+    datasets_table(store.datasets())
 failures(store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.choose import when
+from pages.ui import choose
 from pages.ui.empty import demo_button
 from pages.ui.nav import guard
 from pages.ui.text import count, escape
@@ -51,33 +51,35 @@ def steps() -> None:
 
 
 def recent_dataset(folder: DatasetFolder) -> None:
-    """One line: link, size, mark."""
+    """One line: name, size, mark, time; leads to Explore."""
     info = folder.info
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.page_link(
-            "pages/explore.py",
-            label=escape(folder.name),
-            icon=":material/query_stats:",
-            query_params={"dataset": folder.id},
-        )
-        mark = " · SIMULATED" if info.get("simulated") else ""
-        st.caption(f"{count(info.get('n_rows', 0))} galaxies{mark} · {when(folder)}")
+    facts = [f"{count(info.get('n_rows', 0))} galaxies"]
+    facts += ["SIMULATED"] * bool(info.get("simulated"))
+    st.page_link(
+        "pages/explore.py",
+        label=line(folder.name, *facts, choose.when(folder)),
+        icon=":material/query_stats:",
+        query_params={"dataset": folder.id},
+    )
 
 
 def recent_run(run: RunFolder) -> None:
-    """One line: link, state, time; a run that still trains leads to Train."""
-    state = jobs.status(run)
-    done = state.state == "finished"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.page_link(
-            "pages/evaluate.py" if done else "pages/train.py",
-            label=escape(run.name),
-            icon=":material/fact_check:" if done else ":material/model_training:",
-            query_params={"run": run.id} | ({} if done else {"view": "Runs"}),
-        )
-        error = run.result.get("val_mae")
-        mark = f" · validation MAE {error:.4f}" if error is not None else ""
-        st.caption(f"{state.state}{mark} · {when(run)}")
+    """One line: name, state, error, time; a run that still trains leads to Train."""
+    state = jobs.status(run).state
+    done = state == "finished"
+    error = run.result.get("val_mae")
+    facts = [state] + [f"validation MAE {error:.4f}"] * (error is not None)
+    st.page_link(
+        "pages/evaluate.py" if done else "pages/train.py",
+        label=line(run.name, *facts, choose.when(run)),
+        icon=":material/fact_check:" if done else ":material/model_training:",
+        query_params={"run": run.id} | ({} if done else {"view": "Runs"}),
+    )
+
+
+def line(name: str, *facts: str) -> str:
+    """Name of the user's, then what is known of it in grey."""
+    return f"**{escape(name)}** :gray[· {escape(' · '.join(facts))}]"
 
 
 st.title("Redshift Lab")

@@ -38,7 +38,7 @@ def doors(store: Store, run: RunFolder) -> None:
             "Predict the demo survey", key="predict_demo", icon=":material/rocket_launch:"
         ):
             start(store, run, intake.Incoming(demo_file()))
-    if found := intake.incoming("predict"):
+    if found := intake.incoming("predict", with_z=False):
         start(store, run, found)
 
 
@@ -58,11 +58,12 @@ def result(job: JobFolder) -> None:
     st.caption(
         f"{escape(Path(request['file']).name)}, by run {escape(request['run'])}, {choose.when(job)}"
     )
-    cells = st.columns(4)
-    cells[0].metric("Spectra", count(outcome["rows"]))
-    cells[1].metric("With a redshift", count(seen.n_predicted))
-    cells[2].metric("Flagged", count(seen.n_flagged))
-    cells[3].metric("Median z_phot", f"{seen.median:.4f}" if seen.n_predicted else "–")
+    median = f"{seen.median:.4f}" if seen.n_predicted else "–"
+    with st.container(horizontal=True, gap="medium"):
+        st.metric("Spectra", count(outcome["rows"]), width="content")
+        st.metric("With a redshift", count(seen.n_predicted), width="content")
+        st.metric("Flagged", count(seen.n_flagged), width="content")
+        st.metric("Median z_phot", median, width="content")
     downloads(job, [Path(file) for file in outcome["files"]])
     if seen.n_predicted:
         chart(

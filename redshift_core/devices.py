@@ -131,8 +131,8 @@ def _choose_gpus(wish: str) -> list[tf.config.PhysicalDevice]:
     gpus = tf.config.list_physical_devices("GPU")
     if wish == "gpu" and not gpus:
         raise InputError(
-            "device = gpu, but TensorFlow sees no GPU here. Choose device = auto or cpu, or install "
-            "the GPU libraries (pip install 'redshift-lab[gpu]') and check the driver."
+            "device = gpu, but TensorFlow sees no GPU here. Choose device = auto or cpu, or "
+            "install the GPU libraries (pip install 'redshift-lab[gpu]') and check the driver."
         )
     if wish == "cpu":
         tf.config.set_visible_devices([], "GPU")

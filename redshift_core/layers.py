@@ -82,7 +82,7 @@ def n_parameters(config: ModelConfig, scaler_name: str = "minmax") -> int:
 
 
 def n_flops(config: ModelConfig, scaler_name: str = "minmax") -> int:
-    """Floating-point operations of one spectrum forward; a training step costs about three times."""
+    """Floating-point operations of one spectrum forward; a training step costs three times that."""
     return sum(row.n_flops for row in layer_table(config, scaler_name))
 
 

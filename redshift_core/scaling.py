@@ -10,7 +10,6 @@ are applied here in NumPy and, the same ones, by ``models.Scaling`` inside a sav
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,11 +147,14 @@ def _fit_quantile(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
     ranked = _ranked_rows(flux, rows)
     n_quantiles = min(N_QUANTILES, len(ranked))
     fitted = QuantileTransformer(n_quantiles=n_quantiles, subsample=None).fit(ranked)
-    tables = [_knots(pixel, fitted.references_) for pixel in fitted.quantiles_.T]
-    return {
-        "knots": np.stack([knots for knots, _ in tables]),
-        "levels": np.stack([levels for _, levels in tables]),
-    }
+    curves = [_curve(values, fitted.references_) for values in fitted.quantiles_.T]
+    x, y = (
+        np.stack([_extended(c[part], n_quantiles, part == 0) for c in curves]) for part in (0, 1)
+    )
+    kept = _thinned(x, y)
+    knots = [_extended(row[keep], N_KNOTS, True) for row, keep in zip(x, kept, strict=True)]
+    levels = [_extended(row[keep], N_KNOTS, False) for row, keep in zip(y, kept, strict=True)]
+    return {"knots": np.stack(knots), "levels": np.stack(levels)}
 
 
 def _fit_spectrum(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
@@ -161,60 +163,72 @@ def _fit_spectrum(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
     return {"floor": np.array([FLOOR * typical]), "typical": np.array([typical])}
 
 
-def _knots(values: NDArray, levels: NDArray) -> tuple[NDArray, NDArray]:
-    """Strictly increasing knots of one pixel's quantile curve, exactly N_KNOTS of them.
+def _curve(values: NDArray, levels: NDArray) -> tuple[NDArray, NDArray]:
+    """Strictly increasing quantiles of one pixel and their levels.
 
-    Equal quantiles become one knot at their mean level, as scikit-learn's two-sided interpolation
-    has it; a longer curve is thinned where it is straight; a shorter one goes on past its end.
+    Equal quantiles become two, one float32 step to either side of their value, at their first and
+    last level: at the value itself the line between them gives the mean level, and beyond it their
+    ends, as scikit-learn's two-sided interpolation does.
     """
-    knots, first, count = np.unique(
-        values.astype(np.float32), return_index=True, return_counts=True
+    x, first, count = np.unique(values.astype(np.float32), return_index=True, return_counts=True)
+    last = first + count - 1
+    ties = count > 1
+    below = np.where(ties & (first > 0), np.nextafter(x, np.float32(-np.inf)), x)
+    above = np.where(
+        ties & ((last < len(values) - 1) | (len(x) == 1)), np.nextafter(x, np.float32(np.inf)), x
     )
-    merged = (levels[first] + levels[first + count - 1]) / 2
-    merged[-1], merged[0] = 1.0, 0.0
-    kept = _thin(knots.astype(np.float64), merged)
-    knots, merged = knots[kept], merged[kept]
-    n_missing = N_KNOTS - len(knots)
-    if n_missing:
-        step = max(1.0, float(np.abs(knots).max()))
-        beyond = knots[-1] + step * np.arange(1, n_missing + 1)
-        knots = np.concatenate([knots, beyond.astype(np.float32)])
-        merged = np.concatenate([merged, np.full(n_missing, merged[-1])])
-    return knots, merged
+    x = np.stack([below, above], axis=1).ravel()
+    y = np.stack([levels[first], levels[last]], axis=1).ravel()
+    highest = np.maximum.accumulate(x)
+    rising = np.concatenate([[True], x[1:] > highest[:-1]])
+    x, y = x[rising].astype(np.float64), y[rising]
+    y[-1] = levels[-1]
+    return x, y
 
 
-def _thin(x: NDArray, y: NDArray) -> list[int]:
-    """Points of a rising curve to keep, at most N_KNOTS, for the least error of the polyline."""
-    if len(x) <= N_KNOTS:
-        return list(range(len(x)))
-    points = list(zip(x.tolist(), y.tolist(), strict=True))
-    low, high = 0.0, 2.0 / N_KNOTS  # a segment then rises so far that fewer than N_KNOTS fit
-    kept = _polyline(points, high)
-    for _ in range(THINNING_ROUNDS):
+def _extended(values: NDArray, n: int, rising: bool) -> NDArray:
+    """Values with others appended up to ``n``: rising steps, or the last one again."""
+    step = max(1.0, float(np.abs(values).max())) if rising else 0.0
+    return np.concatenate([values, values[-1] + step * np.arange(1, n - len(values) + 1)])
+
+
+def _thinned(x: NDArray, y: NDArray) -> NDArray[np.bool_]:
+    """Which points of each rising curve to keep, at most N_KNOTS, for the least error.
+
+    Halves, for all curves (rows) at once, the interval in which the smallest possible error lies.
+    """
+    low, high = np.zeros(len(x)), np.full(len(x), 2.0 / N_KNOTS)
+    kept = np.ones(x.shape, bool) if x.shape[1] <= N_KNOTS else _polylines(x, y, high)
+    for _ in range(THINNING_ROUNDS if x.shape[1] > N_KNOTS else 0):
         middle = (low + high) / 2
-        tried = _polyline(points, middle)
-        if len(tried) <= N_KNOTS:
-            kept, high = tried, middle
-        else:
-            low = middle
+        tried = _polylines(x, y, middle)
+        fits = tried.sum(axis=1) <= N_KNOTS
+        kept[fits] = tried[fits]
+        low, high = np.where(fits, low, middle), np.where(fits, middle, high)
     return kept
 
 
-def _polyline(points: list[tuple[float, float]], tolerance: float) -> list[int]:
-    """Fewest points whose polyline stays within ``tolerance`` of the rest: a closing cone."""
-    kept = [0]
-    x0, y0 = points[0]
-    shallow, steep = -math.inf, math.inf
-    for number, (x, y) in enumerate(points):
-        if number == 0:
-            continue
-        if not shallow <= (y - y0) / (x - x0) <= steep:
-            kept.append(number - 1)
-            x0, y0 = points[number - 1]
-            shallow, steep = -math.inf, math.inf
-        shallow = max(shallow, (y - tolerance - y0) / (x - x0))
-        steep = min(steep, (y + tolerance - y0) / (x - x0))
-    return [*kept, len(points) - 1]
+def _polylines(x: NDArray, y: NDArray, tolerance: NDArray) -> NDArray[np.bool_]:
+    """Fewest points of each curve whose polyline stays near the others: a closing cone.
+
+    From the last kept point, ``shallow`` and ``steep`` bound the slopes that pass all points since
+    then within the tolerance; the point before the first one outside them is kept next.
+    """
+    kept = np.zeros(x.shape, bool)
+    kept[:, [0, -1]] = True
+    x0, y0 = x[:, 0], y[:, 0]
+    shallow, steep = np.full(len(x), -np.inf), np.full(len(x), np.inf)
+    for number in range(1, x.shape[1]):
+        slope = (y[:, number] - y0) / (x[:, number] - x0)
+        closed = (slope < shallow) | (slope > steep)
+        kept[closed, number - 1] = True
+        x0 = np.where(closed, x[:, number - 1], x0)
+        y0 = np.where(closed, y[:, number - 1], y0)
+        run = x[:, number] - x0
+        below, above = (y[:, number] - y0 + sign * tolerance for sign in (-1, 1))
+        shallow = np.maximum(np.where(closed, -np.inf, shallow), below / run)
+        steep = np.minimum(np.where(closed, np.inf, steep), above / run)
+    return kept
 
 
 def _apply_affine(flux: FloatArray, numbers: dict[str, FloatArray]) -> FloatArray:

@@ -1,8 +1,8 @@
 """Train, validation and test rows of a dataset: one seeded shuffle, then two cuts.
 
 The default settings are the dissertation's own split, to the row: scikit-learn's
-``train_test_split(test_size=0.1, random_state=4)``, whose remaining rows, in shuffled order, Keras's
-``validation_split=0.3`` cuts once more: of 520,393 rows 327,847 / 140,506 / 52,040.
+``train_test_split(test_size=0.1, random_state=4)``, whose remaining rows, in shuffled order,
+Keras's ``validation_split=0.3`` cuts once more: of 520,393 rows 327,847 / 140,506 / 52,040.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def split_rows(rows: RowArray, config: SplitConfig) -> Split:
     cut = math.floor((len(rows) - n_test) * (1.0 - config.val_fraction))
     if cut < 1 or len(rows) - n_test - cut < 1:
         raise InputError(
-            f"The dataset has {len(rows)} usable rows; cut into {config.test_fraction:.0%} test and "
-            f"{config.val_fraction:.0%} validation rows, that leaves a part empty. "
+            f"The dataset has {len(rows)} usable rows; cut into {config.test_fraction:.0%} test "
+            f"and {config.val_fraction:.0%} validation rows, that leaves a part empty. "
             "Use a dataset with more rows, or smaller fractions."
         )
     shuffled = rows[np.random.RandomState(config.random_state).permutation(len(rows))]

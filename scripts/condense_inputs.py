@@ -62,7 +62,7 @@ def gaia_arrays(folder: Path) -> dict[str, np.ndarray]:
         skip_header=1,
     )
     xml = folder / "OptimisedCalibratedBases_BpId32_RpId37_withNormalisation.xml"
-    hermite = ElementTree.parse(xml).getroot()[0]  # noqa: S314 - a file of an installed package
+    hermite = ElementTree.parse(xml).getroot()[0]
     ranges, n_bases = [], []
     for band in ("bpConfig", "rpConfig"):
         node = hermite.find(band)
@@ -71,7 +71,9 @@ def gaia_arrays(folder: Path) -> dict[str, np.ndarray]:
         n_bases.append(int(node.findtext("dimension")))
         square_matrix = len(node.findall("transformationMatrix/value")) == n_bases[-1] ** 2
         if not square_matrix:  # a square one only turns the bases; their span is all that is used
-            raise SystemExit(f"{xml.name}: the {band} bases are not a rotation of Hermite functions")
+            raise SystemExit(
+                f"{xml.name}: the {band} bases are not a rotation of Hermite functions"
+            )
     return {
         "dispersion": dispersion,
         "bp_response": read_response(folder / "bpC03_v375wi_response.csv"),
@@ -95,9 +97,7 @@ def template_arrays(folder: Path) -> dict[str, np.ndarray]:
     near = (wavelength > 5000) & (wavelength < 6000)
     flux /= flux[:, near].mean(axis=1, keepdims=True)
     used = (wavelength >= TEMPLATE_RANGE[0]) & (wavelength <= TEMPLATE_RANGE[1])
-    windows = [
-        (wavelength > low) & (wavelength < high) for low, high in physics.CONTINUUM.values()
-    ]
+    windows = [(wavelength > low) & (wavelength < high) for low, high in physics.CONTINUUM.values()]
     return {
         "template_wavelength": wavelength[used],
         "template_flux": flux[:, used].astype(np.float32),
@@ -105,9 +105,7 @@ def template_arrays(folder: Path) -> dict[str, np.ndarray]:
     }
 
 
-def library_arrays(
-    folder: Path, wavelength: np.ndarray, flux: np.ndarray
-) -> dict[str, np.ndarray]:
+def library_arrays(folder: Path, wavelength: np.ndarray, flux: np.ndarray) -> dict[str, np.ndarray]:
     """Non-negative least-squares fit of the templates to the ugriz of each real galaxy."""
     with fits.open(folder / "test" / "gst_tests_small.fits") as file:
         galaxies = file[1].data

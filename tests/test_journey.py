@@ -56,7 +56,8 @@ def test_from_the_demo_button_to_a_downloaded_table_of_redshifts(server, tmp_pat
         assert "SIMULATED" in visit.settle().text()
 
         visit.menu("Train")
-        page.get_by_test_id("stMain").get_by_text("fast", exact=True).first.click()
+        page.get_by_role("combobox", name="Preset").click()
+        page.get_by_role("option", name="fast", exact=True).click()
         visit.settle()
         begun = time.monotonic()
         page.get_by_role("button", name="Start training").click()

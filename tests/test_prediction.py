@@ -67,16 +67,16 @@ def spectra_file(path, dataset, **columns):
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
-@pytest.mark.parametrize("block", [None, 1, 7, 599, 600])
-def test_blocks_of_any_size_give_what_the_model_gives_at_once(store, dataset, kind, block):
+def test_blocks_of_any_size_give_what_the_model_gives_at_once(store, dataset, kind):
     run = make_run(store, dataset, kind)
     model = models.load_model(run.model_path)
     flux = data.open_dataset(dataset).flux
     wanted = model.predict(np.array(flux), verbose=0)[:, 0]
-    z_phot = prediction.predict_redshift(model, flux, block)
-    assert z_phot.shape == (600,)
-    assert z_phot.dtype == np.float64
-    np.testing.assert_allclose(z_phot, wanted, rtol=1e-4, atol=1e-6)
+    for block in (None, 1, 97, 599, 600):
+        z_phot = prediction.predict_redshift(model, flux, block)
+        assert z_phot.shape == (600,)
+        assert z_phot.dtype == np.float64
+        np.testing.assert_allclose(z_phot, wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_a_bad_spectrum_gets_no_redshift_and_leaves_its_neighbours_alone(run, dataset):
@@ -190,7 +190,7 @@ def test_a_file_is_predicted_into_csv_and_parquet(run, store, dataset, tmp_path)
     assert table.row.tolist() == list(range(20))
     assert table.source_id.tolist() == [2**62 + 1 + k for k in range(20)]
     assert np.flatnonzero(table.z_phot.isna()).tolist() == [4]
-    assert table.flags[4] == "bad_flux"
+    assert table["flags"][4] == "bad_flux"
     assert (result["rows"], result["flagged"]["bad_flux"]) == (20, 1)
 
 
@@ -214,7 +214,7 @@ def test_spectra_unlike_the_training_rows_are_flagged(run, store, dataset, tmp_p
     out = tmp_path / "z.parquet"
     request = {"run": run.id, "file": str(file), "out": str(out)}
     result = prediction.predict_job(job(store, "predict", **request))
-    flags = pd.read_parquet(out).flags.str.split("|")
+    flags = pd.read_parquet(out)["flags"].str.split("|")
     outside = [row for row, names in enumerate(flags) if "outside_training_range" in names]
     assert {7, 9} <= set(outside)
     assert result["flagged"]["outside_training_range"] == len(outside) <= 4
@@ -230,7 +230,7 @@ def test_redshifts_beyond_the_range_are_flagged_and_kept(run, store, dataset, tm
     result = prediction.predict_job(job(store, "predict", **request))
     table = pd.read_csv(out)
     assert table.z_phot.tolist() == [0.75] * 20
-    assert table.flags.str.contains("z_phot_out_of_range").all()
+    assert table["flags"].str.contains("z_phot_out_of_range").all()
     assert result["flagged"]["z_phot_out_of_range"] == 20
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ import streamlit as st
 
 from pages.ui import choose
 from pages.ui.empty import simulated_badge
-from pages.ui.text import count, escape
+from pages.ui.text import count, escape, size
 from redshift_core.data import FLAG_TEXT
 from redshift_core.runs import DatasetFolder, Store
 
@@ -18,28 +19,61 @@ def report(folder: DatasetFolder) -> None:
     """Rows, columns, unit, flags with examples, warnings; rename, note, delete."""
     info = folder.info
     simulated_badge(info)
-    cells = st.columns(4)
-    cells[0].metric("Galaxies", count(info["n_rows"]))
-    cells[1].metric("Fit for training", count(info["n_usable"]))
-    cells[2].metric("Flagged", count(info["n_rows"] - info["n_usable"]))
-    cells[3].metric("Redshifts", "known" if info.get("has_z") else "none")
+    with st.container(horizontal=True, gap="medium"):
+        st.metric("Galaxies", count(info["n_rows"]), width="content")
+        st.metric("Fit for training", count(info["n_usable"]), width="content")
+        st.metric("Flagged", count(info["n_flagged"]), width="content")
+        st.metric("Redshifts", _range(info["z_range"]), width="content")
     for warning in info.get("warnings", []):
         st.warning(escape(warning), icon=":material/warning:")
     if folder.note:
         st.caption(f"Note: {escape(folder.note)}")
     _flags(info)
-    with st.expander("File and columns", icon=":material/description:"):
-        st.markdown(
-            f"Read from {escape(str(info.get('source_file', '')))}, "
-            f"SHA-256 {escape(str(info.get('sha256', '')))}.  \n"
-            f"Flux unit: {escape(str(info.get('unit', '')))}."
-        )
-        st.json(info.get("columns_found", {}), expanded=False)
+    _source(info)
     with st.container(horizontal=True):
         if st.button("Explore it", type="primary", icon=":material/query_stats:"):
             st.switch_page("pages/explore.py", query_params={"dataset": folder.id})
         _edit(folder)
         _delete(folder)
+
+
+def datasets_table(folders: Sequence[DatasetFolder]) -> None:
+    """Every dataset in one table, newest first."""
+    infos = [folder.info for folder in folders]
+    table = pd.DataFrame(
+        {
+            "Name": [folder.name for folder in folders],
+            "Galaxies": [info["n_rows"] for info in infos],
+            "Fit for training": [info["n_usable"] for info in infos],
+            "SIMULATED": [bool(info["simulated"]) for info in infos],
+            "Added": [choose.when(folder) for folder in folders],
+            "Note": [folder.note for folder in folders],
+        }
+    )
+    with st.expander(f"All datasets ({len(folders)})", icon=":material/list:"):
+        st.dataframe(table, hide_index=True, alt="All datasets, newest first")
+
+
+def _range(limits: Sequence[float] | None) -> str:
+    return f"{limits[0]:.3f} – {limits[1]:.3f}" if limits else "none"
+
+
+def _source(info: dict[str, Any]) -> None:
+    """Where the spectra came from and what was taken for what."""
+    found = info["columns_found"]
+    rows = {
+        "File": f"{info['source_file']}, {size(info['source_bytes'])}",
+        "SHA-256": info["sha256"],
+        "Redshift column": found["z"] or "none",
+        "Source id column": found["source_id"] or "none: rows are numbered",
+        "Flux columns": f"{found['n_flux']}, {found['flux_first']} … {found['flux_last']}",
+        "Further columns": ", ".join(found["other"]) or "none",
+        "Flux unit": info["unit"],
+        "Made by the simulator with": ", ".join(f"{k} {v}" for k, v in info["simulation"].items()),
+    }
+    with st.expander("File and columns", icon=":material/description:"):
+        table = pd.DataFrame([(key, escape(str(text))) for key, text in rows.items() if text])
+        st.table(table, hide_index=True, hide_header=True, alt="Source file and its columns")
 
 
 def _flags(info: dict[str, Any]) -> None:

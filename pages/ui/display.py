@@ -24,7 +24,8 @@ def chart(figure: go.Figure, key: str, caption: str, alt: str) -> None:
     alt : str
         One plain sentence: what the figure shows.
     """
-    st.plotly_chart(figure, key=key, config=PLOTLY, alt=alt)
+    width = "content" if figure.layout.width else "stretch"
+    st.plotly_chart(figure, key=key, config=PLOTLY, alt=alt, width=width)
     st.caption(caption)
 
 

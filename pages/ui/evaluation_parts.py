@@ -26,9 +26,9 @@ HEADLINES = (  # key of metrics.json, label, format, help
     ("outlier_fraction_0.15", "Outliers, |e_z| > 0.15", ".2%", "Share, the classic limit."),
 )
 BIN_FORMATS = {
-    "% ": "%.2f", "mean error": "%+.4f", "σ": "%.4f", "standard error": "%.5f",
-    "published mean error": "%+.4f", "published σ": "%.4f", "published %": "%.2f",
-    "UGC mean error (read off a figure)": "%+.3f", "UGC σ (read off a figure)": "%.3f",
+    "n": "localized", "% ": "%.2f", "mean error": "%+.4f", "σ": "%.4f", "standard error": "%.5f",
+    "published mean": "%+.4f", "published σ": "%.4f", "published %": "%.2f",
+    "UGC mean (read off a figure)": "%+.3f", "UGC σ (read off a figure)": "%.3f",
 }  # fmt: skip
 
 
@@ -37,7 +37,6 @@ def show_headlines(metrics: Mapping[str, Any]) -> None:
     with st.container(horizontal=True):
         for key, label, form, text in HEADLINES:
             st.metric(label, shown(metrics.get(key), form), help=text, width="content")
-        st.metric("Galaxies", count(metrics.get("n", 0)), width="content")
 
 
 def show_bins(metrics: Mapping[str, Any], name: str) -> None:
@@ -79,10 +78,10 @@ def bin_table(bins: list[dict[str, Any]]) -> pd.DataFrame:
         row = published.get(round(one["z_low"], 4))
         if row is not None and abs(one["z_high"] - row.z_high) < 1e-6:
             line |= {
-                "published mean error": row.mean_error,
+                "published mean": row.mean_error,
                 "published σ": row.std,
                 "published %": row.percent,
-                "UGC mean error (read off a figure)": row.ugc_mean_error,
+                "UGC mean (read off a figure)": row.ugc_mean_error,
                 "UGC σ (read off a figure)": row.ugc_std,
             }
         lines.append(line)

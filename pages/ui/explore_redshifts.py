@@ -74,6 +74,7 @@ def _tables(path: str, flagged: bool, binned: pd.DataFrame) -> None:
         two = {"this dataset %": "%.2f", "published %": "%.2f"}
         table(
             shares, "redshift_shares", "Per cent of the galaxies per 0.05 bin.", formats=two,
+            height="content",
             alt="Share of galaxies per redshift bin of 0.05 beside the published shares",
         )  # fmt: skip
     with st.expander("Histogram as a table"):

@@ -15,7 +15,7 @@ from pages.ui.explore_averages import WAVELENGTH_NOTE, axis_choice
 from pages.ui.text import count, escape
 from redshift_core import constants, figures, statistics
 from redshift_core.config import SCALERS, ScalerConfig
-from redshift_core.data import FLAG_TEXT, Dataset, flag_names
+from redshift_core.data import BAD_FLUX, FLAG_TEXT, Dataset, flag_names
 from redshift_core.errors import InputError
 from redshift_core.runs import DatasetFolder, RunFolder, Store
 from redshift_core.scaling import Scaler, fit_scaler
@@ -89,8 +89,13 @@ def _go(place: object) -> None:
 
 
 def _random_row(dataset: Dataset) -> int:
-    rows = dataset.usable_rows()
+    rows = whole_rows(dataset)
     return int(rows[random.randrange(len(rows))]) if len(rows) else 0
+
+
+def whole_rows(dataset: Dataset) -> np.ndarray:
+    """Rows whose flux is finite and not all zero, with or without a redshift."""
+    return np.flatnonzero((np.asarray(dataset.flags) & BAD_FLUX) == 0)
 
 
 def _find(dataset: Dataset) -> None:
@@ -119,10 +124,11 @@ def find_source(source_id: np.ndarray, text: str) -> int:
 
 
 def _facts(dataset: Dataset, row: int, z: float) -> None:
-    with st.container(horizontal=True):
-        st.metric("Source id", str(dataset.source_id[row]), width="content")
-        st.metric("z_spec", shown(z), width="content")
-        st.metric("Mean flux", shown(float(dataset.brightness[row]), ".3g"), width="content")
+    brightness = shown(float(dataset.brightness[row]), ".3g")
+    st.markdown(
+        f"Source id **{dataset.source_id[row]}** · z_spec **{shown(z)}** · "
+        f"mean flux **{brightness}** {constants.FLUX_UNIT}"
+    )
     names = flag_names(int(dataset.flags[row]))
     if names:
         st.warning("Flagged by ingest: " + "; ".join(FLAG_TEXT[name] for name in names))
@@ -178,5 +184,5 @@ def _loaded(path: str, _changed: int) -> Scaler:
 @st.cache_resource(max_entries=16, show_spinner="Fitting the scaler …")
 def _fitted(path: str, name: str) -> Scaler:
     dataset = open_cached(DatasetFolder(Path(path)))
-    rows = statistics.draw_rows(dataset.usable_rows(), N_PREVIEW, seed=0)
+    rows = statistics.draw_rows(whole_rows(dataset), N_PREVIEW, seed=0)
     return fit_scaler(ScalerConfig(name=name), dataset.flux, rows)

@@ -69,10 +69,15 @@ def inbox_files(store: Store) -> list[Path]:
     ]
 
 
-def incoming(key: str) -> Incoming | None:
+def incoming(key: str, *, with_z: bool) -> Incoming | None:
     """File chosen at one of the doors, once it is known how to read it.
 
     Shows the column mapping while that is not known.
+
+    Parameters
+    ----------
+    with_z : bool
+        Also ask where no column is recognised as the redshift but one might be.
     """
     chosen = st.session_state.get(f"_file_{key}")
     if not chosen:
@@ -83,8 +88,8 @@ def incoming(key: str) -> Incoming | None:
         seen = preview(path)
     except InputError:
         seen = None  # not spectra at all: the job says so, and keeps its sentence
-    if seen is not None and seen.problem:
-        columns = _mapping(path, seen, key)
+    if seen is not None and (question := _question(seen, with_z)):
+        columns = _mapping(path, seen, question, key)
         if columns is None:
             return None
     del st.session_state[f"_file_{key}"]
@@ -127,22 +132,40 @@ def _choose(path: Path, key: str) -> None:
     st.rerun()
 
 
-def _mapping(path: Path, seen: Preview, key: str) -> dict[str, str] | None:
+def _question(seen: Preview, with_z: bool) -> str:
+    if seen.problem:
+        return seen.problem
+    if with_z and seen.mapping["z"] == NONE and seen.other:
+        return (
+            "No column is called like a redshift. If one of them holds it, name it here; without "
+            "redshifts the spectra can be looked at and predicted, not trained on."
+        )
+    return ""
+
+
+def _mapping(path: Path, seen: Preview, question: str, key: str) -> dict[str, str] | None:
     """Form that names the columns; None until it is filled in and fits the first rows."""
     st.subheader(f"Which columns of {escape(path.name)}?")
-    st.warning(escape(seen.problem or ""), icon=":material/view_column:")
+    st.warning(escape(question), icon=":material/view_column:")
     st.dataframe(seen.head, height=220, hide_index=True, alt="First rows of the file")
     names = list(seen.columns)
+    options = [NONE, *names]
+    known = seen.mapping
     with st.form(f"columns_{key}", border=True):
         left, right = st.columns(2)
-        z = left.selectbox("Redshift", [NONE, *names], key=f"z_{key}")
-        source = right.selectbox("Source id", [NONE, *names], key=f"source_{key}")
+        z, source = (
+            column.selectbox(
+                label, options, options.index(known.get(name, NONE)), key=f"{name}_{key}"
+            )
+            for column, label, name in ((left, "Redshift", "z"), (right, "Source id", "source_id"))
+        )
         first = left.selectbox(
             "First flux column", names, max(0, len(names) - N_PIXELS), key=f"first_{key}"
         )
         last = right.selectbox("Last flux column", names, len(names) - 1, key=f"last_{key}")
         pattern = st.text_input(
             "Or flux columns by pattern",
+            known.get("flux", ""),
             placeholder="bp{}+rp{}",
             key=f"pattern_{key}",
             help="A name with {} for the number; BP and RP joined by +. Used instead of first "

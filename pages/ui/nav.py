@@ -55,6 +55,7 @@ def route() -> None:
     st.set_page_config(page_icon=str(ICON), layout="wide")
     page = st.navigation({name: _pages(entries) for name, entries in SECTIONS.items()})
     st.set_page_config(page_title=f"{page.title} · {TITLE}")
+    st.logo(str(ICON), size="large")
     if pending := st.session_state.pop(_PENDING, None):
         target, query = pending
         st.switch_page(target, query_params=query)

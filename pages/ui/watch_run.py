@@ -11,7 +11,7 @@ import streamlit as st
 from pages.ui.display import download, duration, shown
 from pages.ui.job import show_failure
 from pages.ui.text import count, escape
-from redshift_core import jobs
+from redshift_core import figures, jobs
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
 from redshift_core.runs import RunFolder
@@ -138,7 +138,13 @@ def _curve(history: pd.DataFrame, column: str, title: str, *, log: bool) -> None
     names = {column: "training", f"val_{column}": "validation"}
     frame = history.rename(columns=names)[["epoch", *names.values()]]
     frame = frame.melt("epoch", var_name="rows", value_name=title).dropna()
-    scale = altair.Scale(type="log" if log and (frame[title] > 0).all() else "linear", zero=False)
+    low, high = float(frame[title].min()), float(frame[title].max())
+    scale = altair.Scale(
+        type="log" if log and low > 0 else "linear",
+        domain=[low * 0.98, high * 1.02],  # left to itself, a logarithmic axis spans whole decades
+        nice=False,
+    )
+    colours = altair.Scale(domain=list(names.values()), range=[figures.BLUE, figures.RED])
     last = history.iloc[-1]
     st.altair_chart(
         altair.Chart(frame)
@@ -146,7 +152,9 @@ def _curve(history: pd.DataFrame, column: str, title: str, *, log: bool) -> None
         .encode(
             x=altair.X("epoch:Q", title="Epoch", axis=altair.Axis(tickMinStep=1, format="d")),
             y=altair.Y(f"{title}:Q", title=title, scale=scale),
-            color=altair.Color("rows:N", title=None, legend=altair.Legend(orient="top")),
+            color=altair.Color(
+                "rows:N", title=None, scale=colours, legend=altair.Legend(orient="top")
+            ),
             tooltip=["epoch", "rows", altair.Tooltip(f"{title}:Q", format=".5g")],
         ),
         height=280,

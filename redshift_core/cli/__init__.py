@@ -24,7 +24,7 @@ from redshift_core.errors import InputError
 # What a wrong option raises. Typer names it only through its public subclass, and its versions
 # take it from different packages.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[2]
-_FIXABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC)
+_FIXABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR)
 
 app = typer.Typer(
     name="redshift-lab",

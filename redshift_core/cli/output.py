@@ -34,10 +34,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Aligned plain text, numbers to the right, None as a dash."""
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
-    right = [
-        bool(rows) and all(isinstance(row[k], int | float | None) for row in rows)
-        for k in range(len(headers))
-    ]
+    right = [bool(column) and all(map(_is_number, column)) for column in zip(*cells, strict=True)]
+    right = right or [False] * len(headers)
     lines = []
     for line in (list(headers), *cells):
         padded = [
@@ -75,6 +73,14 @@ def _cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.5f}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", ""))
+    except ValueError:
+        return text == "–"
+    return True
 
 
 def _plain(value: Any) -> Any:

@@ -84,6 +84,7 @@ class Catalogue:
             "n_rows": self.n_rows,
             "n_spectra": int(good.sum()),
             "n_usable": n_usable,
+            "n_flagged": int((self.flags != 0).sum()),
             "flagged": {name: len(found) for name, found in rows.items() if len(found)},
             "examples": {
                 name: found[:N_EXAMPLES].tolist() for name, found in rows.items() if len(found)
@@ -146,7 +147,7 @@ def _scale_warning(bright: NDArray[np.float64]) -> str:
     if not FAINTEST < median < BRIGHTEST:
         return (
             f"The median mean flux is {median:.3g} e⁻ s⁻¹ per pixel; in known data it is about 1 "
-            "to 10. Check the unit."
+            "to 20. Check the unit."
         )
     return ""
 

@@ -55,7 +55,7 @@ class ParquetTable(Table):
 
     def columns(self, wanted: dict[str, str]) -> Columns:
         """Columns by name, or as the user says."""
-        columns = recognise(self.path.name, self.names, wanted)
+        columns = recognise(self.path.name, self.names, wanted, self.first)
         used = {columns.z, columns.source_id, *columns.flux} - {None}
         for position in sorted(used):
             if pa.types.is_nested(self.schema.types[position]):

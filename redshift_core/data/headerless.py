@@ -13,7 +13,7 @@ from redshift_core.constants import N_PIXELS, Z_MAX, Z_MIN
 from redshift_core.data.headers import N_FULL, WANTED, Columns, UnknownColumnsError
 
 MAX_LEADING = 3  # columns before the fluxes: row number, source id, redshift
-MANY = 50  # rows after which a column that stays in the redshift range is no flux
+MANY = 8  # rows after which a column that stays in the redshift range is no flux
 _HINT = (
     "Add a header line such as z,flux_0,…,flux_185, or say which columns are which, for instance "
     "--columns z=column_1,flux=column_2:column_187."

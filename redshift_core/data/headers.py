@@ -35,9 +35,9 @@ Z_NAMES = (
     "ztrue", "truez", "redshiftspec", "specredshift",
 )  # fmt: skip
 ID_NAMES = (
-    "sourceid", "gaiasourceid", "gaiadr3sourceid", "dr3sourceid", "gaiaid", "objectid", "objid",
-    "id",
+    "sourceid", "gaiasourceid", "gaiadr3sourceid", "dr3sourceid", "gaiaid",
 )  # fmt: skip
+WEAK_ID_NAMES = ("objectid", "objid", "id")  # the source id only where they hold whole numbers
 FLUX_NAMES = (
     "flux", "f", "fluxes", "pixel", "pix", "px", "spec", "spectrum", "xp", "bprp", "",
 )  # fmt: skip
@@ -131,7 +131,11 @@ def parse_columns(columns: Mapping[str, str] | str | None) -> dict[str, str]:
 
 
 def recognise(
-    file: str, names: list[str], columns: Mapping[str, str] | None = None, has_header: bool = True
+    file: str,
+    names: list[str],
+    columns: Mapping[str, str] | None = None,
+    first: list[list[str]] | None = None,
+    has_header: bool = True,
 ) -> Columns:
     """Columns of a file by their names.
 
@@ -143,6 +147,8 @@ def recognise(
         Its header.
     columns : mapping, optional
         What the user says, as ``parse_columns`` returns it.
+    first : list of list of str, optional
+        Its first rows, as text.
     has_header : bool
         Whether the names stand in the file, or were made up for it.
 
@@ -154,12 +160,16 @@ def recognise(
         Where the number of flux columns is wrong.
     """
     wanted = dict(columns or {})
+    z, source_id = (
+        _mapped_single(file, names, what, wanted[what]) if what in wanted else None
+        for what in ("z", "source_id")
+    )
     if "flux" in wanted:
         positions, text = _mapped_flux(file, names, wanted["flux"]), wanted["flux"]
     else:
         positions, text = _flux(file, names)
-    z = _single(file, names, "z", wanted, Z_NAMES)
-    source_id = _single(file, names, "source_id", wanted, ID_NAMES)
+    z = z if "z" in wanted else _redshift(file, names)
+    source_id = source_id if "source_id" in wanted else _source_id(names, first or [])
     check_count(file, positions, names)
     for what, position in (("redshift", z), ("source_id", source_id)):
         if position in positions:
@@ -228,7 +238,7 @@ def _flux(file: str, names: list[str]) -> tuple[list[int], str]:
     if not right and all(bands):
         return _bands(file, names, [groups[str(band)] for band in bands])
     if not known:
-        raise UnknownColumnsError(_unknown(file, names))
+        raise _unknown(file, names)
     group = groups[(right or known)[0]]
     _check_numbers(file, names, group)
     return [p for _, p in group], _pattern(names, group)
@@ -261,6 +271,7 @@ def _check_numbers(
                 f"{file}: columns {here + 1} and {there + 1} are both called {names[there]!r}; "
                 "every flux column needs a name of its own."
             )
+    for (low, here), (high, _) in pairwise(group):
         if high != low + 1:
             gap = re.sub(r"\d+(?=\D*$)", str(low + 1), names[here])
             raise InputError(
@@ -320,27 +331,38 @@ def _find(names: list[str], name: str) -> int | None:
     return None
 
 
-def _single(
-    file: str, names: list[str], what: str, wanted: Mapping[str, str], known: tuple[str, ...]
-) -> int | None:
-    """Position of the redshift or id column; None where the file has none."""
-    if what in wanted:
-        if wanted[what].lower() == NONE:
-            return None
-        position = _find(names, wanted[what])
-        if position is None:
-            raise UnknownColumnsError(
-                f"{file} has no column {wanted[what]!r} for {what}. {_list(names)}"
-            )
-        return position
-    found = [p for p, name in enumerate(names) if _key(name) in known]
-    if what == "z" and len(found) > 1:
+def _mapped_single(file: str, names: list[str], what: str, name: str) -> int | None:
+    """Position of the redshift or id column that a mapping names; None where it says ``none``."""
+    if name.lower() == NONE:
+        return None
+    position = _find(names, name)
+    if position is None:
+        raise UnknownColumnsError(f"{file} has no column {name!r} for {what}. {_list(names)}")
+    return position
+
+
+def _redshift(file: str, names: list[str]) -> int | None:
+    found = [p for p, name in enumerate(names) if _key(name) in Z_NAMES]
+    if len(found) > 1:
         several = " and ".join(repr(names[p]) for p in found)
         raise UnknownColumnsError(
             f"{file} has several columns that may be the redshift, {several}; say which one with "
             "--columns z=NAME, or choose it on the Data page."
         )
-    return min(found, key=lambda p: known.index(_key(names[p])), default=None)
+    return found[0] if found else None
+
+
+def _source_id(names: list[str], first: list[list[str]]) -> int | None:
+    found = {_key(name): p for p, name in reversed(list(enumerate(names)))}
+    for name in ID_NAMES:
+        if name in found:
+            return found[name]
+    for name in WEAK_ID_NAMES:
+        if name in found:
+            cells = (row[found[name]].strip() for row in first if len(row) == len(names))
+            if all(cell.lstrip("+-").isdigit() for cell in cells if cell):
+                return found[name]
+    return None
 
 
 def _list(names: list[str]) -> str:
@@ -356,9 +378,10 @@ def _is_float(text: str) -> bool:
     return True
 
 
-def _unknown(file: str, names: list[str]) -> str:
+def _unknown(file: str, names: list[str]) -> InputError:
+    """Error for a header without fluxes that are known by name."""
     if len(names) < N_PIXELS:
-        return (
+        return InputError(
             f"{file} is not a table of spectra: it has {len(names)} "
             f"column{'s' if len(names) > 1 else ''} ({', '.join(names[:4])[:80]}); expected z and "
             f"{WANTED} flux columns, such as flux_0 … flux_185."
@@ -366,11 +389,11 @@ def _unknown(file: str, names: list[str]) -> str:
     numeric = [_is_float(name) for name in names]
     if sum(numeric) > 0.5 * len(names):
         at = numeric.index(False) if False in numeric else 0
-        return (
+        return InputError(
             f"{file}: the first line holds numbers, but {names[at][:40]!r} in column {at + 1} is "
             "none. Correct it, or write a header above it, such as z,flux_0,…,flux_185."
         )
-    return (
-        f"{file}: the flux columns were not recognised. {_list(names)} Expected flux_0 … flux_185; "
-        + _HOW
+    return UnknownColumnsError(
+        f"{file}: the flux columns were not recognised. {_list(names)} Expected flux_0 … "
+        f"flux_185; {_HOW}"
     )

@@ -36,14 +36,13 @@ PREVIEW_ROWS = 5
 
 @dataclass(frozen=True)
 class Preview:
-    """First look at a file, for the Data page's column mapping."""
+    """First look at a table, for the Data page's column mapping."""
 
-    columns: list[str] = field(default_factory=list)  # names of the file's columns
-    mapping: dict[str, str] = field(default_factory=dict)  # what was recognised, as a mapping
-    rows: pd.DataFrame | None = None  # first rows as text; None where the file is no table
-    problem: str | None = None  # the sentence, where it cannot be ingested like this
-    needs_mapping: bool = False  # whether naming the columns solves the problem
-    other: list[str] = field(default_factory=list)  # further columns, kept in the catalogue
+    columns: list[str]  # names of the file's columns
+    mapping: dict[str, str]  # what was recognised, as a mapping; empty where there is a problem
+    head: pd.DataFrame  # first rows, as text
+    problem: str | None = None  # the sentence, where the user has to name the columns
+    other: list[str] = field(default_factory=list)  # neither flux nor mapped: perhaps the redshift
 
 
 def open_table(path: Path | str) -> Table:
@@ -95,23 +94,26 @@ def numbered_blocks(table: Table, columns: Columns) -> Iterator[tuple[Spectra, i
 
 
 def preview(path: Path | str, columns: Mapping[str, str] | str | None = None) -> Preview:
-    """First rows of a file, the columns recognised in it, and the problem where there is one."""
-    try:
-        table = open_table(path)
-    except InputError as error:
-        return Preview(problem=str(error))
+    """First rows of a table and the columns recognised in it.
+
+    Raises
+    ------
+    InputError
+        Where the file is no table of spectra, so that naming its columns would not help.
+    """
+    table = open_table(path)
+    if not table.first:
+        raise InputError(f"{table.path.name} has a header and no rows; expected spectra below it.")
     import pandas as pd
 
     fitting = [row for row in table.first if len(row) == len(table.names)][:PREVIEW_ROWS]
-    rows = pd.DataFrame(fitting, columns=table.names, dtype="str")
+    head = pd.DataFrame(fitting, columns=table.names, dtype="str")
     try:
         found = find_columns(table, columns)
-    except InputError as error:
-        needs = isinstance(error, UnknownColumnsError)
-        return Preview(table.names, {}, rows, str(error), needs)
-    problem = None if table.first else f"{table.path.name} has a header and no rows."
+    except UnknownColumnsError as error:
+        return Preview(table.names, {}, head, str(error))
     other = [table.names[p] for p in found.further]
-    return Preview(table.names, found.mapping, rows, problem, other=other)
+    return Preview(table.names, found.mapping, head, other=other)
 
 
 def _join(parts: list[Spectra]) -> Spectra:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import zlib
 from collections import deque
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from redshift_core.data.headers import Columns, recognise
 from redshift_core.data.sniff import check_text, gzip_error
 from redshift_core.errors import InputError
 
-BLOCK_BYTES = 4 << 20  # text parsed at once; its numbers still fit the processor's cache
+BLOCK_BYTES = 2 << 20  # text parsed at once; its numbers still fit the processor's cache
 HEAD_BYTES = 1 << 20  # text looked at for header and delimiter
 MAX_LINE = 16 << 20  # a longer line is no table
 MAX_THREADS = 8  # beyond these the disk and the hash are the limit
@@ -59,7 +60,7 @@ class TextTable(Table):
                 return by_position(self.path.name, self.first)
             guess = by_position(self.path.name, self.first).mapping
             wanted = {**guess, **wanted}
-        return recognise(self.path.name, self.names, wanted, self.has_header)
+        return recognise(self.path.name, self.names, wanted, self.first, self.has_header)
 
     def blocks(self, columns: Columns) -> Iterator[tuple[Block, int]]:
         """Rows in order, each block with the bytes of the file done by then."""
@@ -140,6 +141,8 @@ class _Parser:
 
     def __init__(self, file: str, dialect: Dialect, columns: Columns):
         self.file, self.dialect, self.columns = file, dialect, columns
+        self._bare = dialect.delimiter.encode()
+        self._blanks = re.compile(rb" *" + re.escape(self._bare) + rb" *")
         self.names = [str(position) for position in range(len(columns.names))]
         self.kinds = {str(p): pa.float64() for p in columns.flux}
         self.kinds |= {str(p): pa.binary() for p in columns.other}
@@ -147,14 +150,7 @@ class _Parser:
             self.kinds[str(columns.z)] = pa.float64()
         if columns.source_id is not None:
             self.kinds[str(columns.source_id)] = pa.int64()
-        self.convert = pyarrow.csv.ConvertOptions(
-            column_types=self.kinds,
-            include_columns=list(self.kinds),
-            null_values=list(NULLS),
-            strings_can_be_null=True,
-            check_utf8=False,
-            decimal_point=dialect.decimal,
-        )
+        self._plain = not columns.other  # numbers alone parse faster with fewer words for missing
 
     def parse(self, text: bytes, line: int, last: bool) -> Block:
         """Numbers of a block whose first line has the number ``line``."""
@@ -162,21 +158,38 @@ class _Parser:
             text = squeeze(text)
         if not text.strip():
             return Block.empty()
+        if self._plain:
+            try:
+                return self._block(self._table(text, [""]))
+            except pa.ArrowInvalid:
+                self._plain = False
         try:
-            table = pyarrow.csv.read_csv(
-                pa.BufferReader(text),
-                pyarrow.csv.ReadOptions(
-                    column_names=self.names, use_threads=False, block_size=len(text) + 1
-                ),
-                pyarrow.csv.ParseOptions(
-                    delimiter=self.dialect.delimiter,
-                    quote_char='"' if b'"' in text else False,
-                ),
-                self.convert,
-            )
+            return self._block(self._table(text, list(NULLS)))
+        except pa.ArrowInvalid:  # a cell of nothing but blanks is a missing value, too
+            text = self._blanks.sub(self._bare, text)
+        try:
+            return self._block(self._table(text, list(NULLS)))
         except pa.ArrowInvalid as error:
             raise self._fault(text, line, last, str(error)) from None
-        return self._block(table)
+
+    def _table(self, text: bytes, nulls: list[str]) -> pa.Table:
+        return pyarrow.csv.read_csv(
+            pa.BufferReader(text),
+            pyarrow.csv.ReadOptions(
+                column_names=self.names, use_threads=False, block_size=len(text) + 1
+            ),
+            pyarrow.csv.ParseOptions(
+                delimiter=self.dialect.delimiter, quote_char='"' if b'"' in text else False
+            ),
+            pyarrow.csv.ConvertOptions(
+                column_types=self.kinds,
+                include_columns=list(self.kinds),
+                null_values=nulls,
+                strings_can_be_null=True,
+                check_utf8=False,
+                decimal_point=self.dialect.decimal,
+            ),
+        )
 
     def _block(self, table: pa.Table) -> Block:
         columns = self.columns

@@ -1,9 +1,9 @@
 """The simulated survey: galaxies as Gaia would see them, for trying, testing and comparing.
 
-Nothing made here measures accuracy on real Gaia galaxies; everything that shows it says SIMULATED.
-The files in the order the data passes: ``inputs`` (measured), ``physics``, ``instrument``, ``table``
-(precomputed once), ``galaxies``, ``observing``, ``survey``, ``files``, ``job``; ``study`` compares
-the result with what was published.
+Nothing made here measures accuracy on real Gaia galaxies; everything that shows it says
+SIMULATED. The files in the order the data passes: ``inputs`` (measured), ``physics``,
+``instrument``, ``table`` (precomputed once), ``galaxies``, ``observing``, ``survey``, ``files``,
+``job``; ``study`` compares the result with what was published.
 """
 
 from redshift_core.simulation.files import SUFFIXES, survey_metadata, write_survey

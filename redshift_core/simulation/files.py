@@ -100,7 +100,8 @@ def _write_parquet(path: Path, found: Iterator[Block], metadata: dict[str, Any])
         for block in found:
             columns = [block.source_id, block.z, *np.ascontiguousarray(block.flux.T)]
             arrays = [pa.array(column) for column in columns]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=GROUP_ROWS)
+            table = pa.Table.from_arrays(arrays, schema=schema)
+            writer.write_table(table, row_group_size=GROUP_ROWS)
 
 
 @contextmanager

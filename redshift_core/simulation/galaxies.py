@@ -68,6 +68,10 @@ class Galaxies:
     rp_flux: FloatArray  # (n,): e⁻ s⁻¹ in the whole RP window
     blue: NDArray[np.bool_]  # (n,): compact blue object
 
+    def take(self, rows: slice) -> Galaxies:
+        """Some of the objects."""
+        return Galaxies(*(getattr(self, item.name)[rows] for item in fields(self)))
+
     def put(self, rows: IntArray, other: Galaxies) -> None:
         """Replace some objects."""
         for item in fields(self):

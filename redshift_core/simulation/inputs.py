@@ -1,8 +1,8 @@
 """Measured inputs of the simulated survey, condensed into one small file of the package.
 
-``scripts/condense_inputs.py`` makes it from gaiaxpy 2.1.5 and kcorrect 5.1.9 (BSD-3-Clause, licences
-in ``resources/licenses``): Gaia's dispersion, response and basis ranges; five galaxy templates; the
-template weights of about 9,900 real SDSS galaxies.
+``scripts/condense_inputs.py`` makes it from gaiaxpy 2.1.5 and kcorrect 5.1.9 (BSD-3-Clause,
+licences in ``resources/licenses``): Gaia's dispersion, response and basis ranges; five galaxy
+templates; the template weights of about 9,900 real SDSS galaxies.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Inputs:
 @cache
 def load_inputs() -> Inputs:
     """Read the condensed file; the arrays are read-only."""
-    with as_file(files("redshift_core") / "resources" / FILE_NAME) as path:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in Inputs.__dataclass_fields__}
+    packed = files("redshift_core") / "resources" / FILE_NAME
+    with as_file(packed) as path, np.load(path, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in Inputs.__dataclass_fields__}
     for array in arrays.values():
         array.setflags(write=False)
     return Inputs(**arrays)

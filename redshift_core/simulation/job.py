@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from redshift_core.data import ingest
 from redshift_core.errors import InputError
 from redshift_core.runs import JobContext
 from redshift_core.simulation.files import write_survey
@@ -24,8 +25,6 @@ def simulate_job(context: JobContext) -> dict[str, Any]:
     -------
     dict with ``dataset`` (id), ``rows``, ``flagged``; ``{"stopped": True}`` after a stop
     """
-    from redshift_core import data
-
     request = context.request
     n, seed = _whole(request, "n", 5000), _whole(request, "seed", 1)
     redshifts = request.get("redshifts") or "published"
@@ -46,7 +45,7 @@ def simulate_job(context: JobContext) -> dict[str, Any]:
     try:
         write_survey(path, n, seed, redshifts, report=progress, cache=context.store.cache)
         name = request.get("name") or f"simulated {n:,} (seed {seed}, {redshifts})"
-        dataset = data.ingest(path, context.store, name=name, report=ingest_progress)
+        dataset = ingest(path, context.store, name=name, report=ingest_progress)
     except _Stopped:
         return {"stopped": True}
     finally:

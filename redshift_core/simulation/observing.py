@@ -26,7 +26,8 @@ BACKGROUND = 0.35  # e⁻ s⁻¹ per u, scatter of each band's offset
 CALIBRATION = 0.035  # scatter of the smooth relative errors
 BAND_STEP = 0.035  # scatter of BP relative to RP
 N_LEGENDRE = 5
-GATHER_ROWS = 256  # objects whose table cells are held at once: 4 MB, within the cache
+GATHER_ROWS = 256  # objects whose table cells are held at once: 4 MB
+OBSERVE_ROWS = 256  # objects observed at once: each array of theirs stays in the cache
 
 
 class Telescope:
@@ -52,6 +53,13 @@ class Telescope:
 
     def observe(self, rng: np.random.Generator, galaxies: Galaxies) -> NDArray[np.float32]:
         """Flux with noise, shape (n, 186), e⁻ s⁻¹ per pixel."""
+        flux = np.empty((len(galaxies.z), N_PIXELS), dtype=np.float32)
+        for start in range(0, len(flux), OBSERVE_ROWS):
+            rows = slice(start, start + OBSERVE_ROWS)
+            flux[rows] = self._observe(rng, galaxies.take(rows))
+        return flux
+
+    def _observe(self, rng: np.random.Generator, galaxies: Galaxies) -> NDArray[np.float32]:
         window = self.window(galaxies)
         window += self._background(rng, len(window))
         window += self._noise(rng, window)
@@ -91,9 +99,7 @@ class Telescope:
         result += slope.astype(np.float32)[:, None] * self.band_x
         return result
 
-    def _noise(
-        self, rng: np.random.Generator, signal: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def _noise(self, rng: np.random.Generator, signal: NDArray[np.float32]) -> NDArray[np.float32]:
         """Photon, read-out and relative noise of each element, shape (n, 240)."""
         shape, mean, fewest, most = TRANSITS
         transits = np.clip(rng.gamma(shape, mean / shape, len(signal)), fewest, most)

@@ -6,6 +6,7 @@ agreement proves nothing; it only shows that data of this shape and difficulty c
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def average_spectra(
         Telescope(inputs, table),
     )
     means = []
-    for number, (low, high) in enumerate(zip(RANGES[:-1], RANGES[1:], strict=True)):
+    for number, (low, high) in enumerate(pairwise(RANGES)):
         rng = np.random.default_rng([seed, number, 0])
         objects = population.draw(rng, law.draw(rng, n_per_range, low, high))
         means.append(telescope.observe(rng, objects).mean(axis=0))
@@ -58,7 +59,7 @@ def average_spectra(
 
 
 def published_spectra() -> NDArray[np.floating]:
-    """Published average spectra relative to the peak of z < 0.1, shape (6, 186), NaN where empty."""
+    """Published averages relative to the peak of z < 0.1, shape (6, 186), NaN where empty."""
     return reference.average_flux().iloc[:, 1:].to_numpy(float).T
 
 
@@ -137,3 +138,7 @@ def report(rows: list[dict[str, object]]) -> str:
         table[column] = [v if isinstance(v, str) else f"{v:.4g}" for v in table[column]]
     table["published"] = table["published"].replace({"nan": "–", "-inf": "–"})
     return "SIMULATED survey beside the published figures\n" + table.to_string(index=False)
+
+
+if __name__ == "__main__":
+    print(report(compare()))

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from redshift_core.errors import InputError
 from redshift_core.simulation.galaxies import Galaxies, Population, RedshiftLaw
@@ -96,7 +95,9 @@ def simulate(
     return _joined(list(blocks(n, seed, redshifts, cache=cache, report=report)))
 
 
-def galaxies(n: int, seed: int, redshifts: str = "published", *, cache: Path | None = None):
+def galaxies(
+    n: int, seed: int, redshifts: str = "published", *, cache: Path | None = None
+) -> list[Galaxies]:
     """Truth behind ``simulate``'s rows of the same seed: a list of ``Galaxies``, one a chunk."""
     check_request(n, seed, redshifts)
     law, population, _ = _machinery(open_table(cache), redshifts)
@@ -105,9 +106,10 @@ def galaxies(n: int, seed: int, redshifts: str = "published", *, cache: Path | N
 
 def _chunks(n: int, seed: int, redshifts: str, table: Table) -> Iterator[Block]:
     law, population, telescope = _machinery(table, redshifts)
+    threads = ThreadpoolController()
     for number in range(-(-n // CHUNK)):
         # One thread: a product split over threads may add in another order.
-        with threadpool_limits(1, user_api="blas"):
+        with threads.limit(limits=1, user_api="blas"):
             rng, objects = _galaxies(seed, number, law, population)
             flux = np.round(telescope.observe(rng, objects), DECIMALS) + np.float32(0)  # no −0
         rows = min(CHUNK, n - number * CHUNK)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from redshift_core.constants import Z_MAX
+from redshift_core.errors import InputError
 from redshift_core.runs import Store
 from redshift_core.simulation import instrument, physics
 from redshift_core.simulation.inputs import Inputs, load_inputs
@@ -32,6 +33,7 @@ Z_STEP = 0.004
 Z_GRID = np.arange(round(Z_MAX / Z_STEP) + 1) * Z_STEP
 N_COMPONENTS = 8  # five templates, three groups of lines
 N_WINDOW = 2 * instrument.N_ELEMENTS
+NEEDED_BYTES = 300_000_000  # of disk, the table's 229 MB and some to spare
 FLUX_UNIT = 1e-17  # erg s⁻¹ cm⁻² Å⁻¹, unit of the templates
 RP_CELLS = slice(instrument.N_ELEMENTS, None)
 
@@ -75,6 +77,13 @@ def _build(path: Path) -> None:
     """Write both files under a name of this process, then rename: two builders do no harm."""
     part = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     part.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(part).free
+    if free < NEEDED_BYTES:  # a mapped file on a full disk would end the process without a word
+        shutil.rmtree(part)
+        raise InputError(
+            f"{path.parent} has {free / 1e6:.0f} MB free and the simulator's table needs "
+            f"{NEEDED_BYTES / 1e6:.0f}; free some space or set REDSHIFT_LAB_HOME to another disk."
+        )
     try:
         shape = (len(DUST), len(SIZES) * len(PROFILES), len(Z_GRID), N_COMPONENTS, N_WINDOW)
         window = np.lib.format.open_memmap(
@@ -146,5 +155,3 @@ class _Cumulated:
                 below = np.clip((rest - centre) / sigma, -40, 40)
                 result[row] += share * centre * ndtr(below)
         return result
-
-

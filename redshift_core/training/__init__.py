@@ -1,10 +1,10 @@
 """Training of one run: prepare the data, loop over epochs, save, stop and resume.
 
-job          the epochs of a run, seen from Python: stop, report, save, early stopping
-prepare      split, scaler, scaled features, environment.json
-loop         the compiled steps (the only file here that needs TensorFlow)
-schedules    learning rate of every step
-checkpoint   where a run stands, on disk
+* ``job``: the epochs of a run, seen from Python: stop, report, save, early stopping
+* ``prepare``: split, scaler, scaled features, environment.json
+* ``loop``: the compiled steps, the only file here that needs TensorFlow
+* ``schedules``: learning rate of every step
+* ``checkpoint``: where a run stands, on disk
 """
 
 from redshift_core.training.job import train_job

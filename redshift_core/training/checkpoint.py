@@ -1,7 +1,7 @@
 """Where a run stands, on disk: everything it needs to go on as if it had never stopped.
 
-    checkpoint/state.npz   weights, optimizer, dropout seeds, kept weights, and ``Progress`` as JSON
-    history.csv            one line per epoch; made from ``Progress``, so no line is ever written twice
+    checkpoint/state.npz   weights, optimizer, dropout seeds, kept weights; ``Progress`` as JSON
+    history.csv            one line per epoch, made from ``Progress``: no line is written twice
 
 One file, written to a temporary name and renamed: a kill at any moment leaves the state before it.
 """

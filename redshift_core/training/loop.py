@@ -1,9 +1,9 @@
 """The compiled part of training: some steps, or some validation blocks, in one TensorFlow call.
 
 Keras's ``fit`` spends a fifth of the time of small batches between the steps. Here the scaled
-features stay in memory, a batch is gathered by shuffled row number, and a whole stretch of steps runs
-inside one ``tf.function``. Between two calls Python looks for a stop, reports and saves; where one
-call ends and the next begins changes nothing in the result.
+features stay in memory, a batch is gathered by shuffled row number, and a whole stretch of steps
+runs inside one ``tf.function``. Between two calls Python looks for a stop, reports and saves; where
+one call ends and the next begins changes nothing in the result.
 """
 
 from __future__ import annotations

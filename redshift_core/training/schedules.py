@@ -1,7 +1,7 @@
 """Learning rate of every step, computed in NumPy from the step's number alone.
 
-The schedules stretch over the run's configured epochs. A run that is given more epochs later goes on
-with the longer schedule, at the point where its step number then lies: the rate rises once more.
+The schedules stretch over the run's configured epochs. A run that is given more epochs later goes
+on with the longer schedule, at the point where its step number then lies: its rate rises again.
 """
 
 import numpy as np

@@ -48,7 +48,7 @@ def test_headlines_are_those_of_the_metrics_file(store):
     assert shown["Bias, median e_z"] == f"{metrics['bias_median']:+.4f}"
     assert shown["Bias, mean e_z"] == f"{metrics['bias_mean']:+.4f}"
     assert shown["σ_NMAD"] == f"{metrics['sigma_nmad']:.4f}"
-    assert shown["Galaxies"] == "2,000"
+    assert "2,000 test rows" in texts(at)
     assert len(at.get("plotly_chart")) == 4
     assert "tensorflow" not in sys.modules
 
@@ -56,7 +56,7 @@ def test_headlines_are_those_of_the_metrics_file(store):
 def test_the_table_has_the_published_columns_beside_the_runs_own():
     metrics = evaluate([0.02, 0.03, 0.57], [0.05, 0.04, 0.4])
     table = bin_table(metrics["bins"])
-    assert list(table["published mean error"]) == list(reference.table_3().mean_error)
+    assert list(table["published mean"]) == list(reference.table_3().mean_error)
     assert table["mean error"][0] == pytest.approx(0.02)
     assert table["n"].sum() == 3
     assert all("read off a figure" in name for name in table if name.startswith("UGC"))
@@ -64,7 +64,7 @@ def test_the_table_has_the_published_columns_beside_the_runs_own():
 
 def test_bins_of_another_width_stand_without_published_columns():
     table = bin_table(evaluate([0.02, 0.03], [0.05, 0.04], bin_width=0.1)["bins"])
-    assert "published mean error" not in table
+    assert "published mean" not in table
 
 
 def test_a_run_without_an_evaluation_offers_one(store, waiting):

@@ -57,7 +57,9 @@ def test_every_setting_that_matters_has_a_widget(store):
     for section, kind in SECTIONS.items():
         for item in dataclasses.fields(kind):
             hidden = item.name in ("momentum", "weight_decay", "min_delta")
-            assert (f"set_dissertation_{section}_{item.name}" in at.session_state) is not hidden, item.name
+            assert (f"set_dissertation_{section}_{item.name}" in at.session_state) is not hidden, (
+                item.name
+            )
 
 
 def test_a_preset_fills_the_form(store):

@@ -1,0 +1,198 @@
+"""Redshifts: their distribution, predicted against true, and the error per bin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.colors import sample_colorscale
+
+from redshift_core.constants import Z_MAX, Z_MIN
+from redshift_core.figures.frame import AMBER, BLUE, GREY, RED, TEAL, layout
+
+FloatArray = NDArray[np.floating]
+
+DENSITY_SCALES = ("inferno", "viridis", "cividis", "plasma")
+
+
+def redshift_histogram(
+    edges: FloatArray, counts: NDArray[np.integer], published: pd.DataFrame | None = None
+) -> go.Figure:
+    """Sources per redshift bin, with the published histogram scaled to the same total.
+
+    Parameters
+    ----------
+    edges : array, shape (n_bins + 1,)
+    counts : array, shape (n_bins,)
+    published : DataFrame, optional
+        Columns ``z_low``, ``z_high``, ``relative_count`` (``reference.redshift_histogram``).
+    """
+    figure = layout("Spectroscopic redshift z", "Galaxies per bin", bargap=0)
+    figure.add_bar(
+        x=(edges[:-1] + edges[1:]) / 2,
+        y=counts,
+        width=np.diff(edges),
+        name="this dataset",
+        marker={"color": BLUE, "line_width": 0},
+        customdata=np.stack([edges[:-1], edges[1:]], axis=1),
+        hovertemplate="%{customdata[0]:.3f} ≤ z < %{customdata[1]:.3f}<br>%{y:,} galaxies"
+        "<extra></extra>",
+    )
+    if published is not None and counts.sum():
+        middle = (published.z_low + published.z_high) / 2
+        width = published.z_high - published.z_low
+        share = published.relative_count / published.relative_count.sum()
+        figure.add_scatter(
+            x=middle,
+            y=share / width * np.diff(edges)[0] * counts.sum(),
+            mode="lines",
+            line={"color": AMBER, "dash": "dot", "width": 2, "shape": "hvh"},
+            name="published, same total",
+            hovertemplate="z = %{x:.3f}<br>published %{y:,.0f}<extra></extra>",
+        )
+    return figure
+
+
+def true_and_predicted(
+    edges: FloatArray, n_spec: NDArray[np.integer], n_phot: NDArray[np.integer]
+) -> go.Figure:
+    """Histograms of true and predicted redshift over the same bins, as steps."""
+    figure = layout("Redshift z", "Galaxies per bin")
+    middle = (edges[:-1] + edges[1:]) / 2
+    for name, counts, colour in (
+        ("true, z_spec", n_spec, BLUE),
+        ("predicted, z_phot", n_phot, RED),
+    ):
+        figure.add_scatter(
+            x=middle,
+            y=counts,
+            mode="lines",
+            line={"color": colour, "shape": "hvh", "width": 1.6},
+            name=name,
+            hovertemplate="z = %{x:.3f}<br>%{y:,} galaxies",
+        )
+    return figure
+
+
+def density(
+    edges: FloatArray, counts: NDArray[np.integer], scale: str = DENSITY_SCALES[0]
+) -> go.Figure:
+    """True against predicted redshift, colour on a logarithmic scale, with the 1:1 line.
+
+    Parameters
+    ----------
+    edges : array, shape (n_bins + 1,)
+        The same on both axes.
+    counts : array, shape (n_bins, n_bins)
+        First axis z_phot; empty cells stay transparent.
+    """
+    figure = layout("True redshift, z_spec", "Predicted redshift, z_phot", height=560, width=640)
+    middle = (edges[:-1] + edges[1:]) / 2
+    with np.errstate(divide="ignore"):
+        logs = np.where(counts > 0, np.log10(counts), np.nan).astype(np.float32)
+    top = max(1, int(counts.max(initial=0)))
+    ticks = [tick for tick in (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000) if tick <= top]
+    figure.add_heatmap(
+        x=middle,
+        y=middle,
+        z=logs,
+        customdata=counts.astype(np.int32),
+        colorscale=_visible(scale),
+        zmin=0.0,
+        zmax=max(0.5, np.log10(top)),
+        hoverongaps=False,
+        colorbar={
+            "title": {"text": "Galaxies per cell", "side": "right"},
+            "tickvals": np.log10(ticks),
+            "ticktext": [f"{tick:,}" for tick in ticks],
+            "thickness": 12,
+        },
+        hovertemplate="z_spec %{x:.3f}<br>z_phot %{y:.3f}<br>%{customdata:,} galaxies"
+        "<extra></extra>",
+    )
+    ends = [float(edges[0]), float(edges[-1])]
+    figure.add_scatter(
+        x=ends,
+        y=ends,
+        mode="lines",
+        name="z_phot = z_spec",
+        line={"color": TEAL, "dash": "dash", "width": 2},
+        hoverinfo="skip",
+    )
+    figure.update_xaxes(range=ends, constrain="domain")
+    figure.update_yaxes(range=ends, scaleanchor="x", constrain="domain")
+    return figure
+
+
+def error_per_bin(
+    bins: Sequence[Mapping[str, Any]],
+    published: pd.DataFrame | None = None,
+    *,
+    axis: str = "z_spec",
+    show_ugc: bool = False,
+) -> go.Figure:
+    """Mean error z_phot − z_spec with ±σ bars per redshift bin.
+
+    Parameters
+    ----------
+    bins : sequence of mappings
+        ``z_low, z_high, n, mean_error, std`` as in ``metrics.json``; empty bins hold None.
+    published : DataFrame, optional
+        ``reference.table_3()``, drawn beside them.
+    axis : {"z_spec", "z_phot"}
+        The redshift the bins are made of.
+    show_ugc : bool
+        Also draw Gaia's own classifier, read off a figure.
+    """
+    titles = {"z_spec": "True redshift, z_spec", "z_phot": "Predicted redshift, z_phot"}
+    figure = layout(titles[axis], "Mean error z_phot − z_spec, ± σ")
+    filled = pd.DataFrame([b for b in bins if b["n"] and b["mean_error"] is not None])
+    if len(filled):
+        filled["std"] = filled["std"].astype(float)  # None, where too few, becomes no bar
+        _add_errors(figure, filled, "this run", BLUE, "mean_error", "std", shift=0.0)
+    if published is not None:
+        _add_errors(figure, published, "dissertation", AMBER, "mean_error", "std", shift=0.008)
+        if show_ugc:
+            names = ("ugc_mean_error", "ugc_std")
+            _add_errors(figure, published, "Gaia UGC (read off a figure)", GREY, *names, -0.008)
+    figure.add_hline(y=0, line={"color": GREY, "width": 1, "dash": "dash"})
+    figure.update_xaxes(range=[Z_MIN - 0.01, Z_MAX + 0.01])
+    return figure
+
+
+def _add_errors(
+    figure: go.Figure,
+    table: pd.DataFrame,
+    name: str,
+    colour: str,
+    mean: str,
+    std: str,
+    shift: float,
+) -> None:
+    """Points with error bars in the middle of each bin; a shift keeps bars side by side."""
+    figure.add_scatter(
+        x=(table.z_low + table.z_high) / 2 + shift,
+        y=table[mean],
+        error_y={"type": "data", "array": table[std], "color": colour, "thickness": 1.4},
+        mode="markers",
+        marker={"color": colour, "size": 7},
+        name=name,
+        customdata=np.stack([table.z_low, table.z_high, table[std]], axis=1),
+        hovertemplate="%{customdata[0]:.2f}–%{customdata[1]:.2f}<br>mean %{y:+.4f}"
+        "<br>σ %{customdata[2]:.4f}",
+    )
+
+
+def _visible(scale: str) -> list[list[Any]]:
+    """Colour scale without its darkest end, which would vanish on a dark page."""
+    points = np.linspace(0.0, 1.0, 16)
+    return [
+        [float(p), colour]
+        for p, colour in zip(
+            points, sample_colorscale(scale, list(0.22 + 0.78 * points)), strict=True
+        )
+    ]

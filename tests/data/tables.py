@@ -1,0 +1,50 @@
+"""Small tables of spectra, written the way users write them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import numpy as np
+
+PIXELS = [f"flux_{k}" for k in range(186)]
+IDS = np.array([4611686018427387905, 4611686018427387907, 1234567890123456789, 7, 8, 9])
+
+
+def spectra(n: int = 6, n_pixels: int = 186, seed: int = 0) -> np.ndarray:
+    """Fluxes with three decimals, shape (n, n_pixels), some of them negative."""
+    noise = np.random.default_rng(seed).normal(0, 1, (n, n_pixels))
+    return np.round(5 * np.abs(np.sin(np.linspace(0.1, 6, n_pixels))) + noise, 3)
+
+
+def redshifts(n: int = 6) -> np.ndarray:
+    """Redshifts up to 0.6, with seven decimals."""
+    return np.append(np.round(np.linspace(0.1234567, 0.5432101, n - 1), 7), 0.6)
+
+
+def rows(*columns: np.ndarray) -> list[list[str]]:
+    """Columns or matrices side by side, as text."""
+    blocks = [np.asarray(c) if np.ndim(c) == 2 else np.asarray(c)[:, None] for c in columns]
+    return [
+        [str(value) for row in parts for value in row.tolist()]
+        for parts in zip(*blocks, strict=True)
+    ]
+
+
+def write(
+    path: Path, header: list[str] | None, body: list[list[str]], delimiter: str = ","
+) -> Path:
+    """Write a table as text, compressed where the name ends in .gz."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    writer.writerows([header, *body] if header is not None else body)
+    content = text.getvalue().encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def survey(path: Path, n: int = 6) -> Path:
+    """Table with the dissertation's columns."""
+    return write(path, ["z", *PIXELS], rows(redshifts(n), spectra(n)))

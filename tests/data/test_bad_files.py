@@ -1,0 +1,209 @@
+"""Files that are no spectra: one clear sentence each, and nothing left in the store."""
+
+import gzip
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from redshift_core import jobs
+from redshift_core.data import ingest, read_blocks
+from redshift_core.errors import InputError
+from tests.data.tables import PIXELS, redshifts, rows, spectra, survey, write
+
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 8
+HEADER = ["z", *PIXELS]
+
+
+def body(n=6):
+    """Rows of the dissertation's form, as text."""
+    return rows(redshifts(n), spectra(n))
+
+
+def replaced(row, column, text):
+    """The body with one cell replaced."""
+    cells = body()
+    cells[row][column] = text
+    return cells
+
+
+def parquet(path, columns):
+    pq.write_table(pa.table(columns), path)
+
+
+def broken_parquet(path):
+    parquet(path, {"z": redshifts(), **dict(zip(PIXELS, spectra().T, strict=True))})
+    path.write_bytes(path.read_bytes()[:-2000])
+
+
+def damaged_parquet(path):
+    columns = dict(zip(PIXELS, spectra(4000).T, strict=True))
+    pq.write_table(pa.table(columns), path, compression="zstd", use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    content[2000:200_000] = bytes(198_000)
+    path.write_bytes(content)
+
+
+def binary(path):
+    path.write_bytes(np.random.default_rng(0).bytes(5000))
+
+
+def truncated_gzip(path):
+    survey(path, 200)
+    path.write_bytes(path.read_bytes()[:20_000])
+
+
+def damaged_gzip(path):
+    survey(path, 200)
+    content = bytearray(path.read_bytes())
+    content[30_000:30_500] = bytes(500)
+    path.write_bytes(content)
+
+
+def cut_off(path):
+    survey(path)
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+def utf_16(path, marked=True):
+    survey(path)
+    text = path.read_text()
+    path.write_bytes(text.encode("utf-16" if marked else "utf-16-le"))
+
+
+BAD = {
+    "prose.csv": (
+        lambda p: p.write_text("Dear colleague, here are the data.\nBest wishes\n"),
+        r"prose.csv is not a table of spectra: it has 2 columns \(Dear colleague",
+    ),
+    "prose.txt": (lambda p: p.write_text("Call me Ishmael.\n" * 40), "is not a table of spectra"),
+    "image.csv": (lambda p: p.write_bytes(PNG), "image.csv is a PNG image; expected a CSV"),
+    "image.png": (lambda p: p.write_bytes(PNG), "image.png is a PNG image"),
+    "photo.csv": (lambda p: p.write_bytes(b"\xff\xd8\xff\xe0" + bytes(99)), "is a JPEG image"),
+    "185.csv": (
+        lambda p: write(p, HEADER[:-1], [row[:-1] for row in body()]),
+        r"185.csv has 185 flux columns \(flux_0 … flux_184\); expected 186 \(80 BP \+ 106 RP\)",
+    ),
+    "empty.csv": (lambda p: p.write_bytes(b""), r"empty.csv is empty \(0 bytes\)"),
+    "empty.csv.gz": (lambda p: p.write_bytes(gzip.compress(b"")), "holds an empty file"),
+    "blank.csv": (lambda p: p.write_text("\n\n  \n"), "only comments and blank lines"),
+    "header.csv": (lambda p: write(p, HEADER, []), "has a header and no rows"),
+    "letters.csv": (
+        lambda p: write(p, HEADER, replaced(3, 7, "O.123")),
+        "letters.csv, line 5, column flux_6: 'O.123' is not a number",
+    ),
+    "lettered redshift.csv": (
+        lambda p: write(p, HEADER, replaced(0, 0, "0.1?")),
+        "line 2, column z: '0.1[?]' is not a number",
+    ),
+    "letters at the top.csv": (
+        lambda p: write(p, None, replaced(0, 0, "abc")),
+        "first line holds numbers, but 'abc' in column 1 is none",
+    ),
+    "all letters.csv": (
+        lambda p: write(p, HEADER, [["a"] * 187] * 3),
+        "line 2, column z: 'a' is not a number",
+    ),
+    "rounded id.csv": (
+        lambda p: write(p, ["source_id", *PIXELS], [["4.6e18", *row[1:]] for row in body()]),
+        "line 2, column source_id: '4.6e18' is no whole number of 64 bits",
+    ),
+    "large id.csv": (
+        lambda p: write(p, ["source_id", *PIXELS], [["9" * 19, *row[1:]] for row in body()]),
+        "is no whole number of 64 bits",
+    ),
+    "no usable row.csv": (
+        lambda p: write(p, HEADER, rows(redshifts(), np.zeros((6, 186)))),
+        "no usable row.csv has no usable row: in each of its 6 rows",
+    ),
+    "no number.csv": (lambda p: write(p, HEADER, [["nan"] * 187] * 3), "has no usable row"),
+    "binary.csv": (binary, "binary.csv holds binary data"),
+    "broken.parquet": (broken_parquet, "broken.parquet is a broken Parquet file"),
+    "damaged.parquet": (damaged_parquet, "is a broken Parquet file"),
+    "text.parquet": (survey, "text.parquet is not a Parquet file, whatever its name says"),
+    "letters.parquet": (
+        lambda p: parquet(
+            p, {"z": ["0.1", "x"], **{n: [1.0, 2.0] for n in PIXELS}}
+        ),
+        "letters.parquet, column z, row 1: 'x' is not a number",
+    ),
+    "lists.parquet": (
+        lambda p: parquet(p, {n: [[1.0], [2.0]] for n in PIXELS}), "expected one number a row"
+    ),
+    "rounded id.parquet": (
+        lambda p: parquet(p, {"source_id": [4.6e18, 1.0], **{n: [1.0, 2.0] for n in PIXELS}}),
+        "has rounded the source ids",
+    ),
+    "no rows.parquet": (lambda p: parquet(p, {name: [] for name in PIXELS}), "no rows"),
+    "truncated.csv.gz": (truncated_gzip, "truncated.csv.gz is cut off"),
+    "damaged.csv.gz": (damaged_gzip, "damaged.csv.gz cannot be unpacked"),
+    "plain.csv.gz": (
+        lambda p: p.write_text("z,flux_0\n0.1,2\n"), "is not compressed with gzip"
+    ),
+    "image.csv.gz": (lambda p: p.write_bytes(gzip.compress(PNG)), "is a PNG image"),
+    "utf-16.csv": (utf_16, "is UTF-16 text"),
+    "unmarked utf-16.csv": (lambda p: utf_16(p, marked=False), "is UTF-16 text"),
+    "cut off.csv": (
+        cut_off, r"is cut off: its last line \(7\) has \d+ of 187 columns"
+    ),
+    "ragged.csv": (
+        lambda p: write(p, HEADER, [*body(), body()[0][:9], *body()]),
+        "ragged.csv, line 8 has 9 columns; expected 187",
+    ),
+    "trailing commas.csv": (
+        lambda p: write(p, HEADER, [[*row, ""] for row in body()]), "line 2 has 188 columns"
+    ),
+    "folder.csv": (lambda p: p.mkdir(), "is a folder"),
+    "missing.csv": (lambda p: None, "There is no file"),
+    "table.docx": (survey, "files ending in .docx are not known"),
+    "book.xlsx": (lambda p: p.write_bytes(b"PK\x03\x04" + bytes(60)), "an Excel workbook"),
+    "sky.fits": (lambda p: p.write_bytes(b"SIMPLE  =   T" + b" " * 99), "is a FITS file"),
+    "mac.csv": (
+        lambda p: p.write_bytes(b"\r".join([",".join(HEADER).encode()] * 2)), "old Mac"
+    ),
+    "page.csv": (lambda p: p.write_text("<!doctype html>\n<p>404, not found"), "is a web page"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_gets_its_sentence_and_leaves_nothing_behind(tmp_path, store, name):
+    make, sentence = BAD[name]
+    path = tmp_path / name
+    make(path)
+    with pytest.raises(InputError) as error:
+        ingest(path, store)
+    text = str(error.value)
+    assert re.search(sentence, text)
+    assert path.name in text
+    assert "\n" not in text
+    assert len(text) < 450
+    folder = store.root / "datasets"
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_a_bad_file_is_refused_by_the_block_reader_too(tmp_path):
+    path = write(tmp_path / "a.csv", HEADER, replaced(3, 7, "x"))
+    with pytest.raises(InputError, match="line 5, column flux_6: 'x'"):
+        list(read_blocks(path))
+
+
+def test_a_fault_far_into_a_file_is_named_by_its_line(tmp_path, store):
+    cells = body(9_000)
+    cells[8_000][100] = "12,5"
+    path = write(tmp_path / "a.csv", HEADER, cells)
+    assert path.stat().st_size > 8 << 20  # more than one block
+    with pytest.raises(InputError, match="line 8002, column flux_99: '12,5' is not a number"):
+        ingest(path, store)
+    assert not list((store.root / "datasets").iterdir())
+
+
+def test_a_failed_ingest_job_leaves_only_its_record(tmp_path, store):
+    path = tmp_path / "letters.csv"
+    BAD["letters.csv"][0](path)
+    job = jobs.start(store, "ingest", file=str(path), name="bad")
+    ended = jobs.wait(job, timeout=60)
+    assert (ended.state, ended.user_error) == ("failed", True)
+    assert "line 5, column flux_6: 'O.123' is not a number" in ended.message
+    assert not list((store.root / "datasets").iterdir())

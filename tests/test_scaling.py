@@ -1,0 +1,121 @@
+"""Scalers: scikit-learn's own numbers, from training rows only, small enough to save."""
+
+import numpy as np
+import pytest
+from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
+
+from redshift_core import scaling
+from redshift_core.config import SCALERS, ScalerConfig, SplitConfig
+from redshift_core.errors import InputError
+from redshift_core.scaling import Scaler, fit_scaler
+from redshift_core.split import split_rows
+
+N = 2_000
+
+
+@pytest.fixture(scope="module")
+def flux():
+    """Spectra of very different brightness with noise, (N, 186) float32."""
+    rng = np.random.default_rng(0)
+    bright = rng.lognormal(1.0, 0.8, (N, 1)) * np.linspace(0.1, 2.0, 186)
+    return (bright + rng.normal(0.0, 0.3, (N, 186))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def split():
+    return split_rows(np.arange(N), SplitConfig())
+
+
+def test_the_registry_holds_the_names_of_the_settings():
+    assert scaling.SCALERS == SCALERS
+
+
+@pytest.mark.parametrize("name", SCALERS)
+def test_changing_a_test_row_does_not_change_the_scaler(name, flux, split):
+    changed = flux.copy()
+    changed[split.test] *= 1_000
+    changed[split.val] -= 1_000
+    before, after = (fit_scaler(ScalerConfig(name), f, split) for f in (flux, changed))
+    for key, numbers in before.numbers.items():
+        np.testing.assert_array_equal(after.numbers[key], numbers)
+
+
+@pytest.mark.parametrize("name", SCALERS)
+def test_fitted_on_all_rows_it_sees_the_test_rows_and_says_so(name, flux, split):
+    changed = flux.copy()
+    changed[split.test] *= 1_000
+    config = ScalerConfig(name, fit_on="all")
+    before, after = (fit_scaler(config, f, split) for f in (flux, changed))
+    assert before.fit_on == "all"
+    assert before.n_fitted == N
+    assert any(not np.array_equal(after.numbers[k], v) for k, v in before.numbers.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [("minmax", MinMaxScaler()), ("standard", StandardScaler()), ("robust", RobustScaler())],
+)
+def test_affine_scalers_equal_scikit_learn(name, own, flux, split, monkeypatch):
+    monkeypatch.setattr(scaling, "BLOCK_ROWS", 100)
+    own.fit(flux[split.train].astype(np.float64))
+    scaled = fit_scaler(ScalerConfig(name), flux, split).apply(flux)
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(scaled, own.transform(flux.astype(np.float64)), atol=2e-5)
+
+
+@pytest.mark.parametrize("decimals", [None, 1])
+@pytest.mark.parametrize("n", [40, 300, N])
+def test_quantile_is_within_a_thousandth_of_scikit_learn(n, decimals, flux):
+    rounded = flux[:n] if decimals is None else np.round(flux[:n], decimals)
+    scaler = fit_scaler(ScalerConfig("quantile"), rounded, np.arange(n))
+    own = QuantileTransformer(n_quantiles=min(1_000, n), subsample=None).fit(rounded)
+    # Its equal quantiles differ in the 16th digit, by which it ranks ties at random.
+    own.quantiles_ = own.quantiles_.astype(np.float32).astype(np.float64)
+    knots = scaler.numbers["knots"]
+    assert knots.shape == scaler.numbers["levels"].shape == (186, 256)
+    assert (np.diff(knots, axis=1) > 0).all()
+    assert np.abs(scaler.apply(rounded) - own.transform(rounded)).max() < 1e-3
+
+
+def test_quantile_of_a_constant_pixel_is_finite(flux):
+    constant = flux.copy()
+    constant[:, 5] = 1.25
+    scaler = fit_scaler(ScalerConfig("quantile"), constant, np.arange(N))
+    assert np.isfinite(scaler.apply(constant)).all()
+
+
+def test_spectrum_divides_by_the_mean_and_adds_two_logarithms(flux, split):
+    scaler = fit_scaler(ScalerConfig("spectrum"), flux, split)
+    typical, floor = (float(scaler.numbers[key][0]) for key in ("typical", "floor"))
+    scaled = scaler.apply(flux)
+    assert scaled.shape == (N, scaler.n_inputs) == (N, 188)
+    for spectrum, inputs in list(zip(flux.astype(np.float64), scaled, strict=True))[:200]:
+        divisor = max(abs(spectrum.mean()), floor)
+        np.testing.assert_allclose(inputs[:186], spectrum / divisor, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(inputs[186], np.log(divisor / typical), atol=1e-4)
+        np.testing.assert_allclose(inputs[187], np.log((spectrum / divisor).std()), atol=1e-4)
+
+
+def test_spectrum_of_no_light_at_all_is_finite(flux, split):
+    scaler = fit_scaler(ScalerConfig("spectrum"), flux, split)
+    assert np.isfinite(scaler.apply(np.zeros((1, 186)))).all()
+
+
+@pytest.mark.parametrize("name", SCALERS)
+def test_a_saved_scaler_scales_the_same(name, flux, split, tmp_path):
+    scaler = fit_scaler(ScalerConfig(name), flux, split)
+    scaler.save(tmp_path / "scaler.npz")
+    again = Scaler.load(tmp_path / "scaler.npz")
+    assert (again.name, again.form, again.fit_on) == (name, scaler.form, "train")
+    np.testing.assert_array_equal(again.apply(flux), scaler.apply(flux))
+
+
+def test_flux_of_another_width_is_refused(flux, split):
+    scaler = fit_scaler(ScalerConfig("minmax"), flux, split)
+    with pytest.raises(InputError, match=r"shape \(2000, 184\); expected \(n, 186\)"):
+        scaler.apply(flux[:, :184])
+
+
+def test_no_row_to_fit_on_is_refused(flux):
+    with pytest.raises(InputError, match="no row to fit"):
+        fit_scaler(ScalerConfig("minmax"), flux, np.array([], dtype=np.int64))

@@ -68,7 +68,7 @@ def recent_run(run: RunFolder) -> None:
     state = jobs.status(run).state
     done = state == "finished"
     error = run.result.get("val_mae")
-    facts = [state] + [f"validation MAE {error:.4f}"] * (error is not None)
+    facts = [state] if error is None else [state, f"validation MAE {error:.4f}"]
     st.page_link(
         "pages/evaluate.py" if done else "pages/train.py",
         label=line(run.name, *facts, choose.when(run)),

@@ -115,16 +115,15 @@ runs = store.runs()
 if message := st.session_state.pop("train_error", None):
     st.error(escape(message))
 at_work = any(jobs.status(run).active for run in runs[:RECENT])
-if runs:
-    if "view" not in st.session_state and "view" not in st.query_params:
-        st.session_state["view"] = RUNS if at_work else NEW
-    view = st.segmented_control(
-        "View", [NEW, RUNS], required=True, key="view", bind="query-params",
-        label_visibility="collapsed",
-    )  # fmt: skip
-else:
-    view = NEW
-if view == RUNS:
+if "view" not in st.session_state and "view" not in st.query_params:
+    st.session_state["view"] = RUNS if at_work else NEW
+view = st.segmented_control(
+    "View", [NEW, RUNS], required=True, key="view", bind="query-params",
+    label_visibility="collapsed",
+)  # fmt: skip
+if view == RUNS and not runs:
+    st.info("There is no run yet; set one up under New run.")
+elif view == RUNS:
     runs_view()
 elif (dataset := choose.dataset_picker()) is None:
     empty_state(

@@ -136,9 +136,25 @@ def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
             f"{run.id} has finished its {config.training.epochs} epochs; "
             "say how many epochs it shall have in all to go on."
         )
+    _check_resumable(run, config, state, epochs)
     write_json(run.config_path, config.to_dict())
     submit(run, {"kind": "train", "resume": True})
     return run
+
+
+def _check_resumable(run: RunFolder, config: RunConfig, state: str, epochs: int | None) -> None:
+    """Refuse what cannot work before the run loses the state and the result it has."""
+    known = [dataset.id for dataset in Store(run.path.parent.parent).datasets()]
+    if config.dataset not in known:
+        raise InputError(
+            f"{run.id} needs the dataset {config.dataset!r}, which is not in the store any more; "
+            "read the same file in again and start a new run on it."
+        )
+    done = run.result.get("epochs", 0)
+    if epochs is not None and (epochs < done or (state == "finished" and epochs == done)):
+        raise InputError(
+            f"{run.id} has completed {done} epochs already; ask for more than {done} in all."
+        )
 
 
 def stop(folder: JobFolder) -> None:

@@ -166,24 +166,15 @@ def _fit_spectrum(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
 def _curve(values: NDArray, levels: NDArray) -> tuple[NDArray, NDArray]:
     """Strictly increasing quantiles of one pixel and their levels.
 
-    Equal quantiles become two, one float32 step to either side of their value, at their first and
-    last level: at the value itself the line between them gives the mean level, and beyond it their
-    ends, as scikit-learn's two-sided interpolation does.
+    Equal quantiles become one at their mean level, as scikit-learn's two-sided interpolation has
+    it; the lowest value is at level 0 and the highest at 1 however often they occur.
     """
-    x, first, count = np.unique(values.astype(np.float32), return_index=True, return_counts=True)
-    last = first + count - 1
-    ties = count > 1
-    below = np.where(ties & (first > 0), np.nextafter(x, np.float32(-np.inf)), x)
-    above = np.where(
-        ties & ((last < len(values) - 1) | (len(x) == 1)), np.nextafter(x, np.float32(np.inf)), x
-    )
-    x = np.stack([below, above], axis=1).ravel()
-    y = np.stack([levels[first], levels[last]], axis=1).ravel()
-    highest = np.maximum.accumulate(x)
-    rising = np.concatenate([[True], x[1:] > highest[:-1]])
-    x, y = x[rising].astype(np.float64), y[rising]
-    y[-1] = levels[-1]
-    return x, y
+    values = values.astype(np.float32)
+    values[np.abs(values) < np.spacing(np.abs(values).max())] = 0.0  # rounding left by the fit
+    x, first, count = np.unique(values, return_index=True, return_counts=True)
+    y = (levels[first] + levels[first + count - 1]) / 2
+    y[-1], y[0] = 1.0, 0.0
+    return x.astype(np.float64), y
 
 
 def _extended(values: NDArray, n: int, rising: bool) -> NDArray:

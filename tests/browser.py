@@ -1,7 +1,7 @@
 """The dashboard in a real browser: a server of its own, a Chromium page, what both did.
 
 Without Chromium the browser tests skip and say so; with ``REDSHIFT_LAB_REQUIRE_BROWSER=1`` a
-missing browser is a failure.
+missing browser is a failure. ``REDSHIFT_LAB_SCREENSHOTS=<folder>`` keeps pictures of the journey.
 """
 
 from __future__ import annotations
@@ -136,6 +136,24 @@ class Visit:
 
     def text(self) -> str:
         return self.page.get_by_test_id("stMain").inner_text()
+
+    def shot(self, name: str) -> None:
+        """Keep a picture of the page, where a folder for pictures is named."""
+        if folder := os.environ.get("REDSHIFT_LAB_SCREENSHOTS"):
+            self.settle().page.wait_for_timeout(1000)
+            self.page.screenshot(path=Path(folder) / f"{name}.png")
+
+    def slow_upload(self, bytes_per_second: int) -> None:
+        """Limit what the page may send per second; -1 lifts the limit."""
+        self.page.context.new_cdp_session(self.page).send(
+            "Network.emulateNetworkConditions",
+            {
+                "offline": False,
+                "latency": 0,
+                "downloadThroughput": -1,
+                "uploadThroughput": bytes_per_second,
+            },
+        )
 
     def _request(self, request) -> None:
         address = urlsplit(request.url)

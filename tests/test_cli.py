@@ -261,6 +261,22 @@ def test_a_run_that_has_ended_cannot_be_stopped(here, store):
     assert "is not running: it is finished" in err
 
 
+def test_a_resume_that_cannot_work_leaves_the_run_as_it_is(here, store, dataset):
+    orphan, done = fake_run(store, "orphan"), fake_run(store, "done", dataset=dataset.id)
+    for run in (orphan, done):
+        write_json(run.result_path, {"epochs": 10, "val_mae": 0.03})
+    for name, sentence in (
+        ("orphan", "which is not in the store any more"),
+        ("done", "has completed 10 epochs already"),
+    ):
+        code, _, err = here("resume", name, "--epochs", "10")
+        assert code == 2
+        assert sentence in err
+        run = store.run(name)
+        assert jobs.status(run).state == "finished"
+        assert run.result["val_mae"] == 0.03
+
+
 def test_simulate_writes_a_file_and_says_simulated(here, simulating, tmp_path):
     out = tmp_path / "survey.csv"
     code, text, err = here("simulate", "--n", "50", "--seed", "7", "--out", out)

@@ -54,6 +54,7 @@ def test_from_the_demo_button_to_a_downloaded_table_of_redshifts(server, tmp_pat
         charts(visit)
         print(f"demo button to figures: {time.monotonic() - begun:.1f} s")
         assert "SIMULATED" in visit.settle().text()
+        visit.shot("explore")
 
         visit.menu("Train")
         page.get_by_role("combobox", name="Preset").click()
@@ -66,17 +67,20 @@ def test_from_the_demo_button_to_a_downloaded_table_of_redshifts(server, tmp_pat
         ).first.wait_for(timeout=EPOCHS)
         print(f"start button to live curve: {time.monotonic() - begun:.1f} s")
         page.get_by_role("button", name="Continue for more epochs").wait_for(timeout=EPOCHS)
+        visit.shot("train")
 
         visit.menu("Evaluate")
         page.get_by_role("heading", name="Error per redshift bin").wait_for()
         charts(visit, 2)
         page.get_by_role("heading", name="True and predicted redshift").wait_for()
+        visit.shot("evaluate")
 
         visit.menu("Predict")
         page.get_by_role("tab", name="Demo survey").click()
         page.get_by_role("button", name="Predict the demo survey").click()
         page.get_by_role("heading", name="Predicted redshifts").wait_for(timeout=EPOCHS)
         charts(visit)
+        visit.shot("predict")
         with page.expect_download() as started:
             page.get_by_role("link", name="Download CSV").click()
         path = tmp_path / started.value.suggested_filename
@@ -91,6 +95,23 @@ def test_from_the_demo_button_to_a_downloaded_table_of_redshifts(server, tmp_pat
         visit.page.get_by_test_id("stSidebarNav").get_by_role("link", name="Home").click()
         page.get_by_text("Recent runs").wait_for()
         check_clean(visit.settle())
+        visit.shot("home")
+
+
+def test_an_upload_that_is_cancelled_leaves_nothing_and_the_next_one_works(server, survey_file):
+    store = Store(server.home)
+    with browser(*DESKTOP) as context:
+        visit = Visit(context.new_page(), server).open("data")
+        chosen = visit.page.locator("input[type=file]")
+        visit.slow_upload(20_000)
+        chosen.set_input_files(survey_file)
+        visit.page.get_by_role("button", name="Cancel").click()
+        visit.page.get_by_text("Upload cancelled").wait_for()
+        visit.slow_upload(-1)
+        chosen.set_input_files(survey_file)
+        visit.page.get_by_text("Fit for training").wait_for()
+        assert len(store.jobs()) == 1
+        assert list(store.inbox.iterdir()) == []
 
 
 def test_a_file_chosen_in_the_browser_streams_in_and_becomes_a_dataset(server, survey_file):
@@ -123,9 +144,8 @@ def test_a_deep_link_to_a_cold_server_opens_its_page_with_the_menu_and_its_datas
         check_clean(visit)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_fits_a_phone(server, dataset, scheme):
-    with browser(*PHONE, scheme) as context:
+def test_every_page_fits_a_phone(server, dataset):
+    with browser(*PHONE, "dark") as context:
         visit = Visit(context.new_page(), server)
         for title, address in ADDRESSES.items():
             visit.open(address)

@@ -63,14 +63,14 @@ def test_affine_scalers_equal_scikit_learn(name, own, flux, split, monkeypatch):
     np.testing.assert_allclose(scaled, own.transform(flux.astype(np.float64)), atol=2e-5)
 
 
-@pytest.mark.parametrize("decimals", [None, 1])
+@pytest.mark.parametrize("decimals", [None, 3])
 @pytest.mark.parametrize("n", [40, 300, N])
 def test_quantile_is_within_a_thousandth_of_scikit_learn(n, decimals, flux):
     rounded = flux[:n] if decimals is None else np.round(flux[:n], decimals)
     scaler = fit_scaler(ScalerConfig("quantile"), rounded, np.arange(n))
     own = QuantileTransformer(n_quantiles=min(1_000, n), subsample=None).fit(rounded)
     # Its equal quantiles differ in the 16th digit, by which it ranks ties at random.
-    own.quantiles_ = own.quantiles_.astype(np.float32).astype(np.float64)
+    own.quantiles_ = own.quantiles_.round(6).astype(np.float32).astype(np.float64)
     knots = scaler.numbers["knots"]
     assert knots.shape == scaler.numbers["levels"].shape == (186, 256)
     assert (np.diff(knots, axis=1) > 0).all()

@@ -16,7 +16,7 @@ from redshift_core.errors import InputError
 from redshift_core.jobs import Status
 from redshift_core.runs import JobFolder
 
-POLL = 0.7  # s between two looks
+POLL = 0.5  # s between two looks
 QUIET = 15.0  # s without a sign of life after which the page says so
 
 

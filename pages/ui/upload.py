@@ -164,6 +164,13 @@ def upload(store: Store, label: str, key: str) -> Path | None:
             "hint": f"or drop it here: CSV, CSV.gz or Parquet, up to {size(limit)}",
             "too_large": server.too_large("This file", limit),
         },
-        on_finished_change=lambda: None,
+        on_finished_change=lambda: _finished(slot),
     )
     return None
+
+
+def _finished(slot: str) -> None:
+    """A broken-off upload gives its token back, even before the server has noticed."""
+    leave = server.ticket(st.session_state.get(slot, ""))
+    if leave is None or leave.state != "done":
+        st.session_state.pop(slot, None)

@@ -27,14 +27,14 @@ COLOURS = {
 def watch(run: RunFolder) -> Status:
     """Show a run and follow it while it is active; its status as of now."""
     now = jobs.status(run)
-    st.fragment(_panel, run_every=POLL if now.active else None)(run, now.active)
+    st.fragment(_panel, run_every=POLL if now.active else None)(run, now.state)
     return now
 
 
-def _panel(run: RunFolder, was_active: bool) -> None:
+def _panel(run: RunFolder, shown_state: str) -> None:
     now = jobs.status(run)
-    if was_active and not now.active:
-        st.rerun()  # the page around has other buttons for a run that has ended
+    if now.state != shown_state:
+        st.rerun()  # the page around shows the state too, and other buttons for a run that ended
     history = read_history(run)
     _head(run, now, history)
     if now.state in ("failed", "lost"):

@@ -288,7 +288,7 @@ def _pattern(names: list[str], group: list[tuple[int, int]]) -> str:
     """Shortest mapping that names a set of columns: ``flux_{}``, else ``first:last``."""
     patterns = {re.sub(r"\d+(?=\D*$)", "{}", names[p].strip()) for _, p in group}
     positions = [p for _, p in group]
-    if len(patterns) == 1 and not any(names[p].startswith("0") for p in positions[1:]):
+    if len(patterns) == 1:
         return patterns.pop()
     return f"{names[positions[0]]}:{names[positions[-1]]}"
 

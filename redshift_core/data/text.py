@@ -65,7 +65,7 @@ class TextTable(Table):
     def blocks(self, columns: Columns) -> Iterator[tuple[Block, int]]:
         """Rows in order, each block with the bytes of the file done by then."""
         parser = _Parser(self.path.name, self.dialect, columns)
-        threads = min(len(os.sched_getaffinity(0)), MAX_THREADS)
+        threads = min(_n_cores(), MAX_THREADS)
         pending: deque[tuple[Future[Block], int]] = deque()
         pool = ThreadPoolExecutor(threads)
         try:
@@ -129,6 +129,13 @@ class _Stream:
     def __exit__(self, *_: object) -> None:
         self.text.close()
         self.raw.close()
+
+
+def _n_cores() -> int:
+    """Cores this process may use; not every system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _result(pending: deque[tuple[Future[Block], int]]) -> tuple[Block, int]:
@@ -209,9 +216,9 @@ class _Parser:
 
     def _fault(self, text: bytes, first: int, last: bool, reason: str) -> InputError:
         """Sentence that names the line and column of the first cell that does not fit."""
-        lines = text.decode("utf-8", "replace").splitlines()
+        lines = text.rstrip(b"\r\n").decode("utf-8", "replace").split("\n")
         for number, line in enumerate(lines, first):
-            cells = split_line(line, self.dialect.delimiter)
+            cells = split_line(line.rstrip("\r"), self.dialect.delimiter)
             if line.strip() and len(cells) != len(self.names):
                 return self._ragged(number, len(cells), last and number == first + len(lines) - 1)
             for cell, name in zip(cells, self.names, strict=False):

@@ -90,7 +90,7 @@ def density(
     counts : array, shape (n_bins, n_bins)
         First axis z_phot; empty cells stay transparent.
     """
-    figure = layout("True redshift, z_spec", "Predicted redshift, z_phot", height=560, width=640)
+    figure = layout("True redshift, z_spec", "Predicted redshift, z_phot", height=640, width=560)
     middle = (edges[:-1] + edges[1:]) / 2
     with np.errstate(divide="ignore"):
         logs = np.where(counts > 0, np.log10(counts), np.nan).astype(np.float32)
@@ -106,7 +106,10 @@ def density(
         zmax=max(0.5, np.log10(top)),
         hoverongaps=False,
         colorbar={
-            "title": {"text": "Galaxies per cell", "side": "right"},
+            "title": {"text": "Galaxies per cell", "side": "top"},
+            "orientation": "h",
+            "y": 1.02,
+            "yanchor": "bottom",
             "tickvals": np.log10(ticks),
             "ticktext": [f"{tick:,}" for tick in ticks],
             "thickness": 12,
@@ -124,7 +127,7 @@ def density(
         hoverinfo="skip",
     )
     figure.update_xaxes(range=ends, constrain="domain")
-    figure.update_yaxes(range=ends, scaleanchor="x", constrain="domain")
+    figure.update_yaxes(range=ends, scaleanchor="x", constrain="domain", constraintoward="top")
     return figure
 
 

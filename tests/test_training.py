@@ -1,0 +1,308 @@
+"""Training: the same history however often it was interrupted, by stop, by kill, by neither."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from redshift_core import data, jobs
+from redshift_core.config import TrainingConfig, preset
+from redshift_core.errors import InputError
+from redshift_core.runs import RunFolder, Store, read_json, write_json
+from redshift_core.training.checkpoint import COLUMNS, Progress, State, load_state, save_state
+from redshift_core.training.schedules import learning_rates
+
+TINY = {
+    "conv_filters": "4,4",
+    "conv_kernels": "5,3",
+    "dense_units": "16,8",
+    "dropout": 0.2,
+    "batch_size": 16,
+    "epochs": 3,
+    "threads": 1,
+}
+SCENES = Path(__file__).with_name("training_scenes.py")
+
+
+def history(run: RunFolder) -> pd.DataFrame:
+    return pd.read_csv(run.history_path).drop(columns="seconds")
+
+
+def same(one: RunFolder, other: RunFolder) -> None:
+    pd.testing.assert_frame_equal(history(one), history(other), rtol=0, atol=1e-6)
+
+
+class Lab:
+    """A store with one dataset, and scenes to play there in one process."""
+
+    def __init__(self, folder: Path, survey_file: Path):
+        self.store = Store(folder)
+        self.dataset = data.ingest(survey_file, self.store, name="small")
+        self.scenes: list[dict] = []
+        self.outcomes: list[dict] = []
+
+    def new_run(self, name: str, **values) -> RunFolder:
+        run = self.store.new_run(name)
+        config = preset("dissertation", self.dataset.id).with_values({**TINY, **values})
+        write_json(run.config_path, config.to_dict())
+        return run
+
+    def plan(self, run: RunFolder, **scene) -> int:
+        self.scenes.append({"run": run.id, **scene})
+        return len(self.scenes) - 1
+
+    def play(self, virtual_cpus: int = 1) -> None:
+        (self.store.root / "scenes.json").write_text(json.dumps(self.scenes))
+        command = [sys.executable, str(SCENES), str(self.store.root), str(virtual_cpus)]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
+        assert done.returncode == 0, done.stderr[-3000:]
+        self.outcomes = json.loads((self.store.root / "outcomes.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, survey_file):
+    """Runs by name, played once for the whole file; ``lab.outcomes`` by their number."""
+    lab = Lab(tmp_path_factory.mktemp("lab"), survey_file)
+    lab.runs, lab.turns = {}, {}
+
+    def scene(name, key, **values):
+        options = {k: values.pop(k) for k in ("stop_after", "resume", "epochs_now") if k in values}
+        if "epochs_now" in options:
+            options["epochs"] = options.pop("epochs_now")
+        if name not in lab.runs:
+            lab.runs[name] = lab.new_run(name, **values)
+        lab.turns[key] = lab.plan(lab.runs[name], **options)
+
+    one_cycle = {"schedule": "one_cycle", "optimizer": "adam", "clip_norm": 0.5, "l2": 1e-4}
+    scene("whole", "whole", **one_cycle)
+    scene("again", "again", **one_cycle)
+    scene("other seed", "other seed", **one_cycle, seed=5)
+    for turn, looks in enumerate((3, 2, 5, 1, 4, 3)):  # in the steps and in the validation
+        scene("halting", f"halt {turn}", **one_cycle, stop_after=looks, resume=turn > 0)
+    scene("halting", "halted", resume=True)
+    scene("long", "long", epochs=4, optimizer="adamax")
+    scene("grown", "before growth", epochs=2, optimizer="adamax")
+    scene("grown", "growth refused", resume=True)
+    scene("grown", "grown", resume=True, epochs_now=4)
+    scene("best", "best", keep="best", epochs=6, learning_rate=0.02, optimizer="adam")
+    scene("patient", "patient", epochs=40, early_stopping=2, min_delta=0.5, optimizer="sgd")
+    scene("diverging", "diverging", optimizer="sgd", learning_rate=10.0, loss="mse", momentum=0.99)
+    scene("bfloat16", "bfloat16", precision="mixed_bfloat16", loss="mae", optimizer="adamw")
+    scene("float16", "float16", precision="mixed_float16", clip_norm=1.0)
+    scene("leaking", "leaking", fit_on="all", epochs=1, scaler="spectrum", architecture="mlp")
+    lab.play()
+    lab.outcome = {key: lab.outcomes[turn] for key, turn in lab.turns.items()}
+    return lab
+
+
+def test_the_same_seed_gives_the_same_history_and_another_seed_another(lab):
+    same(lab.runs["whole"], lab.runs["again"])
+    assert not np.allclose(history(lab.runs["whole"]).loss, history(lab.runs["other seed"]).loss)
+
+
+def test_history_has_the_documented_columns_and_a_line_per_epoch(lab):
+    table = pd.read_csv(lab.runs["whole"].history_path)
+    assert tuple(table.columns) == COLUMNS
+    assert table.epoch.tolist() == [1, 2, 3]
+    assert (table.seconds > 0).all()
+    assert np.isfinite(table).all(axis=None)
+
+
+def test_stopped_again_and_again_the_history_is_the_same(lab):
+    halts = [lab.outcome[f"halt {turn}"] for turn in range(6)]
+    assert all(halt["stopped"] for halt in halts)
+    assert halts[0]["val_mae"] is None
+    assert lab.outcome["halted"] == {
+        **lab.outcome["whole"],
+        "run": lab.runs["halting"].id,
+        "val_mae": pytest.approx(lab.outcome["whole"]["val_mae"], abs=1e-6),
+    }
+    same(lab.runs["whole"], lab.runs["halting"])
+
+
+def test_a_finished_run_goes_on_as_if_it_had_been_asked_for_more_at_once(lab):
+    assert lab.outcome["before growth"]["epochs"] == 2
+    assert "ask for more than 2" in lab.outcome["growth refused"]["refused"]
+    assert lab.outcome["grown"]["epochs"] == 4
+    same(lab.runs["long"], lab.runs["grown"])
+
+
+@pytest.mark.parametrize("name", ["whole", "best", "halting", "bfloat16", "leaking"])
+def test_val_mae_is_that_of_the_saved_weights(name, lab):
+    from redshift_core.models import load_model
+    from redshift_core.split import Split
+
+    run = lab.runs[name]
+    dataset = data.open_dataset(lab.dataset)
+    rows = Split.load(run.split_path).val
+    z_phot = np.asarray(load_model(run.model_path)(dataset.flux[rows]), np.float64)[:, 0]
+    found = np.abs(z_phot - dataset.z_spec[rows]).mean()
+    key = {"halting": "halted"}.get(name, name)
+    tolerance = 2e-3 if name == "bfloat16" else 1e-5
+    assert found == pytest.approx(lab.outcome[key]["val_mae"], abs=tolerance)
+
+
+def test_keep_best_saves_the_best_epoch_and_keep_last_the_last(lab):
+    best, last = history(lab.runs["best"]).val_mae, history(lab.runs["whole"]).val_mae
+    assert best.idxmin() != len(best) - 1  # else the test shows nothing
+    assert lab.outcome["best"]["val_mae"] == pytest.approx(best.min())
+    assert lab.outcome["whole"]["val_mae"] == pytest.approx(last.iloc[-1])
+
+
+def test_early_stopping_waits_as_long_as_it_was_told(lab):
+    # A fall by 0.5 never happens after the first epoch, so two epochs later it is over.
+    assert lab.outcome["patient"]["epochs"] == 3
+    assert not lab.outcome["patient"]["stopped"]
+
+
+def test_a_diverging_run_fails_with_the_epoch_and_a_remedy(lab):
+    refused = lab.outcome["diverging"]["refused"]
+    assert "became NaN in epoch 1" in refused
+    assert "Lower the learning rate (now 10)" in refused
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+def test_mixed_precision_learns_and_is_noted(name, lab):
+    assert history(lab.runs[name]).loss.iloc[-1] < history(lab.runs[name]).loss.iloc[0]
+    environment = read_json(lab.runs[name].environment_path)
+    assert environment["device"]["precision"] == f"mixed_{name}"
+
+
+def test_the_environment_says_what_the_run_was_made_with(lab):
+    found = read_json(lab.runs["whole"].environment_path)
+    assert found["dataset"]["sha256"] == lab.dataset.info["sha256"]
+    assert found["dataset"]["simulated"] is True
+    assert found["split"] == {"train": 378, "val": 162, "test": 60}
+    assert found["scaler"]["saw_test_rows"] is False
+    assert found["device"]["threads"] == 1
+    assert {"tensorflow", "keras", "python"} <= set(found["versions"])
+    leaking = read_json(lab.runs["leaking"].environment_path)["scaler"]
+    assert leaking == {"name": "spectrum", "fit_on": "all", "n_fitted": 600, "saw_test_rows": True}
+
+
+def test_a_mirrored_run_gives_the_history_of_a_single_device(tmp_path, survey_file, lab):
+    pair = Lab(tmp_path, survey_file)
+    values = {"epochs": 2, "optimizer": "adam", "clip_norm": 0.5, "dropout": 0.0, "l2": 1e-4}
+    values |= {"threads": 0, "batch_size": 25}
+    mirrored = pair.new_run("mirrored", **values)
+    half = pair.new_run("half", **values | {"precision": "mixed_float16", "dropout": 0.2})
+    for run in (mirrored, half):
+        pair.plan(run, stop_after=3)
+        pair.plan(run, resume=True)
+    pair.play(virtual_cpus=2)
+    single = lab_history_of_single_device(tmp_path / "single", survey_file, values)
+    pd.testing.assert_frame_equal(history(mirrored), single, rtol=0, atol=2e-4)
+    assert read_json(mirrored.environment_path)["device"]["replicas"] == 2
+    assert pair.outcomes[3]["epochs"] == 2
+    assert np.isfinite(history(half)).all(axis=None)
+
+
+def lab_history_of_single_device(folder, survey_file, values) -> pd.DataFrame:
+    single = Lab(folder, survey_file)
+    run = single.new_run("single", **values)
+    single.plan(run)
+    single.play()
+    return history(run)
+
+
+def wait_for(run: RunFolder, condition, timeout=120.0) -> None:
+    end = time.monotonic() + timeout
+    while not condition(jobs.status(run)):
+        assert jobs.status(run).active, jobs.log_tail(run)
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_stopped_by_the_user_and_killed_a_run_still_ends_with_the_same_history(store, survey_file):
+    dataset = data.ingest(survey_file, store, name="small")
+    values = {"epochs": 3, "threads": 1, "conv_filters": "64,64", "conv_kernels": "5,3"}
+    config = preset("dissertation", dataset.id).with_values(values)
+    whole = jobs.start_training(store, config, "whole")
+    assert jobs.wait(whole, timeout=120).state == "finished", jobs.log_tail(whole)
+
+    run = jobs.start_training(store, config, "troubled")
+    wait_for(run, lambda status: status.detail.get("step", 0) >= 1)
+    jobs.stop(run)
+    stopped = jobs.wait(run, timeout=60)
+    assert stopped.state == "stopped"
+    assert 0 < stopped.done < 3
+    jobs.resume(run)
+    wait_for(run, lambda status: status.detail.get("epoch", 0) >= 2 or status.done > 1)
+    os.kill(jobs.status(run).pid, signal.SIGKILL)
+    while jobs.status(run).active:
+        time.sleep(0.05)
+    assert jobs.status(run).state == "lost"
+    jobs.resume(run)
+    ended = jobs.wait(run, timeout=120)
+    assert ended.state == "finished", jobs.log_tail(run)
+    same(whole, run)
+    assert ended.detail["epochs"] == 3
+    assert run.result["val_mae"] == pytest.approx(whole.result["val_mae"], abs=1e-6)
+
+
+def test_a_run_whose_checkpoint_is_gone_has_nothing_to_resume_from(store):
+    run = store.new_run("bare")
+    assert load_state(run) is None  # killed before its first checkpoint: starts anew
+    run.history_path.write_text(",".join(COLUMNS) + "\n1,1,1,1,1,1,1\n")
+    with pytest.raises(InputError, match="nothing to resume from: its checkpoint folder is gone"):
+        load_state(run)
+
+
+def test_a_broken_checkpoint_is_refused_by_name(store):
+    run = store.new_run("broken")
+    save_state(run, State(Progress(epoch=1), [np.zeros(3)], []))
+    (run.checkpoint_path / "state.npz").write_bytes(b"PK half a file")
+    with pytest.raises(InputError, match=r"state\.npz cannot be read"):
+        load_state(run)
+
+
+def test_a_checkpoint_comes_back_as_it_was(store):
+    run = store.new_run("kept")
+    progress = Progress(epoch=2, step=7, sums=[0.1, 1 / 3, 5.0], history=[{"epoch": 1.0}])
+    save_state(
+        run, State(progress, [np.arange(3), np.float32(2.5) * np.ones((2, 2))], [np.ones(1)])
+    )
+    again = load_state(run)
+    assert again.progress == progress
+    assert [v.tolist() for v in again.variables] == [[0, 1, 2], [[2.5, 2.5], [2.5, 2.5]]]
+    assert [v.tolist() for v in again.kept] == [[1.0]]
+
+
+def test_a_run_whose_dataset_is_gone_says_so(store, dataset):
+    config = preset("fast", dataset.id)
+    run = store.new_run("orphan")
+    write_json(run.config_path, config.to_dict())
+    dataset.delete()
+    from redshift_core.runs import JobContext
+    from redshift_core.training import train_job
+
+    with pytest.raises(InputError, match="needs the dataset .* not in the store any more"):
+        train_job(JobContext(run, store))
+
+
+@pytest.mark.parametrize("schedule", ["constant", "exponential", "cosine", "one_cycle"])
+def test_a_rate_depends_on_its_step_alone(schedule):
+    config = TrainingConfig(schedule=schedule, learning_rate=0.01)
+    whole = learning_rates(config, 0, 100, 100)
+    parts = [learning_rates(config, first, first + 7, 100) for first in range(0, 98, 7)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole[:98])
+    assert whole.max() <= np.float32(0.01)
+
+
+def test_schedules_start_peak_and_end_where_documented():
+    def rates(schedule):
+        return learning_rates(TrainingConfig(schedule=schedule, learning_rate=1.0), 0, 1_001, 1_000)
+
+    assert (rates("constant") == 1.0).all()
+    assert rates("exponential")[[0, 500, 1_000]] == pytest.approx([1.0, 0.1, 0.01])
+    assert rates("cosine")[[0, 500, 1_000]] == pytest.approx([1.0, 0.5005, 0.001])
+    assert rates("one_cycle")[[0, 1_000]] == pytest.approx([0.04, 0.001])
+    assert rates("one_cycle").argmax() == 200

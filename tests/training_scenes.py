@@ -1,0 +1,51 @@
+"""Trains many small runs in one process, since importing TensorFlow costs more than they do.
+
+``python training_scenes.py FOLDER SCENE``: FOLDER holds the store and ``scenes.json``, a list of
+runs to do in order: ``{"run": id, "resume": bool, "stop_after": looks or null}``. What each returned,
+or the sentence it was refused with, is appended to ``outcomes.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from redshift_core.errors import InputError
+from redshift_core.runs import JobContext, Store, write_json
+from redshift_core.training import train_job
+
+
+class StoppingContext(JobContext):
+    """A user who asks for a stop at the n-th look."""
+
+    stop_after: int | None = None
+    looks = 0
+
+    def should_stop(self) -> bool:
+        self.looks += 1
+        return self.stop_after is not None and self.looks >= self.stop_after
+
+
+def play(store: Store, scene: dict, virtual_cpus: int) -> dict:
+    run = store.run(scene["run"])
+    context = StoppingContext(run, store)
+    context.request = {"kind": "train", "resume": scene.get("resume", False)}
+    context.stop_after = scene.get("stop_after")
+    if "epochs" in scene:
+        write_json(run.config_path, run.config.with_values({"epochs": scene["epochs"]}).to_dict())
+    try:
+        return train_job(context, virtual_cpus)
+    except InputError as error:
+        return {"refused": str(error)}
+
+
+def main(folder: Path, virtual_cpus: int) -> None:
+    store = Store(folder)
+    scenes = json.loads((folder / "scenes.json").read_text())
+    outcomes = [play(store, scene, virtual_cpus) for scene in scenes]
+    (folder / "outcomes.json").write_text(json.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

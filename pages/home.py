@@ -9,7 +9,7 @@ from pages.ui.empty import demo_button
 from pages.ui.nav import guard
 from pages.ui.text import count, escape
 from redshift_core import jobs
-from redshift_core.runs import DatasetFolder, RunFolder, Store
+from redshift_core.runs import DatasetFolder, Folder, RunFolder, Store
 
 guard("pages/home.py")
 
@@ -51,35 +51,30 @@ def steps() -> None:
 
 
 def recent_dataset(folder: DatasetFolder) -> None:
-    """One line: name, size, mark, time; leads to Explore."""
+    """Name, leading to Explore; size, mark, time."""
     info = folder.info
     facts = [f"{count(info.get('n_rows', 0))} galaxies"]
     facts += ["SIMULATED"] * bool(info.get("simulated"))
-    st.page_link(
-        "pages/explore.py",
-        label=line(folder.name, *facts, choose.when(folder)),
-        icon=":material/query_stats:",
-        query_params={"dataset": folder.id},
-    )
+    entry(folder, facts, "pages/explore.py", ":material/query_stats:", {"dataset": folder.id})
 
 
 def recent_run(run: RunFolder) -> None:
-    """One line: name, state, error, time; a run that still trains leads to Train."""
+    """Name, leading to Evaluate, or to Train where it has not finished; state, error, time."""
     state = jobs.status(run).state
-    done = state == "finished"
     error = run.result.get("val_mae")
     facts = [state] if error is None else [state, f"validation MAE {error:.4f}"]
-    st.page_link(
-        "pages/evaluate.py" if done else "pages/train.py",
-        label=line(run.name, *facts, choose.when(run)),
-        icon=":material/fact_check:" if done else ":material/model_training:",
-        query_params={"run": run.id} | ({} if done else {"view": "Runs"}),
-    )
+    if state == "finished":
+        entry(run, facts, "pages/evaluate.py", ":material/fact_check:", {"run": run.id})
+    else:
+        query = {"run": run.id, "view": "Runs"}
+        entry(run, facts, "pages/train.py", ":material/model_training:", query)
 
 
-def line(name: str, *facts: str) -> str:
-    """Name of the user's, then what is known of it in grey."""
-    return f"**{escape(name)}** :gray[· {escape(' · '.join(facts))}]"
+def entry(folder: Folder, facts: list[str], page: str, icon: str, query: dict[str, str]) -> None:
+    """A link, and below it what is known of the folder."""
+    with st.container(gap=None):
+        st.page_link(page, label=f"**{escape(folder.name)}**", icon=icon, query_params=query)
+        st.caption(" · ".join([*facts, choose.when(folder)]))
 
 
 st.title("Redshift Lab")

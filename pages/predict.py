@@ -9,11 +9,12 @@ import streamlit as st
 
 from pages.ui import choose, intake, predictions, server
 from pages.ui.display import chart
-from pages.ui.empty import empty_state
+from pages.ui.empty import empty_state, simulated_badge
 from pages.ui.job import show_job
 from pages.ui.nav import guard
 from pages.ui.text import count, escape, size
 from redshift_core import jobs
+from redshift_core.errors import InputError
 from redshift_core.runs import JobFolder, RunFolder, Store, demo_file
 
 guard("pages/predict.py")
@@ -40,6 +41,15 @@ def doors(store: Store, run: RunFolder) -> None:
             start(store, run, intake.Incoming(demo_file()))
     if found := intake.incoming("predict", with_z=False):
         start(store, run, found)
+
+
+def mark(store: Store, run: RunFolder) -> None:
+    """Say so where the run was trained on simulated spectra."""
+    try:
+        trained_on = store.dataset(run.config.dataset)
+    except InputError:  # it was deleted
+        return
+    simulated_badge(trained_on.info)
 
 
 def start(store: Store, run: RunFolder, found: intake.Incoming) -> None:
@@ -115,6 +125,7 @@ if run is None:
         "pages/train.py",
     )
     st.stop()
+mark(store, run)
 doors(store, run)
 job = intake.current_job(store, KINDS)
 if job is not None:

@@ -111,6 +111,7 @@ class Visit:
         self.page, self.server = page, server
         self.strangers: list[str] = []
         self.errors: list[str] = []
+        self._network = None  # a limit holds for as long as the session that set it
         page.set_default_timeout(STEP_LIMIT)
         page.on("request", self._request)
         page.on("console", self._console)
@@ -145,7 +146,8 @@ class Visit:
 
     def slow_upload(self, bytes_per_second: int) -> None:
         """Limit what the page may send per second; -1 lifts the limit."""
-        self.page.context.new_cdp_session(self.page).send(
+        self._network = self._network or self.page.context.new_cdp_session(self.page)
+        self._network.send(
             "Network.emulateNetworkConditions",
             {
                 "offline": False,

@@ -1,8 +1,8 @@
 """Trains many small runs in one process, since importing TensorFlow costs more than they do.
 
-``python training_scenes.py FOLDER SCENE``: FOLDER holds the store and ``scenes.json``, a list of
-runs to do in order: ``{"run": id, "resume": bool, "stop_after": looks or null}``. What each returned,
-or the sentence it was refused with, is appended to ``outcomes.json``.
+``python training_scenes.py FOLDER VIRTUAL_CPUS``: FOLDER holds the store and ``scenes.json``, a
+list of runs to do in order: ``{"run": id, "resume": bool, "stop_after": looks, "epochs": total}``.
+What each returned, or the sentence it was refused with, is written to ``outcomes.json``.
 """
 
 from __future__ import annotations

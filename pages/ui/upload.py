@@ -82,6 +82,7 @@ export default function (component) {
       input.disabled = false
       input.value = ""
       say(text, bad)
+      drop.dataset.spent = data.token
       setTriggerValue("finished", data.token)
     },
   }
@@ -89,6 +90,10 @@ export default function (component) {
   const send = (file) => {
     if (!file || flights[data.token]) return
     if (file.size > data.limit) return say(data.too_large, true)
+    if (drop.dataset.spent === data.token) {  // the next token is on its way
+      drop.waiting = file
+      return
+    }
     const request = new XMLHttpRequest()
     const flight = { request, view, name: file.name, loaded: 0, total: file.size }
     flights[data.token] = flight
@@ -117,6 +122,10 @@ export default function (component) {
   if (flights[data.token]) {
     flights[data.token].view = view
     view.progress(flights[data.token])
+  }
+  if (drop.waiting && drop.dataset.spent !== data.token) {
+    send(drop.waiting)
+    drop.waiting = null
   }
   input.onchange = () => send(input.files[0])
   find(".cancel").onclick = () => flights[data.token]?.request.abort()

@@ -89,16 +89,17 @@ def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
 def progress_text(now: Status) -> str:
     """One line: what the run is doing, how far it is, how long it will take."""
     detail = now.detail
-    waiting = {"starting": "Starting …", "queued": "Waiting for the device …"}
-    parts = [waiting.get(now.state, "Stopping …" if now.state == "stopping" else "")]
-    if now.message:
-        parts.append(now.message)
-    if detail.get("epoch") and now.state in ("running", "stopping"):
-        parts.append(f"epoch {detail['epoch']} of {detail.get('epochs', '?')}")
+    waiting = {"starting": "Starting", "queued": "In the queue", "stopping": "Stopping"}
+    message = now.message.rstrip(".")
+    parts = [waiting.get(now.state, ""), message]
+    in_epoch = detail.get("epoch") and (not message or "epoch" in message)
+    if in_epoch and now.state in ("running", "stopping"):
+        if not message:
+            parts.append(f"Epoch {detail['epoch']} of {detail.get('epochs', '?')}")
         if detail.get("steps"):
             parts.append(f"step {count(detail.get('step', 0))} of {count(detail['steps'])}")
-    if now.state == "running" and detail.get("seconds_left") is not None:
-        parts.append(f"about {duration(detail['seconds_left'])} left")
+        if now.state == "running" and detail.get("seconds_left") is not None:
+            parts.append(f"about {duration(detail['seconds_left'])} left")
     return " · ".join(escape(part) for part in parts if part)
 
 
@@ -138,17 +139,12 @@ def _curve(history: pd.DataFrame, column: str, title: str, *, log: bool) -> None
     names = {column: "training", f"val_{column}": "validation"}
     frame = history.rename(columns=names)[["epoch", *names.values()]]
     frame = frame.melt("epoch", var_name="rows", value_name=title).dropna()
-    low, high = float(frame[title].min()), float(frame[title].max())
-    scale = altair.Scale(
-        type="log" if log and low > 0 else "linear",
-        domain=[low * 0.98, high * 1.02],  # left to itself, a logarithmic axis spans whole decades
-        nice=False,
-    )
+    kind = "log" if log and (frame[title] > 0).all() else "linear"
+    scale = altair.Scale(type=kind, zero=False, nice=False)
     colours = altair.Scale(domain=list(names.values()), range=[figures.BLUE, figures.RED])
-    last = history.iloc[-1]
     st.altair_chart(
         altair.Chart(frame)
-        .mark_line(point=len(history) < 60)
+        .mark_line(point={"size": 20})
         .encode(
             x=altair.X("epoch:Q", title="Epoch", axis=altair.Axis(tickMinStep=1, format="d")),
             y=altair.Y(f"{title}:Q", title=title, scale=scale),
@@ -159,8 +155,7 @@ def _curve(history: pd.DataFrame, column: str, title: str, *, log: bool) -> None
         ),
         height=280,
         key=f"curve_{column}",
-        alt=f"{title} over {len(history)} epochs, training {shown(last[column], '.5g')} and "
-        f"validation {shown(last[f'val_{column}'], '.5g')} at the end",
+        alt=f"{title} of the training and validation rows over the epochs",  # new text: new chart
     )
 
 

@@ -71,7 +71,10 @@ def split_line(line: str, delimiter: str) -> list[str]:
     """Cells of one line."""
     if delimiter == " ":
         return line.split()
-    return next(csv.reader([line], delimiter=delimiter), [])
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:  # a cell of more than 128 kB
+        return [line]
 
 
 def squeeze(block: bytes) -> bytes:

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from redshift_core.constants import N_PIXELS, Z_MAX, Z_MIN
 from redshift_core.data.headers import N_FULL, WANTED, Columns, UnknownColumnsError
+from redshift_core.errors import InputError
 
 MAX_LEADING = 3  # columns before the fluxes: row number, source id, redshift
 MANY = 8  # rows after which a column that stays in the redshift range is no flux
@@ -39,13 +40,16 @@ def by_position(file: str, rows: list[list[str]]) -> Columns:
     ------
     UnknownColumnsError
         Where their number fits no form, or the values before the fluxes are no redshift or id.
+    InputError
+        Where there are too few of them for any mapping.
     """
     n = len(rows[0])
     n_flux = next((k for k in (N_FULL, N_PIXELS) if 0 <= n - k <= MAX_LEADING), None)
     if n_flux is None:
-        raise UnknownColumnsError(
-            f"{file} has no header and {n} columns; expected {WANTED} fluxes, with the redshift "
-            f"before them. {_HINT}"
+        kind = UnknownColumnsError if n > N_PIXELS else InputError
+        raise kind(
+            f"{file} has no header and {n} column{'s' if n > 1 else ''}; expected {WANTED} fluxes, "
+            f"with the redshift before them. {_HINT}"
         )
     names = column_names(n)
     columns = [[row[k] for row in rows if len(row) == n] for k in range(n - n_flux + 1)]

@@ -114,7 +114,7 @@ def ingest_file(
         return publish(folder), False
     except OSError as error:
         shutil.rmtree(folder.path, ignore_errors=True)
-        if error.errno != errno.ENOSPC:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise InputError(
             f"The disk under {store.root} is full; {table.path.name} needs about "

@@ -88,6 +88,7 @@ BAD = {
     ),
     "empty.csv": (lambda p: p.write_bytes(b""), r"empty.csv is empty \(0 bytes\)"),
     "empty.csv.gz": (lambda p: p.write_bytes(gzip.compress(b"")), "holds an empty file"),
+    "one number.csv": (lambda p: p.write_text("5\n"), "has no header and 1 column;"),
     "blank.csv": (lambda p: p.write_text("\n\n  \n"), "only comments and blank lines"),
     "header.csv": (lambda p: write(p, HEADER, []), "has a header and no rows"),
     "letters.csv": (

@@ -14,11 +14,19 @@ import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import jobs
-from redshift_core.data import FLAG_TEXT, FLAGS, flag_names, ingest, open_dataset, read_blocks
+from redshift_core.data import (
+    FLAG_TEXT,
+    FLAGS,
+    flag_names,
+    ingest,
+    ingest_job,
+    open_dataset,
+    read_blocks,
+)
 from redshift_core.data.readers import READERS
 from redshift_core.data.sniff import format_of
 from redshift_core.errors import InputError
-from redshift_core.runs import DatasetFolder
+from redshift_core.runs import DatasetFolder, JobContext, write_json
 from tests.data.tables import IDS, PIXELS, redshifts, rows, spectra, survey, write
 
 Z = redshifts()
@@ -287,6 +295,16 @@ def test_progress_grows_to_the_size_of_the_file(tmp_path, store):
     assert dones == sorted(dones)
     assert seen[-1] == (path.stat().st_size, path.stat().st_size)
     assert len(set(dones)) > 1
+
+
+def test_a_job_that_is_asked_to_stop_leaves_no_dataset(tmp_path, store):
+    job = store.new_job("ingest")
+    write_json(job.request_path, {"kind": "ingest", "file": str(survey(tmp_path / "a.csv"))})
+    job.stop_path.touch()
+    result = ingest_job(JobContext.of(job))
+    assert result["stopped"]
+    assert result["dataset"] is None
+    assert not list((store.root / "datasets").iterdir())
 
 
 class _Stop(Exception):  # noqa: N818

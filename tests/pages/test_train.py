@@ -133,7 +133,7 @@ def test_a_running_run_shows_progress_and_can_be_stopped(store, alive):
     assert not at.exception
     assert "5 of 10" in [metric.value for metric in at.metric]
     progress = at.get("progress")[0].proto.text
-    assert "epoch 6 of 10" in progress
+    assert "Epoch 6 of 10 · step 30 of 120" in progress
     assert "1 min 15 s left" in progress
     at.button(key=f"stop_{run.id}").click().run()
     assert not at.exception

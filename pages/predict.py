@@ -14,6 +14,7 @@ from pages.ui.job import show_job
 from pages.ui.nav import guard
 from pages.ui.text import count, escape, size
 from redshift_core import jobs
+from redshift_core.coverage import FLAGS
 from redshift_core.errors import InputError
 from redshift_core.runs import JobFolder, RunFolder, Store, demo_file
 
@@ -109,7 +110,7 @@ def flags(flagged: dict[str, int]) -> None:
     if not found:
         st.caption("No spectrum was flagged.")
         return
-    reasons = [predictions.REASONS.get(name, name) for name in found]
+    reasons = [FLAGS.get(name, name) for name in found]
     table = pd.DataFrame({"Flag": list(found), "Spectra": list(found.values()), "Meaning": reasons})
     st.dataframe(table, hide_index=True, alt="Flagged spectra by reason")
 

@@ -19,9 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core.arrays import load_arrays, save_arrays
-from redshift_core.constants import N_PIXELS
+from redshift_core.constants import N_PIXELS, Z_MAX, Z_MIN
 from redshift_core.errors import InputError
 
+FLAGS = {  # what is said of one predicted redshift
+    "bad_flux": "Flux missing, infinite, beyond float32 or zero throughout: no redshift is given.",
+    "outside_training_range": "Brightness or shape unlike the spectra the run was trained on.",
+    "z_phot_out_of_range": f"Predicted redshift outside {Z_MIN:g}–{Z_MAX:g}.",
+}
 GROUP = 6  # pixels averaged, against their noise; 186 = 31 × 6
 BLOCK = 16_384  # spectra worked on at a time
 N_FIT = 60_000  # training rows looked at, at most

@@ -18,18 +18,13 @@ from numpy.typing import NDArray
 
 from redshift_core import data
 from redshift_core.constants import N_PIXELS, Z_MAX, Z_MIN
-from redshift_core.coverage import Coverage
+from redshift_core.coverage import FLAGS, Coverage
 from redshift_core.errors import InputError
 from redshift_core.evaluation import evaluate
 from redshift_core.export import TableWriter, check_out
 from redshift_core.runs import DatasetFolder, JobContext, RunFolder, read_json, write_json
 from redshift_core.split import Split
 
-FLAGS = {  # what is said of one predicted redshift
-    "bad_flux": "Flux missing, infinite, beyond float32 or zero throughout: no redshift is given.",
-    "outside_training_range": "Brightness or shape unlike the spectra the run was trained on.",
-    "z_phot_out_of_range": f"Predicted redshift outside {Z_MIN:g}–{Z_MAX:g}.",
-}
 READ_BLOCK = 8192  # spectra taken from the memory map at a time
 BLOCK_CONV = 256  # spectra per call of a convolutional network on a CPU: larger is slower
 BLOCK_CONV_GPU = 4096

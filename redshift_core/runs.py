@@ -2,7 +2,8 @@
 
     datasets/<id>/   flux.npy  catalogue.parquet  dataset.json
     runs/<id>/       config.json  environment.json  history.csv  split.npz  scaler.npz  coverage.npz
-                     model.keras  checkpoint/  evaluations/<dataset>/{metrics.json, predictions.parquet}
+                     model.keras  checkpoint/
+                     evaluations/<dataset>/metrics.json  predictions.parquet
     jobs/<id>/       output/
     every job (a run is one): request.json  status.json  result.json  log.txt  STOP
     inbox/  cache/  locks/

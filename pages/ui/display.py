@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
+
+from redshift_core.export import csv_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -68,19 +70,6 @@ def download(frame: pd.DataFrame, name: str, label: str = "Download CSV") -> Non
         icon=":material/download:",
         on_click="ignore",
     )
-
-
-def csv_text(frame: pd.DataFrame) -> str:
-    r"""CSV in which no text cell can be taken for a formula by a spreadsheet.
-
-    >>> csv_text(pd.DataFrame({"name": ["=1+1"], "z": [-0.1]}))
-    "name,z\n'=1+1,-0.1\n"
-    """
-    return frame.map(_harmless).to_csv(index=False)
-
-
-def _harmless(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
 
 
 def duration(seconds: float) -> str:

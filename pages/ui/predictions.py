@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 WIDTH = 0.01  # bin of the histogram, in z
 HEAD = 100  # rows shown
-REASONS = {
-    "bad_flux": "Missing, infinite or only zero fluxes: no redshift is given.",
-    "outside_training_range": "Unlike the spectra the run was trained on: do not rely on it.",
-    "z_phot_out_of_range": f"Predicted outside the training range {Z_MIN:g}–{Z_MAX:g}.",
-}
 
 
 @dataclass(frozen=True)

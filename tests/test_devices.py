@@ -3,6 +3,9 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from redshift_core.devices import cpu_name, n_cores
 
@@ -13,27 +16,36 @@ from redshift_core.devices import open_devices
 from redshift_core.errors import InputError
 import tensorflow as tf
 try:
-    opened = open_devices(TrainingConfig(**json.loads({settings!r})))
-    intra = tf.config.threading.get_intra_op_parallelism_threads()
-    print(json.dumps({{**opened.describe(), "intra": intra,
-        "data": opened.data_device(1)}}))
+    open_devices(TrainingConfig(device="gpu"))
 except InputError as error:
-    print(json.dumps({{"refused": str(error)}}))
+    print(json.dumps(str(error)))
+opened = open_devices(TrainingConfig(threads=1, precision="mixed_bfloat16"))
+intra = tf.config.threading.get_intra_op_parallelism_threads()
+print(json.dumps({**opened.describe(), "intra": intra, "data": opened.data_device(1)}))
 """
 
 
-def report(**settings) -> dict:
-    code = REPORT.format(settings=json.dumps(settings))
-    environment = {"CUDA_VISIBLE_DEVICES": "-1", "PATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+@pytest.fixture(scope="module")
+def report() -> tuple[str, dict]:
+    """What a process without a GPU says to ``device = gpu``, and to one thread."""
+    environment = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", REPORT]
+    folder = Path(__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    refused, found = map(json.loads, done.stdout.splitlines()[-2:])
+    return refused, found
 
 
-def test_one_thread_is_set_and_repeats_a_history():
-    found = report(threads=1, precision="mixed_bfloat16")
+def test_a_gpu_that_is_not_there_is_refused_in_one_sentence(report):
+    assert report[0].startswith("device = gpu, but TensorFlow sees no GPU here.")
+    assert "auto or cpu" in report[0]
+
+
+def test_one_thread_is_set_and_repeats_a_history(report):
+    found = report[1]
     assert found["kind"] == "cpu"
     assert found["intra"] == found["threads"] == 1
     assert found["deterministic"] is True
@@ -41,12 +53,6 @@ def test_one_thread_is_set_and_repeats_a_history():
     assert found["names"] == [cpu_name()]
     assert found["text"] == f"{cpu_name()}, 1 thread"
     assert found["data"] == "/CPU:0"
-
-
-def test_a_gpu_that_is_not_there_is_refused_in_one_sentence():
-    refused = report(device="gpu")["refused"]
-    assert refused.startswith("device = gpu, but TensorFlow sees no GPU here.")
-    assert "auto or cpu" in refused
 
 
 def test_the_processor_has_a_name():

@@ -28,7 +28,6 @@ class Dialect:
     has_header: bool
     first: list[list[str]]  # first rows of data, as text
     start: int  # bytes before the first row of data
-    start_line: int  # line number of the first row of data, from 1
     decimal: str = "."
     blanks: bool = False  # columns are set apart by runs of blanks
 
@@ -61,7 +60,6 @@ def dialect_of(file: str, head: bytes, whole: bool) -> Dialect:
         has_header,
         first[:FIRST_ROWS],
         sum(map(len, lines[:first_data])),
-        first_data + 1,
         decimal,
         delimiter == " ",
     )

@@ -1,5 +1,6 @@
 """What reading a large file costs: memory that does not grow, time beside plain pandas."""
 
+import contextlib
 import os
 import re
 import statistics
@@ -62,8 +63,9 @@ def run_and_watch(command: list[str]) -> tuple[float, float]:
     def watch() -> None:
         nonlocal peak
         while not ended.wait(0.02):
-            found = re.search(r"RssAnon:\s+(\d+)", status.read_text())
-            peak = max(peak, int(found[1]) / 1024 if found else 0.0)
+            with contextlib.suppress(OSError):  # it may end between two looks
+                found = re.search(r"RssAnon:\s+(\d+)", status.read_text())
+                peak = max(peak, int(found[1]) / 1024 if found else 0.0)
 
     watcher = threading.Thread(target=watch)
     watcher.start()

@@ -150,5 +150,8 @@ def test_the_density_can_be_drawn_coarser_and_in_other_colours(store):
     assert "0.012 × 0.012" in texts(at)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4.4, "4 s"), (75, "1 min 15 s"), (3700, "1 h 1 min"), (-3, "0 s")]
+)
 def test_durations_are_written_in_two_units(seconds, text):
     assert duration(seconds) == text

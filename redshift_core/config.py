@@ -310,16 +310,18 @@ PRESETS: dict[str, RunConfig] = {
             architecture="mlp",
             conv_filters=(),
             conv_kernels=(),
-            dense_units=(512, 512, 256, 128),
-            dense_activation="relu",
-            initializer="he_normal",
+            dense_units=(256, 128, 64),
+            dense_activation="gelu",
+            initializer="lecun_normal",
         ),
         training=TrainingConfig(
             optimizer="adam",
             learning_rate=0.002,
             schedule="one_cycle",
-            batch_size=512,
-            epochs=10,
+            clip_norm=0.1,
+            huber_delta=0.05,  # about twice the typical error: outliers no longer upset a step
+            batch_size=128,
+            epochs=20,
         ),
     ),
 }

@@ -1,12 +1,14 @@
 """Scalers: scikit-learn's own numbers, from training rows only, small enough to save."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
 
 from redshift_core import scaling
 from redshift_core.config import SCALERS, ScalerConfig, SplitConfig
 from redshift_core.errors import InputError
+from redshift_core.runs import demo_file
 from redshift_core.scaling import Scaler, fit_scaler
 from redshift_core.split import split_rows
 
@@ -63,18 +65,37 @@ def test_affine_scalers_equal_scikit_learn(name, own, flux, split, monkeypatch):
     np.testing.assert_allclose(scaled, own.transform(flux.astype(np.float64)), atol=2e-5)
 
 
-@pytest.mark.parametrize("decimals", [None, 3])
-@pytest.mark.parametrize("n", [40, 300, N])
-def test_quantile_is_within_a_thousandth_of_scikit_learn(n, decimals, flux):
-    rounded = flux[:n] if decimals is None else np.round(flux[:n], decimals)
-    scaler = fit_scaler(ScalerConfig("quantile"), rounded, np.arange(n))
-    own = QuantileTransformer(n_quantiles=min(1_000, n), subsample=None).fit(rounded)
-    # Its equal quantiles differ in the 16th digit, by which it ranks ties at random.
-    own.quantiles_ = own.quantiles_.round(6).astype(np.float32).astype(np.float64)
+@pytest.fixture(scope="module")
+def survey_flux():
+    """Flux of the demo survey (SIMULATED), (5000, 186) float32."""
+    table = pd.read_parquet(demo_file())
+    return table[[f"flux_{pixel}" for pixel in range(186)]].to_numpy(np.float32)
+
+
+def check_quantile(flux, own):
+    scaler = fit_scaler(ScalerConfig("quantile"), flux, np.arange(len(flux)))
     knots = scaler.numbers["knots"]
     assert knots.shape == scaler.numbers["levels"].shape == (186, 256)
     assert (np.diff(knots, axis=1) > 0).all()
-    assert np.abs(scaler.apply(rounded) - own.transform(rounded)).max() < 1e-3
+    assert np.abs(scaler.apply(flux) - own.transform(flux)).max() < 1e-3
+
+
+def quantile_transformer(flux):
+    return QuantileTransformer(n_quantiles=min(1_000, len(flux)), subsample=None).fit(flux)
+
+
+@pytest.mark.parametrize("n", [40, 300, N])
+def test_quantile_is_within_a_thousandth_of_scikit_learn(n, flux):
+    check_quantile(flux[:n], quantile_transformer(flux[:n]))
+
+
+@pytest.mark.parametrize("n", [40, 300, 3_150])
+def test_quantile_of_three_decimals_with_many_equal_values_is_as_close(n, survey_flux):
+    rounded = survey_flux[:n].round(3)
+    own = quantile_transformer(rounded)
+    # Its equal quantiles differ in the 16th digit, which would rank equal values at random.
+    own.quantiles_ = own.quantiles_.round(6).astype(np.float32).astype(np.float64)
+    check_quantile(rounded, own)
 
 
 def test_quantile_of_a_constant_pixel_is_finite(flux):

@@ -130,7 +130,6 @@ class Trainer:
                 break
         self.progress.finished = not stopped
         self._save()
-        self._save_model()
         done = self.progress.epoch
         ending = "Stopped" if stopped else "Finished"
         self.context.report(message=f"{ending} after {_count(done, 'epoch')}.", now=True)

@@ -358,6 +358,8 @@ def _started(store, *arguments):
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        # A shell that runs the tests in the background has SIGINT ignored, and children inherit it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     _until(lambda: store.jobs() and jobs.status(store.jobs()[0]).state == "queued")
     return process, store.jobs()[0]

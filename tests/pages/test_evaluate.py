@@ -1,6 +1,5 @@
 """The Evaluate page: runs with none, one and several evaluations, and starting one."""
 
-import sys
 
 import pytest
 
@@ -50,7 +49,6 @@ def test_headlines_are_those_of_the_metrics_file(store):
     assert shown["σ_NMAD"] == f"{metrics['sigma_nmad']:.4f}"
     assert "2,000 test rows" in texts(at)
     assert len(at.get("plotly_chart")) == 4
-    assert "tensorflow" not in sys.modules
 
 
 def test_the_table_has_the_published_columns_beside_the_runs_own():

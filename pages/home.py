@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui import choose
+from pages.ui.display import chart
 from pages.ui.empty import demo_button
 from pages.ui.nav import guard
 from pages.ui.text import count, escape
-from redshift_core import jobs
+from redshift_core import constants, figures, jobs, reference
 from redshift_core.runs import DatasetFolder, Folder, RunFolder, Store
 
 guard("pages/home.py")
@@ -100,3 +101,12 @@ with right:
         recent_run(run)
     if not runs:
         st.caption("None yet: a run appears here once you have started one on the Train page.")
+
+st.subheader("What the network sees")
+chart(
+    figures.published_averages(reference.average_flux(), constants.wavelength()),
+    key="published_averages",
+    caption="Average Gaia BP/RP spectra of galaxies in six redshift ranges, read off the "
+    "dissertation's figure and divided by the peak of the first. Wavelength scale inferred, nm.",
+    alt="Published average spectra: flux falls and the peak moves as redshift grows from 0 to 0.6",
+)

@@ -30,7 +30,7 @@ from redshift_core.runs import (
 )
 
 START_LIMIT = 60.0  # s a job may be "starting" without a process before it counts as lost
-POLL = 0.3  # s between two looks at a job's status
+POLL = 0.1  # s between two looks at a job's status
 
 
 @dataclass(frozen=True)

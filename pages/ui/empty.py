@@ -14,6 +14,7 @@ from redshift_core import jobs
 from redshift_core.runs import DatasetFolder, JobFolder, Store, demo_file
 
 DEMO_NAME = "Demo survey"
+DEMO_WAIT = 4.0  # s until the click turns to polling
 _DEMO_JOB = "demo_job"
 
 
@@ -49,9 +50,10 @@ def demo_button(label: str = "Load the demo survey", *, primary: bool = True) ->
     ):
         if known := _demo_dataset(store):
             _land(known.id)
-        running = jobs.start(store, "ingest", file=str(demo_file()), name=DEMO_NAME).id
-        st.session_state[_DEMO_JOB] = running
-        st.rerun()
+        job = jobs.start(store, "ingest", file=str(demo_file()), name=DEMO_NAME)
+        running = st.session_state[_DEMO_JOB] = job.id
+        with st.spinner("Reading the demo survey"):
+            jobs.wait(job, timeout=DEMO_WAIT)  # about a second: quicker than to poll for it
     if running is None:
         return
     job = JobFolder(store.root / "jobs" / running)

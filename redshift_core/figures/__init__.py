@@ -12,7 +12,12 @@ from redshift_core.figures.redshifts import (
     redshift_histogram,
     true_and_predicted,
 )
-from redshift_core.figures.spectra import average_flux, line_positions, spectrum
+from redshift_core.figures.spectra import (
+    average_flux,
+    line_positions,
+    published_averages,
+    spectrum,
+)
 
 __all__ = [
     "BLUE",
@@ -23,6 +28,7 @@ __all__ = [
     "error_per_bin",
     "layout",
     "line_positions",
+    "published_averages",
     "range_colours",
     "redshift_histogram",
     "spectrum",

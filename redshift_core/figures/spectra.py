@@ -104,14 +104,24 @@ def average_flux(
         _add_bands(figure, x, one.mean, name, colour)
     filled = [one for one in averages if one.n]
     if published is not None and filled:
-        peak = float(np.nanmax(filled[0].mean))
-        names = [name for name in published.columns if name.startswith("z_")]
-        for name, colour in zip(names, range_colours(len(names)), strict=True):
-            low, high = name.split("_")[1:]
-            title = f"published {float(low):g}–{float(high):g}"
-            values = published[name].to_numpy(float) * peak
-            _add_bands(figure, x, values, title, colour, dash="dot")
+        _add_published(figure, x, published, float(np.nanmax(filled[0].mean)), "dot")
     _mark(figure, wavelength, by_pixel, {})
+    return figure
+
+
+def published_averages(published: pd.DataFrame, wavelength: FloatArray) -> go.Figure:
+    """Average spectra as published, relative to the peak of the first range.
+
+    Parameters
+    ----------
+    published : DataFrame
+        ``reference.average_flux()``.
+    wavelength : array, shape (186,)
+        Pixel centres, in nm.
+    """
+    figure = layout(WAVELENGTH_TITLE, "Mean flux, relative")
+    _add_published(figure, wavelength, published, 1.0, "solid")
+    _mark(figure, wavelength, False, {})
     return figure
 
 
@@ -154,6 +164,16 @@ def _add_bands(
             line={"color": colour, "width": 1.8, "dash": dash},
             hovertemplate="%{x:.4g}: %{y:.4g}",
         )
+
+
+def _add_published(
+    figure: go.Figure, x: FloatArray, published: pd.DataFrame, peak: float, dash: str
+) -> None:
+    names = [name for name in published.columns if name.startswith("z_")]
+    for name, colour in zip(names, range_colours(len(names)), strict=True):
+        low, high = name.split("_")[1:]
+        title = f"published {float(low):g}–{float(high):g}"
+        _add_bands(figure, x, published[name].to_numpy(float) * peak, title, colour, dash=dash)
 
 
 def _add_bands_between(

@@ -1,6 +1,5 @@
 """The Evaluate page: runs with none, one and several evaluations, and starting one."""
 
-
 import pytest
 
 from pages.ui.display import duration

@@ -1,6 +1,5 @@
 """The Explore page, driven as a visitor would; and what it computes."""
 
-
 import numpy as np
 import pytest
 

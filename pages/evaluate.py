@@ -46,12 +46,7 @@ def follow(store: Store, run: RunFolder) -> bool:
         return False
     asked_here = st.session_state.get("evaluate_job") == job.id
     state = jobs.status(job)
-    newer = [
-        p
-        for p in run.path.glob("evaluations/*/metrics.json")
-        if p.stat().st_mtime > state.heartbeat
-    ]
-    if state.active or asked_here or not newer:
+    if state.active or asked_here or run.last_evaluated() <= state.heartbeat:
         show_job(job, "Evaluating")
     if state.state == "finished" and asked_here:
         del st.session_state["evaluate_job"]
@@ -101,14 +96,14 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     rows = "test rows" if dataset == own else "usable rows"
     found = {folder.id: folder for folder in store.datasets()}.get(dataset)
     with st.container(horizontal=True, vertical_alignment="center"):
-        simulated_badge(found.info if found else {})
+        simulated_badge(metrics)
         name = escape(found.name) if found else f"{dataset} (deleted)"
         st.caption(f"{count(metrics.get('n', 0))} {rows} of {name}")
     show_headlines(metrics)
     show_bins(metrics, f"{run.id}_{dataset}")
     if run.predictions_path(dataset).exists():
-        show_density(run, dataset)
-        show_bins_by_prediction(run, dataset)
+        show_density(run, dataset, metrics)
+        show_bins_by_prediction(run, dataset, metrics)
 
 
 st.title("Evaluate")

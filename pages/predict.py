@@ -15,7 +15,6 @@ from pages.ui.nav import guard
 from pages.ui.text import count, escape, size
 from redshift_core import jobs
 from redshift_core.coverage import FLAGS
-from redshift_core.errors import InputError
 from redshift_core.runs import JobFolder, RunFolder, Store, demo_file
 
 guard("pages/predict.py")
@@ -42,15 +41,6 @@ def doors(store: Store, run: RunFolder) -> None:
             start(store, run, intake.Incoming(demo_file()))
     if found := intake.incoming("predict", with_z=False):
         start(store, run, found)
-
-
-def mark(store: Store, run: RunFolder) -> None:
-    """Say so where the run was trained on simulated spectra."""
-    try:
-        trained_on = store.dataset(run.config.dataset)
-    except InputError:  # it was deleted
-        return
-    simulated_badge(trained_on.info)
 
 
 def start(store: Store, run: RunFolder, found: intake.Incoming) -> None:
@@ -85,6 +75,7 @@ def result(job: JobFolder) -> None:
             + (f"; {count(seen.n_outside)} more outside 0–0.6." if seen.n_outside else "."),
             alt=f"Histogram of {count(seen.n_predicted)} predicted redshifts, "
             f"median {seen.median:.3f}",
+            about=outcome,
         )
     flags(outcome["flagged"])
     with st.expander("First rows", icon=":material/table_rows:"):
@@ -126,7 +117,7 @@ if run is None:
         "pages/train.py",
     )
     st.stop()
-mark(store, run)
+simulated_badge(run.trained_on)
 doors(store, run)
 job = intake.current_job(store, KINDS)
 if job is not None:

@@ -96,6 +96,7 @@ def runs_view() -> None:
         st.error(str(error))
         manage(run)
     else:
+        simulated_badge(run.trained_on)
         if run.note:
             st.caption(escape(run.note))
         now = watch(run)

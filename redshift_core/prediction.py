@@ -22,7 +22,7 @@ from redshift_core.coverage import FLAGS, Coverage
 from redshift_core.errors import InputError
 from redshift_core.evaluation import evaluate
 from redshift_core.export import TableWriter, check_out
-from redshift_core.runs import DatasetFolder, JobContext, RunFolder, read_json, write_json
+from redshift_core.runs import DatasetFolder, JobContext, RunFolder, write_json
 from redshift_core.split import Split
 
 READ_BLOCK = 8192  # spectra taken from the memory map at a time
@@ -169,9 +169,10 @@ def predict_job(context: JobContext) -> dict[str, Any]:
         files = [context.folder.output / f"predictions{kind}" for kind in (".csv", ".parquet")]
     coverage = _coverage(run)
     blocks = data.read_blocks(source, request.get("columns"))
+    simulated = bool(run.trained_on.get("simulated"))
     report, n_rows, flagged = _stoppable(context), 0, dict.fromkeys(FLAGS, 0)
     try:
-        with TableWriter(files, _metadata(run, bool(_trained_on(run).get("simulated")))) as writer:
+        with TableWriter(files, _metadata(run, simulated)) as writer:
             for table, flags in _predicted(blocks, run, coverage):
                 writer.write(table)
                 n_rows += len(table)
@@ -180,7 +181,13 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     except _Stop:
         return {"stopped": True, "rows": 0, "flagged": {}, "out": None, "files": []}
     names = [str(path) for path in files]
-    return {"rows": n_rows, "flagged": flagged, "out": names[0], "files": names}
+    return {
+        "rows": n_rows,
+        "flagged": flagged,
+        "out": names[0],
+        "files": names,
+        "simulated": simulated,
+    }
 
 
 def flag_text(flags: dict[str, NDArray[np.bool_]]) -> NDArray[np.object_]:
@@ -234,13 +241,8 @@ def _is_own(run: RunFolder, dataset: DatasetFolder) -> bool:
     """Whether a run was trained on this dataset, or on the same file under another id."""
     if dataset.id == run.config.dataset:
         return True
-    sha256 = _trained_on(run).get("sha256")
+    sha256 = run.trained_on.get("sha256")
     return bool(sha256) and sha256 == dataset.info.get("sha256")
-
-
-def _trained_on(run: RunFolder) -> dict[str, Any]:
-    """What the run remembers of its dataset: id, name, sha256, simulated."""
-    return read_json(run.environment_path).get("dataset", {})
 
 
 def _test_rows(run: RunFolder, opened: data.Dataset) -> NDArray[np.int64]:

@@ -235,6 +235,16 @@ class RunFolder(JobFolder):
         """Metrics on one dataset's rows."""
         return self.path / "evaluations" / dataset / "metrics.json"
 
+    @property
+    def trained_on(self) -> dict[str, Any]:
+        """What the run remembers of its dataset: id, name, sha256, simulated."""
+        return read_json(self.environment_path).get("dataset", {})
+
+    def last_evaluated(self) -> float:
+        """Unix time of the newest evaluation, s; 0 where there is none."""
+        found = self.path.glob("evaluations/*/metrics.json")
+        return max((path.stat().st_mtime for path in found), default=0.0)
+
     def evaluated(self) -> list[str]:
         """Ids of the datasets the run was evaluated on, newest evaluation first."""
         found = self.path.glob("evaluations/*/metrics.json")

@@ -72,6 +72,7 @@ def train_and_judge(context: JobContext) -> dict[str, Any]:
         dataset = context.store.dataset(config.dataset)
         context.report(message="Judging the test rows.", now=True)
         prediction.evaluate_run(context.folder, dataset)
+        context.report(message="Trained, and judged on its test rows.", now=True)
     return result
 
 

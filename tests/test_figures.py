@@ -34,6 +34,7 @@ def every_figure():
         ),
         "spectrum": figures.spectrum({"raw": FLUX}, WAVELENGTH, lines_at={"z_spec": 0.1}),
         "average": figures.average_flux(averages(), WAVELENGTH, published=reference.average_flux()),
+        "published": figures.published_averages(reference.average_flux(), WAVELENGTH),
         "both": figures.true_and_predicted(fine, np.arange(60), np.arange(60)),
         "density": figures.density(edges, counts),
         "errors": figures.error_per_bin(BINS, reference.table_3(), show_ugc=True),
@@ -147,3 +148,10 @@ def test_the_ugc_points_say_that_they_were_read_off_a_figure():
 @pytest.mark.parametrize("count", [0, 1, 6, 12])
 def test_there_are_as_many_range_colours_as_ranges(count):
     assert len(set(figures.range_colours(count))) == count
+
+
+def test_a_figure_of_simulated_data_says_so_itself():
+    marked = figures.mark_simulated(
+        figures.published_averages(reference.average_flux(), WAVELENGTH)
+    )
+    assert [note.text for note in marked.layout.annotations].count("SIMULATED") == 1

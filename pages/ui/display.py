@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
+from redshift_core import figures
 from redshift_core.export import csv_text
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 PLOTLY = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
 
 
-def chart(figure: go.Figure, key: str, caption: str, alt: str) -> None:
+def chart(
+    figure: go.Figure, key: str, caption: str, alt: str, about: Mapping[str, Any] | None = None
+) -> None:
     """Plotly figure, a caption with its units, and its text alternative.
 
     Parameters
@@ -25,7 +28,12 @@ def chart(figure: go.Figure, key: str, caption: str, alt: str) -> None:
         Markdown; user text in it must be escaped by the caller.
     alt : str
         One plain sentence: what the figure shows.
+    about : mapping, optional
+        Facts on the data shown; where they are simulated, the figure says so itself.
     """
+    if (about or {}).get("simulated"):
+        figure = figures.mark_simulated(figure)
+        alt = f"SIMULATED. {alt}"
     width = "content" if figure.layout.width else "stretch"
     st.plotly_chart(figure, key=key, config=PLOTLY, alt=alt, width=width)
     st.caption(caption)

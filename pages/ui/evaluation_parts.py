@@ -59,6 +59,7 @@ def show_bins(metrics: Mapping[str, Any], name: str) -> None:
         caption="Mean error per bin of true redshift, bars ±σ (dimensionless). Predictions that "
         "shrink toward the mean are high at low z and low at high z.",
         alt="Mean error and scatter per bin of true redshift beside the published points",
+        about=metrics,
     )
 
 
@@ -88,7 +89,7 @@ def bin_table(bins: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def show_density(run: RunFolder, dataset: str) -> None:
+def show_density(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
     """True against predicted redshift as a two-dimensional logarithmic histogram."""
     st.subheader("True and predicted redshift")
     left, right = st.columns(2)
@@ -106,6 +107,7 @@ def show_density(run: RunFolder, dataset: str) -> None:
         caption=f"Galaxies per cell of {edges[1]:.3g} × {edges[1]:.3g} in redshift, logarithmic "
         f"colour; {count(counts.sum())} galaxies inside 0–0.6. Dashed: z_phot = z_spec.",
         alt="Two-dimensional histogram of true against predicted redshift with the 1:1 line",
+        about=metrics,
     )
     edges, n_spec, n_phot = one_dimensional(*_key(run, dataset))
     chart(
@@ -113,16 +115,18 @@ def show_density(run: RunFolder, dataset: str) -> None:
         key="true_and_predicted",
         caption=f"Galaxies per bin of {edges[1]:.3g} in redshift, true and predicted.",
         alt="Histograms of true and predicted redshift",
+        about=metrics,
     )
 
 
-def show_bins_by_prediction(run: RunFolder, dataset: str) -> None:
+def show_bins_by_prediction(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
     """The same error sorted by what a user will know: the predicted redshift."""
     st.subheader("Error by predicted redshift")
     bins = bins_by_prediction(*_key(run, dataset))
     chart(
         figures.error_per_bin(bins, axis="z_phot"),
         key="error_z_phot",
+        about=metrics,
         caption="Mean error per bin of predicted redshift, bars ±σ (dimensionless). Errors binned "
         "in z_spec and in z_phot answer different questions and cannot both be zero "
         "(Lin et al. 2022).",

@@ -64,6 +64,7 @@ def show_averages(folder: DatasetFolder) -> None:
         caption=f"Mean flux in {constants.FLUX_UNIT}. Galaxies drawn (seed {seed}): {numbers}. "
         + (WAVELENGTH_NOTE if axis != "Pixel" else ""),
         alt=f"Average spectra of {len(averages)} redshift ranges over {axis.lower()}",
+        about=folder.info,
     )  # fmt: skip
     download(statistics.average_table(averages, wavelength), "average_flux")
 

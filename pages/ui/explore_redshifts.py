@@ -50,6 +50,7 @@ def show_redshifts(folder: DatasetFolder) -> None:
         f"{count(n)} galaxies"
         + (f", {count(n_outside)} more outside 0–0.6." if n_outside else "."),
         alt=f"Histogram of {count(n)} redshifts, fullest at z = {mode:.3f}",
+        about=folder.info,
     )
     download_histogram = pd.DataFrame({"z_low": edges[:-1], "z_high": edges[1:], "n": counts})
     _tables(path, flagged, download_histogram)

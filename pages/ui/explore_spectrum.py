@@ -53,6 +53,7 @@ def show_spectrum(folder: DatasetFolder) -> None:
         "the seam between BP and RP. " + ("" if by_pixel else WAVELENGTH_NOTE),
         alt=f"Spectrum of source {dataset.source_id[row]} over {axis.lower()}"
         + (f", redshift {z:.4f}" if known else ", redshift unknown"),
+        about=folder.info,
     )  # fmt: skip
     download(
         pd.DataFrame({"pixel": np.arange(len(flux)), "wavelength_nm": wavelength, "flux": flux}),
@@ -169,6 +170,7 @@ def _show_scaled(
         caption=f"Row {count(row)} after {scaler.name} scaling, fitted on "
         f"{count(scaler.n_fitted)} rows; dimensionless.{extra}",
         alt=f"The same spectrum after {scaler.name} scaling",
+        about=folder.info,
     )  # fmt: skip
 
 

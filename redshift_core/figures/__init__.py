@@ -4,7 +4,7 @@ Backgrounds and text are left to the theme; traces take mid tones that stand out
 near-black alike. Whatever can be large arrives here already binned (``redshift_core.statistics``).
 """
 
-from redshift_core.figures.frame import BLUE, RED, layout, range_colours
+from redshift_core.figures.frame import BLUE, RED, layout, mark_simulated, range_colours
 from redshift_core.figures.redshifts import (
     DENSITY_SCALES,
     density,
@@ -28,6 +28,7 @@ __all__ = [
     "error_per_bin",
     "layout",
     "line_positions",
+    "mark_simulated",
     "published_averages",
     "range_colours",
     "redshift_histogram",

@@ -30,6 +30,22 @@ def layout(x_title: str, y_title: str, height: int = HEIGHT, **more: Any) -> go.
     return figure
 
 
+def mark_simulated(figure: go.Figure) -> go.Figure:
+    """The same figure, with SIMULATED in its upper right corner: also in a saved picture."""
+    figure.add_annotation(
+        text="SIMULATED",
+        xref="paper",
+        yref="paper",
+        x=1,
+        y=1,
+        xanchor="right",
+        yanchor="top",
+        showarrow=False,
+        font={"color": AMBER, "size": 11},
+    )
+    return figure
+
+
 def range_colours(count: int) -> list[str]:
     """Colours from cool to warm for rising redshift ranges."""
     if count < 2:

@@ -65,7 +65,8 @@ def predict(
     if result:
         value = {key: result[key] for key in ("rows", "flagged", "out")}
         said = f"{value['rows']:,} redshifts in {value['out']}; flagged: "
-        emit(value, said + flagged_text(value["flagged"]) + ".", as_json)
+        mark = " The run was trained on SIMULATED spectra." if result["simulated"] else ""
+        emit(value, said + flagged_text(value["flagged"]) + "." + mark, as_json)
 
 
 def metrics_text(metrics: dict[str, Any]) -> str:

@@ -308,8 +308,6 @@ PRESETS: dict[str, RunConfig] = {
         scaler=ScalerConfig(name="spectrum"),
         model=ModelConfig(
             architecture="mlp",
-            conv_filters=(),
-            conv_kernels=(),
             dense_units=(256, 128, 64),
             dense_activation="gelu",
             initializer="lecun_normal",

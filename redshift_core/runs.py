@@ -18,7 +18,6 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -407,6 +406,3 @@ class JobContext:
         self._status["heartbeat"] = time.time()
         write_json(self.folder.status_path, self._status)
         self._written = time.monotonic()
-
-
-Job = Callable[[JobContext], dict[str, Any]]

@@ -386,12 +386,14 @@ def test_a_second_ctrl_c_leaves_the_job_to_itself(store, busy, survey_file):
     process, job = _started(store, "ingest", survey_file, "--json")
     worker = psutil.Process(jobs.status(job).pid)
     worker.suspend()  # a worker that cannot answer yet
-    process.send_signal(signal.SIGINT)
-    _until(job.stop_path.exists)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    worker.resume()
+    try:
+        process.send_signal(signal.SIGINT)
+        _until(job.stop_path.exists)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        worker.resume()  # also where the test fails: no process is left suspended
     assert process.returncode == 0, err
     assert json.loads(out)["state"] == "stopping"
     assert "goes on without this command" in err

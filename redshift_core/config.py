@@ -13,22 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from redshift_core import choices
 from redshift_core.errors import InputError
 
 SCHEMA_VERSION = 1
 
-SCALERS = ("minmax", "standard", "robust", "quantile", "spectrum")
-ARCHITECTURES = ("cnn", "mlp")
-ACTIVATIONS = (
-    "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "tanh", "sigmoid", "linear",
-)  # fmt: skip
-POOLINGS = ("max", "average", "none")
-INITIALIZERS = ("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal")
-LOSSES = ("huber", "mse", "mae")
-OPTIMIZERS = ("adamax", "adam", "adamw", "sgd")
-SCHEDULES = ("constant", "one_cycle", "cosine", "exponential")
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-DEVICES = ("auto", "cpu", "gpu")
+SCALERS = tuple(choices.SCALERS)
+ARCHITECTURES = tuple(choices.ARCHITECTURES)
+ACTIVATIONS = tuple(choices.ACTIVATIONS)
+INITIALIZERS = tuple(choices.INITIALIZERS)
 _KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -36,14 +29,19 @@ def setting(
     default: Any,
     text: str,
     *,
-    choices: tuple[str, ...] = (),
+    names: Mapping[str, str] | None = None,
     low: float | None = None,
     high: float | None = None,
 ) -> Any:
-    """Field of a settings dataclass with its one-line help, choices and inclusive limits."""
-    return field(
-        default=default, metadata={"help": text, "choices": choices, "low": low, "high": high}
-    )
+    """Field of a settings dataclass with its one-line help and inclusive limits.
+
+    Parameters
+    ----------
+    names : mapping, optional
+        Every name the setting may take → one line on it.
+    """
+    metadata = {"help": text, "choices": dict(names or {}), "low": low, "high": high}
+    return field(default=default, metadata=metadata)
 
 
 def _plain(value: Any) -> Any:
@@ -77,9 +75,9 @@ def _coerce(name: str, value: Any, kind: Any) -> Any:
 
 
 def _check(name: str, value: Any, limits: types.MappingProxyType[str, Any]) -> None:
-    choices, low, high = (limits.get(key) for key in ("choices", "low", "high"))
-    if choices and value not in choices:
-        raise InputError(f"{name} = {value!r} is not known; choose one of {', '.join(choices)}.")
+    names, low, high = (limits.get(key) for key in ("choices", "low", "high"))
+    if names and value not in names:
+        raise InputError(f"{name} = {value!r} is not known; choose one of {', '.join(names)}.")
     if low is not None and not value >= low:
         raise InputError(f"{name} = {value} is too small; the lowest value is {low:g}.")
     if high is not None and not value <= high:
@@ -146,13 +144,13 @@ class ScalerConfig(Settings):
 
     name: str = setting(
         "minmax",
-        "Per-pixel minmax, standard, robust or quantile; spectrum divides each by its own mean.",
-        choices=SCALERS,
+        "How each flux is scaled before the network sees it.",
+        names=choices.SCALERS,
     )
     fit_on: str = setting(
         "train",
-        "Rows the scaler sees; 'all' repeats the dissertation's listing and leaks the test rows.",
-        choices=("train", "all"),
+        "Rows the scaler is fitted on.",
+        names=choices.FIT_ON,
     )
 
 
@@ -160,9 +158,7 @@ class ScalerConfig(Settings):
 class ModelConfig(Settings):
     """Layers of the network, first to last."""
 
-    architecture: str = setting(
-        "cnn", "cnn: convolutions, then dense layers; mlp: dense only.", choices=ARCHITECTURES
-    )
+    architecture: str = setting("cnn", "Kind of network.", names=choices.ARCHITECTURES)
     conv_filters: tuple[int, ...] = setting(
         (256, 256, 128, 64), "Filters of each convolutional layer.", low=1, high=4096
     )
@@ -174,27 +170,27 @@ class ModelConfig(Settings):
     )
     padding: str = setting(
         "valid",
-        "valid drops the ends of the spectrum, same pads them with zeros.",
-        choices=("valid", "same"),
+        "What happens at the ends of the spectrum.",
+        names=choices.PADDINGS,
     )
-    pooling: str = setting(
-        "max", "What follows each convolution: max, average or none.", choices=POOLINGS
-    )
+    pooling: str = setting("max", "What follows each convolution.", names=choices.POOLINGS)
     pool_size: int = setting(2, "Length of the pooling window, in pixels.", low=2, high=16)
     conv_activation: str = setting(
-        "relu", "Activation of the convolutional layers.", choices=ACTIVATIONS
+        "relu", "Activation of the convolutional layers.", names=choices.ACTIVATIONS
     )
     dense_units: tuple[int, ...] = setting(
         (256, 256, 128, 64), "Units of each dense layer.", low=1, high=8192
     )
-    dense_activation: str = setting("relu", "Activation of the dense layers.", choices=ACTIVATIONS)
+    dense_activation: str = setting(
+        "relu", "Activation of the dense layers.", names=choices.ACTIVATIONS
+    )
     dropout: float = setting(
         0.0, "Share of units switched off at random after each dense layer.", low=0.0, high=0.95
     )
     l1: float = setting(0.0, "L1 penalty on the weights.", low=0.0, high=1.0)
     l2: float = setting(0.0, "L2 penalty on the weights.", low=0.0, high=1.0)
     initializer: str = setting(
-        "glorot_uniform", "How the weights are drawn at the start.", choices=INITIALIZERS
+        "glorot_uniform", "How the weights are drawn at the start.", names=choices.INITIALIZERS
     )
 
     def check(self) -> None:
@@ -215,19 +211,19 @@ class ModelConfig(Settings):
 class TrainingConfig(Settings):
     """How the weights are fitted."""
 
-    optimizer: str = setting("adamax", "Rule that moves the weights.", choices=OPTIMIZERS)
+    optimizer: str = setting("adamax", "Rule that moves the weights.", names=choices.OPTIMIZERS)
     learning_rate: float = setting(
         0.001, "Step size; the peak of the schedule where there is one.", low=1e-8, high=10.0
     )
     schedule: str = setting(
-        "constant", "How the learning rate changes over the run.", choices=SCHEDULES
+        "constant", "How the learning rate changes over the run.", names=choices.SCHEDULES
     )
     momentum: float = setting(0.9, "Momentum of SGD.", low=0.0, high=0.9999)
     weight_decay: float = setting(0.004, "Decoupled weight decay of AdamW.", low=0.0, high=1.0)
     clip_norm: float = setting(
         0.0, "Longest gradient allowed (global norm); 0 switches clipping off.", low=0.0
     )
-    loss: str = setting("huber", "What is minimised.", choices=LOSSES)
+    loss: str = setting("huber", "What is minimised.", names=choices.LOSSES)
     huber_delta: float = setting(
         1.0, "Error in z at which Huber turns from squared to linear.", low=1e-6, high=100.0
     )
@@ -241,13 +237,11 @@ class TrainingConfig(Settings):
     )
     keep: str = setting(
         "best",
-        "Weights that are saved: those of the lowest validation MAE, or the last epoch's.",
-        choices=("best", "last"),
+        "Epoch whose weights are saved.",
+        names=choices.KEEP,
     )
-    precision: str = setting(
-        "float32", "Arithmetic of the layers; mixed is quicker on a GPU.", choices=PRECISIONS
-    )
-    device: str = setting("auto", "auto takes every GPU there is, else the CPU.", choices=DEVICES)
+    precision: str = setting("float32", "Arithmetic of the layers.", names=choices.PRECISIONS)
+    device: str = setting("auto", "What the run computes on.", names=choices.DEVICES)
     threads: int = setting(
         0, "CPU threads; 0 takes every core, 1 repeats a history exactly.", low=0, high=1024
     )

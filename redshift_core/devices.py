@@ -8,9 +8,7 @@ mirrored path can be tried without a GPU by dividing the CPU into virtual device
 from __future__ import annotations
 
 import os
-import platform
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -21,6 +19,7 @@ import tensorflow as tf
 
 from redshift_core.config import TrainingConfig
 from redshift_core.errors import InputError
+from redshift_core.machine import cpu_name, n_cores
 
 ON_DEVICE_BYTES = 4 * 2**30  # training data up to this size is kept in a GPU's own memory
 
@@ -63,23 +62,6 @@ class Devices:
         """Where training data of this size lives: on the one GPU, or with the host."""
         alone = self.kind == "gpu" and self.n_replicas == 1
         return "/GPU:0" if alone and n_bytes <= ON_DEVICE_BYTES else "/CPU:0"
-
-
-def n_cores() -> int:
-    """CPU cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def cpu_name() -> str:
-    """Model name of the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def open_devices(config: TrainingConfig, virtual_cpus: int = 1) -> Devices:

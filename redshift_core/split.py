@@ -50,6 +50,30 @@ class Split:
         return cls(**{part: arrays[part] for part in ("train", "val", "test")})
 
 
+def split_counts(n_rows: int, config: SplitConfig) -> tuple[int, int, int]:
+    """Number of train, validation and test rows that ``n_rows`` usable rows are cut into.
+
+    Raises
+    ------
+    InputError
+        Where a part that the settings ask for would be empty.
+
+    Examples
+    --------
+    >>> split_counts(520_393, SplitConfig())
+    (327847, 140506, 52040)
+    """
+    n_test = math.ceil(config.test_fraction * n_rows)
+    cut = math.floor((n_rows - n_test) * (1.0 - config.val_fraction))
+    if cut < 1 or n_rows - n_test - cut < 1:
+        raise InputError(
+            f"The dataset has {n_rows} usable rows; cut into {config.test_fraction:.0%} test "
+            f"and {config.val_fraction:.0%} validation rows, that leaves a part empty. "
+            "Use a dataset with more rows, or smaller fractions."
+        )
+    return cut, n_rows - n_test - cut, n_test
+
+
 def split_rows(rows: RowArray, config: SplitConfig) -> Split:
     """Divide row numbers into train, validation and test.
 
@@ -69,14 +93,7 @@ def split_rows(rows: RowArray, config: SplitConfig) -> Split:
     are the test rows; Keras ``validation_split``: the cut is at floor(n · (1 − fraction)).
     """
     rows = np.asarray(rows, dtype=np.int64)
-    n_test = math.ceil(config.test_fraction * len(rows))
-    cut = math.floor((len(rows) - n_test) * (1.0 - config.val_fraction))
-    if cut < 1 or len(rows) - n_test - cut < 1:
-        raise InputError(
-            f"The dataset has {len(rows)} usable rows; cut into {config.test_fraction:.0%} test "
-            f"and {config.val_fraction:.0%} validation rows, that leaves a part empty. "
-            "Use a dataset with more rows, or smaller fractions."
-        )
+    cut, _, n_test = split_counts(len(rows), config)
     shuffled = rows[np.random.RandomState(config.random_state).permutation(len(rows))]
     rest = shuffled[n_test:]
     return Split(train=rest[:cut], val=rest[cut:], test=shuffled[:n_test])

@@ -3,7 +3,6 @@
 * ``job``: the epochs of a run, seen from Python: stop, report, save, early stopping
 * ``prepare``: split, scaler, scaled features, environment.json
 * ``loop``: the compiled steps, the only file here that needs TensorFlow
-* ``schedules``: learning rate of every step
 * ``checkpoint``: where a run stands, on disk
 """
 

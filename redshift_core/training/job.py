@@ -11,6 +11,7 @@ import numpy as np
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
 from redshift_core.runs import JobContext, RunFolder, write_json
+from redshift_core.schedules import learning_rates
 from redshift_core.training.checkpoint import (
     Progress,
     State,
@@ -19,7 +20,6 @@ from redshift_core.training.checkpoint import (
     write_history,
 )
 from redshift_core.training.prepare import environment, prepare
-from redshift_core.training.schedules import learning_rates
 
 if TYPE_CHECKING:
     from redshift_core.training.loop import Loop

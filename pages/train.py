@@ -4,20 +4,20 @@ import streamlit as st
 
 from pages.ui import choose
 from pages.ui.empty import demo_button, empty_state, simulated_badge
+from pages.ui.ended_run import show_ending
 from pages.ui.nav import guard
 from pages.ui.network_table import show_network
 from pages.ui.run_list import manage, show_runs
 from pages.ui.settings_form import settings_form
 from pages.ui.text import escape
-from pages.ui.watch_run import watch
+from pages.ui.watch_run import follow_all, watch
 from redshift_core import jobs
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
-from redshift_core.runs import DatasetFolder, RunFolder, Store
+from redshift_core.runs import DatasetFolder, JobFolder, RunFolder, Store
 
 NEW, RUNS = "New run", "Runs"
-RECENT = 20  # newest runs looked at for one that is at work
 
 guard("pages/train.py")
 
@@ -33,24 +33,17 @@ def start(config: RunConfig, name: str) -> None:
     st.session_state["view"] = RUNS
 
 
-def resume(run: RunFolder, epochs: int | None) -> None:
-    """Go on with a run that has ended."""
-    try:
-        jobs.resume(run, epochs)
-    except InputError as error:
-        st.session_state["train_error"] = str(error)
+def usable_rows(dataset: DatasetFolder, config: RunConfig) -> int:
+    """Rows of the dataset that the run may use."""
+    return len(choose.open_cached(dataset).usable_rows(config.split.include_flagged))
 
 
-def new_run(dataset: DatasetFolder, waiting: bool) -> None:
+def new_run(dataset: DatasetFolder, busy: list[tuple[JobFolder, Status]]) -> None:
     """The form, what it amounts to, and the start button."""
     simulated_badge(dataset.info)
     config = settings_form(dataset.id)
-    buildable = config is not None and show_network(config)
-    if config is not None and config.scaler.fit_on == "all":
-        st.warning(
-            "The scaler will see the test rows (fit on = all), as in the dissertation's listing. "
-            "Test figures of such a run are not independent."
-        )
+    buildable = config is not None and show_network(config, usable_rows(dataset, config))
+    st.page_link("pages/glossary.py", label="What the words mean", icon=":material/menu_book:")
     name = st.text_input(
         "Name of the run", "", key="run_name", placeholder="optional", max_chars=80
     )
@@ -58,36 +51,12 @@ def new_run(dataset: DatasetFolder, waiting: bool) -> None:
         "Start training", type="primary", icon=":material/play_arrow:", key="start_training",
         disabled=not buildable, on_click=start, args=(config, name),
     )  # fmt: skip
-    if waiting:
+    if any(isinstance(job, RunFolder) for job, _ in busy):
         st.caption("Another run is at work; this one will wait in the queue until it has ended.")
+    follow_all(bool(busy))
 
 
-def go_on(run: RunFolder, now: Status) -> None:
-    """Buttons for a run that has ended: resume, more epochs, evaluate."""
-    epochs = run.config.training.epochs
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        if now.state == "finished":
-            st.page_link(
-                "pages/evaluate.py", label="Evaluate", icon=":material/fact_check:",
-                query_params={"run": run.id},
-            )  # fmt: skip
-            total = st.number_input(
-                "Epochs in all", epochs + 1, 100_000, epochs + 10, key=f"total_{run.id}", width=160
-            )
-            st.button(
-                "Continue for more epochs", key="continue_run", on_click=resume,
-                args=(run, int(total)),
-            )  # fmt: skip
-        else:
-            st.button(
-                "Resume", type="primary", key="resume_run", icon=":material/play_arrow:",
-                on_click=resume, args=(run, None),
-                help="Goes on from the last checkpoint, inside an epoch too.",
-            )  # fmt: skip
-        manage(run)
-
-
-def runs_view() -> None:
+def runs_view(busy: list[tuple[JobFolder, Status]]) -> None:
     """One run, then the list of all."""
     run = choose.run_picker()
     try:
@@ -99,11 +68,11 @@ def runs_view() -> None:
         simulated_badge(run.trained_on)
         if run.note:
             st.caption(escape(run.note))
-        now = watch(run)
+        now = watch(run, any(job.path != run.path for job, _ in busy))
         if now.active:
             manage(run)
         else:
-            go_on(run, now)
+            show_ending(run, now)
         with st.expander("Settings of this run"):
             st.json(config.to_dict(), expanded=1)
     st.subheader("All runs")
@@ -115,9 +84,9 @@ store = Store()
 runs = store.runs()
 if message := st.session_state.pop("train_error", None):
     st.error(escape(message))
-at_work = any(jobs.status(run).active for run in runs[:RECENT])
+busy = jobs.at_work(store)
 if "view" not in st.session_state and "view" not in st.query_params:
-    st.session_state["view"] = RUNS if at_work else NEW
+    st.session_state["view"] = RUNS if any(isinstance(job, RunFolder) for job, _ in busy) else NEW
 view = st.segmented_control(
     "View", [NEW, RUNS], required=True, key="view", bind="query-params",
     label_visibility="collapsed",
@@ -125,7 +94,7 @@ view = st.segmented_control(
 if view == RUNS and not runs:
     st.info("There is no run yet; set one up under New run.")
 elif view == RUNS:
-    runs_view()
+    runs_view(busy)
 elif (dataset := choose.dataset_picker()) is None:
     empty_state(
         "There is nothing to train on yet. Add a file of spectra with redshifts, or load the "
@@ -135,4 +104,4 @@ elif (dataset := choose.dataset_picker()) is None:
     )
     demo_button()
 else:
-    new_run(dataset, at_work)
+    new_run(dataset, busy)

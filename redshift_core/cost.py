@@ -121,11 +121,12 @@ def estimate(
     speed : float, optional
         See `plain_seconds`; measured here where it is not given.
     """
-    speed = speed or machine.matmul_speed()
+    speed, wanted = speed or machine.matmul_speed(), config.training.device
     seconds = plain_seconds(config, n_train, n_val, speed)
     alike = sorted((one for one in past if _alike(one, config)), key=lambda one: _far(one, config))
     if not alike:
-        return None if config.training.device == "gpu" else Estimate(seconds, 0, machine.cpu_name())
+        on_gpu = wanted == "gpu" or (wanted == "auto" and machine.has_gpu())
+        return None if on_gpu else Estimate(seconds, 0, machine.cpu_name())
     alike = [one for one in alike if one.name == alike[0].name][:NEAREST]
     ratios = [
         one.seconds / plain_seconds(one.config, one.n_train, one.n_val, speed) for one in alike
@@ -135,7 +136,7 @@ def estimate(
 
 def past_runs(store: Store, recent: int = RECENT) -> list[PastRun]:
     """Finished runs of a store whose epochs were timed, newest first."""
-    found = (_past(run) for run in store.runs()[:recent])
+    found = (_past(run) for run in store.runs()[:recent] if run.result_path.exists())
     return [one for one in found if one]
 
 

@@ -78,6 +78,12 @@ def status(folder: JobFolder) -> Status:
     )
 
 
+def at_work(store: Store, recent: int = 50) -> list[tuple[JobFolder, Status]]:
+    """Runs, and the newest short jobs, that have something to do, each with its status."""
+    folders = [*store.runs(), *store.jobs()[:recent]]
+    return [(folder, now) for folder in folders if (now := status(folder)).active]
+
+
 def submit(folder: JobFolder, request: dict[str, Any]) -> JobFolder:
     """Write a request and start its worker, detached from this process."""
     if status(folder).active:

@@ -59,12 +59,13 @@ def _memory(config: RunConfig, n_train: int, n_val: int) -> Iterator[Remark]:
     if needed > total:
         yield Remark(
             "error",
-            f"This needs about {needed / 1e9:.1f} GB; the machine has {total / 1e9:.1f} GB. {least}",
+            f"This needs about {needed / 1e9:.1f} GB; the machine has {total / 1e9:.1f} GB. "
+            + least,
         )
     elif needed > free:
         yield Remark(
             "warning",
-            f"This needs about {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free now. {least}",
+            f"This needs about {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free now. " + least,
         )
 
 
@@ -101,12 +102,13 @@ def _oddities(config: RunConfig, n_train: int) -> Iterator[Remark]:
             f"Early stopping may end the run before {training.schedule} has lowered its rate, "
             "which is where such a schedule gains most.",
         )
-    linear = {model.dense_activation} | (
-        {model.conv_activation} if model.architecture == "cnn" else set()
-    )
-    if linear == {"linear"}:
+    cnn = model.architecture == "cnn"
+    bends = {model.dense_activation, model.conv_activation if cnn else "linear"} - {"linear"}
+    if not bends and not (cnn and model.pooling == "max"):
         yield Remark(
-            "note", "Every activation is linear: such a network is one straight line in its inputs."
+            "note",
+            "Every activation is linear: however many layers, such a network is one weighted sum "
+            "of its inputs.",
         )
     if training.device == "cpu" or (training.device == "auto" and not machine.has_gpu()):
         yield from _precision_on_cpu(training.precision)

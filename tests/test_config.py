@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from redshift_core import config
+from redshift_core import choices, config
 from redshift_core.errors import InputError
 
 
@@ -75,6 +75,15 @@ def test_every_setting_explains_itself():
         for item in dataclasses.fields(kind):
             if item.name not in config.SECTIONS:
                 assert item.metadata["help"].endswith("."), item.name
+
+
+def test_every_choice_is_explained_in_one_line():
+    for kind in config.SECTIONS.values():
+        for item in dataclasses.fields(kind):
+            for name, line in item.metadata["choices"].items():
+                assert line.endswith("."), (item.name, name)
+                assert 10 < len(line) <= 100, (item.name, name)
+    assert set(choices.PRESETS) == set(config.PRESETS)
 
 
 def test_no_two_sections_share_a_leaf_name():

@@ -1,7 +1,8 @@
 """Every setting of a run as widgets, made from the fields of the settings dataclasses.
 
-Help, choices and limits stand in ``redshift_core.config``; a setting added there appears here by
-itself. Settings that cannot matter under the present choices are left out of sight.
+Help and limits stand in ``redshift_core.config``, a line per choice in ``redshift_core.choices``:
+a setting added there appears here by itself, explained below its widget. Settings that cannot
+matter under the present choices are left out of sight.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
+from redshift_core import choices
 from redshift_core.config import PRESETS, SECTIONS, RunConfig, preset
 from redshift_core.errors import InputError
 
@@ -60,10 +62,8 @@ def settings_form(dataset: str) -> RunConfig | None:
     dataset : str
         Id of the dataset to train on.
     """
-    name = st.selectbox(
-        "Preset", list(PRESETS), key="preset", bind="query-params",
-        help="dissertation repeats the published network; fast reaches its accuracy sooner.",
-    )  # fmt: skip
+    name = st.selectbox("Preset", list(PRESETS), key="preset", bind="query-params")
+    st.caption(choices.PRESETS[name])
     base = preset(name, dataset)
     values: Values = {"": {"seed": base.seed}, **{s: {} for s in SECTIONS}}
     for section in SECTIONS:
@@ -98,7 +98,7 @@ def _grid(base: RunConfig, paths: Sequence[tuple[str, str]], values: Values) -> 
         if (hidden := IRRELEVANT.get(path)) and hidden(values):
             continue
         if not row:
-            row = list(st.columns(3, vertical_alignment="bottom"))
+            row = list(st.columns(3))
         with row.pop(0):
             _widget(base, path, values)
 
@@ -113,18 +113,24 @@ def _widget(base: RunConfig, path: tuple[str, str], values: Values) -> None:
     shared = {
         "label": LABELS.get(name, name.replace("_", " ").capitalize()),
         "key": f"set_{base.preset}_{section}_{name}",
-        "help": item.metadata["help"],
         "persist_state": "session",
     }
-    values[section][name] = _ask(hint, default, item.metadata, shared)
+    value = values[section][name] = _ask(hint, default, item.metadata, shared)
+    st.caption(_line(item.metadata, value))
+
+
+def _line(metadata: Mapping[str, Any], value: Any) -> str:
+    """What the setting is, and what the chosen name means."""
+    meaning = metadata["choices"].get(value) if metadata["choices"] else None
+    return f"{metadata['help']} **{value}**: {meaning}" if meaning else metadata["help"]
 
 
 def _ask(hint: Any, default: Any, limits: Any, shared: dict[str, Any]) -> Any:
-    choices, low, high = limits["choices"], limits["low"], limits["high"]
+    names, low, high = list(limits["choices"]), limits["low"], limits["high"]
     if typing.get_origin(hint) is tuple:
         return st.text_input(value=", ".join(map(str, default)), **shared)
-    if choices:
-        return st.selectbox(options=choices, index=choices.index(default), **shared)
+    if names:
+        return st.selectbox(options=names, index=names.index(default), **shared)
     if hint is bool:
         return st.toggle(value=default, **shared)
     if hint is int:

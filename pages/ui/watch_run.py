@@ -2,105 +2,153 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 import pandas as pd
 import streamlit as st
 
-from pages.ui.display import download, duration, shown
+from pages.ui.at_work import COLOURS, show_at_work, stop
+from pages.ui.display import duration, shown
 from pages.ui.job import show_failure
+from pages.ui.learning_curves import read_history, show_curves
 from pages.ui.text import count, escape
-from redshift_core import figures, jobs
-from redshift_core.errors import InputError
+from redshift_core import jobs
 from redshift_core.jobs import Status
-from redshift_core.runs import RunFolder
+from redshift_core.runs import RunFolder, Store
 
 POLL = 2.0  # s between two looks at a run that is training
 SILENT = 20.0  # s without a heartbeat after which the page says so
-COLOURS = {
-    "starting": "gray", "queued": "gray", "running": "blue", "stopping": "orange",
-    "stopped": "orange", "finished": "green", "failed": "red", "lost": "red",
-}  # fmt: skip
+VALIDATION = 0.125  # share of an epoch's work that validation is, with the default split
+METRIC_WIDTH = 176  # px; two fit side by side on a phone
 
 
-def watch(run: RunFolder) -> Status:
-    """Show a run and follow it while it is active; its status as of now."""
+def watch(run: RunFolder, others: bool) -> Status:
+    """Show a run, and what else is at work; follow them while one is active.
+
+    Parameters
+    ----------
+    others : bool
+        Whether another job is at work.
+
+    Returns
+    -------
+    Status
+        Of the run, as of now.
+    """
     now = jobs.status(run)
-    st.fragment(_panel, run_every=POLL if now.active else None)(run, now.state)
+    every = POLL if now.active or others else None
+    st.fragment(_panel, run_every=every)(run, now.state, others)
     return now
 
 
-def _panel(run: RunFolder, shown_state: str) -> None:
+def follow_all(any_at_work: bool) -> None:
+    """List every job at work, where the page shows no run; followed while there are any."""
+    st.fragment(_list, run_every=POLL if any_at_work else None)(any_at_work)
+
+
+def _list(any_shown: bool) -> None:
+    if not show_at_work(Store()) and any_shown:
+        st.rerun()  # the page around says that a run is at work
+
+
+def _panel(run: RunFolder, shown_state: str, others_shown: bool) -> None:
     now = jobs.status(run)
     if now.state != shown_state:
         st.rerun()  # the page around shows the state too, and other buttons for a run that ended
     history = read_history(run)
-    _head(run, now, history)
+    _head(run, now)
+    _numbers(run, now, history)
     if now.state in ("failed", "lost"):
         show_failure(run, now)
-    _curves(history, run.id)
+    show_curves(history, run.id)
     if now.active:
         with st.expander("Log", icon=":material/terminal:"):
             st.code(jobs.log_tail(run) or "The log is empty.", language=None)
+    if not show_at_work(Store(), besides=run) and others_shown and not now.active:
+        st.rerun()  # nothing is left to follow
 
 
-def _head(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
-    detail = now.detail
+def _head(run: RunFolder, now: Status) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(now.state, color=COLOURS.get(now.state, "gray"))
-        if device := detail.get("device"):
-            st.caption(escape(str(device)))
+        if device := now.detail.get("device"):
+            st.caption(escape(str(device)), width="content")
         if now.active:
-            st.caption(_heartbeat(now))
+            st.caption(_heartbeat(now), width="content")
     if now.active:
-        st.progress(now.fraction, text=progress_text(now))
+        st.progress(epoch_share(now), text=epoch_text(now))
+        st.progress(now.fraction, text=whole_text(now))
         st.button(
-            "Stop", key=f"stop_{run.id}", icon=":material/stop:", on_click=_stop, args=(run,),
+            "Stop", key=f"stop_{run.id}", icon=":material/stop:", on_click=stop, args=(run,),
             disabled=now.state == "stopping",
         )  # fmt: skip
-    elif now.message and now.state in ("stopped", "finished"):
+    elif now.message and now.state == "stopped":
         st.caption(escape(now.message))
-    _numbers(run, now, history)
 
 
 def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
+    """Figures of the run; the same ones from its start to its end, so that nothing moves."""
     last = history.iloc[-1] if len(history) else {}
     detail = now.detail
     epochs = detail.get("epochs") or run.config.training.epochs
-    saved = run.result.get("val_mae", detail.get("val_mae"))
+    found = {"Epochs done": f"{len(history)} of {epochs}"}
+    if now.active:
+        rate = detail.get("rate")
+        found["Training MAE now"] = shown(detail.get("mae", last.get("mae")))
+        found["Spectra per second"] = count(rate) if rate else "–"
+    found |= {
+        "Validation MAE, last": shown(last.get("val_mae")),
+        "Validation MAE, saved": shown(run.result.get("val_mae", detail.get("val_mae"))),
+        "Time in epochs": duration(float(history.seconds.sum())) if len(history) else "–",
+    }
     with st.container(horizontal=True):
-        st.metric("Epochs done", f"{len(history)} of {epochs}", width="content")
-        if now.active:
-            running = detail.get("mae", last.get("mae"))
-            st.metric("Training MAE now", shown(running), width="content")
-        st.metric("Validation MAE, last epoch", shown(last.get("val_mae")), width="content")
-        st.metric(
-            "Validation MAE, saved", shown(saved), width="content",
-            help="Of the weights that are kept: the best epoch's, or the last one's.",
-        )  # fmt: skip
-        if now.active and detail.get("rate"):
-            st.metric("Spectra per second", count(detail["rate"]), width="content")
-        if len(history):
-            spent = duration(float(history.seconds.sum()))
-            st.metric("Time in epochs", spent, width="content")
+        for label, value in found.items():
+            st.metric(label, value, width=METRIC_WIDTH)
 
 
-def progress_text(now: Status) -> str:
-    """One line: what the run is doing, how far it is, how long it will take."""
+def in_epoch(now: Status) -> bool:
+    """Whether an epoch is under way: neither before the first nor after the last."""
+    message = now.message
+    return (
+        now.state in ("running", "stopping")
+        and bool(now.detail.get("epoch"))
+        and (not message or "epoch" in message)
+    )
+
+
+def epoch_share(now: Status) -> float:
+    """Share of the epoch under way that is done, 0 to 1: its steps, then its validation."""
+    if not in_epoch(now) or not now.detail.get("steps"):
+        return 0.0
+    steps = now.detail.get("step", 0) / now.detail["steps"]
+    return min(1.0, (1 - VALIDATION) * steps + VALIDATION * now.detail.get("validated", 0.0))
+
+
+def epoch_text(now: Status) -> str:
+    """Which epoch is under way and how far it is."""
+    if not in_epoch(now):
+        return "No epoch under way"
     detail = now.detail
+    parts = [f"Epoch {detail['epoch']} of {detail.get('epochs', '?')}"]
+    if now.message.startswith("Validating"):
+        parts.append("validating")
+    elif detail.get("steps"):
+        parts.append(f"step {count(detail.get('step', 0))} of {count(detail['steps'])}")
+    return " · ".join(parts)
+
+
+def whole_text(now: Status) -> str:
+    """What the run is doing, how far it is, how long it will take."""
     waiting = {"starting": "Starting", "queued": "In the queue", "stopping": "Stopping"}
-    message = now.message.rstrip(".")
-    parts = [waiting.get(now.state, ""), message]
-    in_epoch = detail.get("epoch") and (not message or "epoch" in message)
-    if in_epoch and now.state in ("running", "stopping"):
-        if not message:
-            parts.append(f"Epoch {detail['epoch']} of {detail.get('epochs', '?')}")
-        if detail.get("steps"):
-            parts.append(f"step {count(detail.get('step', 0))} of {count(detail['steps'])}")
-        if now.state == "running" and detail.get("seconds_left") is not None:
-            parts.append(f"about {duration(detail['seconds_left'])} left")
-    return " · ".join(escape(part) for part in parts if part)
+    parts = [waiting.get(now.state, "")]
+    if in_epoch(now):
+        parts.append(f"{now.fraction:.0%} of the run")
+        left = now.detail.get("seconds_left")
+        if now.state == "running" and left is not None:
+            parts.append(f"about {duration(left)} left")
+    else:
+        parts.append(now.message.rstrip("."))
+    return " · ".join(escape(part) for part in parts if part) or "Starting"
 
 
 def _heartbeat(now: Status) -> str:
@@ -109,61 +157,3 @@ def _heartbeat(now: Status) -> str:
     silent = time.time() - now.heartbeat
     text = f"updated {duration(silent)} ago"
     return f":orange[{text}: no sign of life]" if silent > SILENT else text
-
-
-def _stop(run: RunFolder) -> None:
-    with contextlib.suppress(InputError):  # it ended while the click was on its way
-        jobs.stop(run)
-
-
-def _curves(history: pd.DataFrame, name: str) -> None:
-    if not len(history):
-        st.caption("The curves appear after the first epoch.")
-        return
-    left, right = st.columns(2)
-    with left:
-        _curve(history, "loss", "Loss", log=True)
-        st.caption("Loss per epoch, logarithmic scale; dimensionless.")
-    with right:
-        _curve(history, "mae", "Mean absolute error in z", log=False)
-        st.caption("Mean absolute error in redshift per epoch; dimensionless.")
-    with st.expander("History as a table"):
-        st.dataframe(history, hide_index=True, alt="Loss and error of every epoch", height=220)
-        download(history, f"history_{name}")
-
-
-def _curve(history: pd.DataFrame, column: str, title: str, *, log: bool) -> None:
-    """Training and validation curve; Vega keeps its node when only the data change."""
-    import altair
-
-    names = {column: "training", f"val_{column}": "validation"}
-    frame = history.rename(columns=names)[["epoch", *names.values()]]
-    frame = frame.melt("epoch", var_name="rows", value_name=title).dropna()
-    kind = "log" if log and (frame[title] > 0).all() else "linear"
-    scale = altair.Scale(type=kind, zero=False, nice=False)
-    colours = altair.Scale(domain=list(names.values()), range=[figures.BLUE, figures.RED])
-    st.altair_chart(
-        altair.Chart(frame)
-        .mark_line(point={"size": 20})
-        .encode(
-            x=altair.X("epoch:Q", title="Epoch", axis=altair.Axis(tickMinStep=1, format="d")),
-            y=altair.Y(f"{title}:Q", title=title, scale=scale),
-            color=altair.Color(
-                "rows:N", title=None, scale=colours, legend=altair.Legend(orient="top")
-            ),
-            tooltip=["epoch", "rows", altair.Tooltip(f"{title}:Q", format=".5g")],
-        ),
-        height=280,
-        key=f"curve_{column}",
-        alt=f"{title} of the training and validation rows over the epochs",  # new text: new chart
-    )
-
-
-def read_history(run: RunFolder) -> pd.DataFrame:
-    """Line per finished epoch; empty before the first, whole even while the worker writes."""
-    columns = ["epoch", "loss", "mae", "val_loss", "val_mae", "seconds", "learning_rate"]
-    try:
-        history = pd.read_csv(run.history_path, on_bad_lines="skip")
-    except (FileNotFoundError, pd.errors.EmptyDataError):
-        return pd.DataFrame(columns=columns)
-    return history.reindex(columns=columns).dropna(subset=["epoch", "loss"])

@@ -239,6 +239,7 @@ class Trainer:
             epochs=epochs,
             step=progress.step,
             steps=loop.n_steps,
+            validated=(blocks_done or 0) / loop.n_blocks,
             rate=rate,
             seconds_left=self._seconds_left(blocks_done or 0),
             loss=loss / n,

@@ -6,7 +6,9 @@ import os
 import psutil
 import pytest
 
+from redshift_core.choices import LOSSES
 from redshift_core.config import PRESETS, SECTIONS, TrainingConfig
+from redshift_core.runs import read_json, write_json
 from tests.pages.made_up import every_slot_taken, make_dataset, make_run, open_page, texts
 
 
@@ -130,9 +132,13 @@ def test_a_running_run_shows_progress_and_can_be_stopped(store, alive):
     at = opened(view="Runs", run=run.id)
     assert not at.exception
     assert "5 of 10" in [metric.value for metric in at.metric]
-    progress = at.get("progress")[0].proto.text
-    assert "Epoch 6 of 10 · step 30 of 120" in progress
-    assert "1 min 15 s left" in progress
+    epoch, whole = (bar.proto for bar in at.get("progress"))
+    assert epoch.text == "Epoch 6 of 10 · step 30 of 120"
+    assert epoch.value == round(100 * 0.875 * 30 / 120)
+    assert whole.text == "50% of the run · about 1 min 15 s left"
+    assert whole.value == 50
+    assert "CPU, 2 threads" in texts(at)
+    assert "23,456" in [metric.value for metric in at.metric]
     at.button(key=f"stop_{run.id}").click().run()
     assert not at.exception
     assert run.stop_path.exists()
@@ -151,7 +157,8 @@ def test_a_finished_run_links_to_its_evaluation_and_can_go_on(store, waiting):
     run = make_run(store, make_dataset(store), "finished")
     at = opened(view="Runs", run=run.id)
     assert not at.exception
-    assert at.get("page_link")
+    assert "validation MAE 0.0223" in at.success[0].value
+    assert "Evaluate it" in str([link.proto.label for link in at.get("page_link")])
     at.number_input(key=f"total_{run.id}").set_value(25).run()
     at.button(key="continue_run").click().run()
     assert not at.exception
@@ -189,6 +196,76 @@ def test_a_run_before_its_first_epoch_has_no_curve_yet(store, alive):
     at = opened(view="Runs", run=run.id)
     assert not at.exception
     assert "after the first epoch" in texts(at)
+
+
+def test_memory_and_time_are_told_before_the_start(store):
+    make_dataset(store)
+    at = opened()
+    labels = [metric.label for metric in at.metric]
+    assert labels == [
+        "Rows: training · validation · test",
+        "Memory, about",
+        "One epoch, about",
+        "All 20 epochs, about",
+    ]
+    assert at.metric[0].value == "252 · 108 · 40"  # 400: ceil(10 %) test, then floor(70 %) train
+    assert "no finished run of this kind" in texts(at)
+
+
+def test_what_is_odd_about_the_settings_is_said_and_what_cannot_run_is_blocked(store):
+    make_dataset(store)
+    at = opened()
+    at.number_input(key="set_dissertation_training_batch_size").set_value(300).run()
+    assert "larger than the 252 training rows" in texts(at)
+    assert not at.button(key="start_training").disabled
+    at.number_input(key="set_dissertation_training_early_stopping").set_value(20).run()
+    assert "cannot happen within 20" in texts(at)
+    at.text_input(key="set_dissertation_model_dense_units").set_value("8192," * 90).run()
+    assert any("the machine has" in error.value for error in at.error)
+    assert at.button(key="start_training").disabled
+
+
+def test_every_choice_is_explained_where_it_is_made(store):
+    make_dataset(store)
+    at = opened()
+    assert LOSSES["huber"] in texts(at)
+    at.selectbox(key="set_dissertation_training_loss").set_value("mae").run()
+    assert LOSSES["huber"] not in texts(at)
+    assert LOSSES["mae"] in texts(at)
+
+
+def test_the_curves_are_read_out_in_words(store):
+    folder = make_dataset(store)
+    early = make_run(store, folder, "finished", epochs_done=5)
+    assert "5 of the 6 epochs" in texts(opened(view="Runs", run=early.id))
+    late = make_run(store, folder, "finished", name="late", epochs_done=40)
+    assert "Since about epoch 35" in texts(opened(view="Runs", run=late.id))
+
+
+def test_other_jobs_at_work_are_listed_and_can_be_stopped(store, alive):
+    folder = make_dataset(store)
+    shown = make_run(store, folder, "running", name="shown", **alive)
+    other = make_run(store, folder, "queued", name="second", **alive)
+    at = opened(view="Runs", run=shown.id)
+    assert "Also at work" in texts(at)
+    assert "Training second" in str([link.proto.label for link in at.get("page_link")])
+    at.button(key=f"stop_other_{other.id}").click().run()
+    assert not at.exception
+    assert other.stop_path.exists()
+    assert not shown.stop_path.exists()
+    at = opened(view="New run")
+    assert {f"stop_other_{run.id}" for run in (shown, other)} <= keys(at)
+
+
+def test_a_run_that_ends_while_it_is_watched_announces_itself(store, alive):
+    run = make_run(store, make_dataset(store), "running", name="mine", **alive)
+    at = opened(view="Runs", run=run.id)
+    assert not at.toast
+    write_json(run.status_path, {**read_json(run.status_path), "state": "finished"})
+    at.run()
+    assert [toast.value for toast in at.toast] == ["mine has finished."]
+    assert at.success
+    assert not at.run().toast  # once
 
 
 def test_a_half_written_history_line_does_not_break_the_page(store, alive):

@@ -39,8 +39,8 @@ def test_the_presets_need_no_remark(preset):
         ({"device": "gpu"}, "note", "No NVIDIA driver is seen here"),
         ({"fit_on": "all"}, "warning", "not independent"),
         ({"test_fraction": 0}, "warning", "will not be judged"),
-        ({"dense_units": "8192,8192,8192"}, "warning", "4.0 GB are free now"),
-        ({"dense_units": "8192,8192,8192,8192,8192,8192"}, "error", "the machine has 8.0 GB"),
+        ({"dense_units": "8192,8192,8192,8192"}, "warning", "4.0 GB are free now"),
+        ({"dense_units": "8192,8192,8192,8192,8192,8192,8192"}, "error", "the machine has 8.0 GB"),
         ({"n_rows": 0}, "error", "no rows fit for training"),
         ({"n_rows": 2}, "error", "leaves a part empty"),
     ],
@@ -57,7 +57,7 @@ def test_what_is_odd_is_said_in_one_sentence(values, level, sentence):
         {"batch_size": 630},
         {"epochs": 6, "early_stopping": 5, "schedule": "constant"},
         {"architecture": "cnn", "conv_activation": "linear", "dense_activation": "linear"},
-        {"dense_units": "8192,8192"},
+        {"dense_units": "8192,8192,8192"},
     ],
 )
 def test_what_is_just_right_is_left_alone(values):

@@ -31,6 +31,9 @@ SECTIONS: dict[str, list[tuple[str, str, str, str]]] = {  # file, title, icon, t
     "Use": [
         ("pages/predict.py", "Predict", ":material/auto_awesome:", "Redshifts for new spectra"),
     ],
+    "Help": [
+        ("pages/glossary.py", "Glossary", ":material/menu_book:", "The words, with figures"),
+    ],
 }
 
 

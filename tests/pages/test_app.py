@@ -67,7 +67,7 @@ def test_every_page_works_empty_and_offers_a_way_on(store, page):
     at = app(page)
     assert not at.exception
     assert at.title[0].value == ("Redshift Lab" if page == "Home" else page)
-    assert at.button or page == "Data"
+    assert at.button or page in ("Data", "Glossary")  # nothing is missing there
 
 
 @pytest.mark.parametrize("page", PAGES)

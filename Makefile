@@ -1,6 +1,7 @@
 # make app   opens the dashboard
 # make test  checks style and import rules, then runs every test
 # Both set up what they need in .venv, with the exact versions of requirements.lock.
+# make screenshots  makes docs/*.png anew (needs Chromium); ARGS="--scheme dark --width 420 --out x"
 # make lock  writes requirements.lock anew from pyproject.toml
 
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -8,7 +9,7 @@ PYTHON := $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
 PORT ?= 8501
 
-.PHONY: app test lock clean
+.PHONY: app test screenshots lock clean
 .DELETE_ON_ERROR:
 
 app: .venv/.app
@@ -19,6 +20,9 @@ test: .venv/.test
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
 	.venv/bin/python -m pytest $(ARGS)
+
+screenshots: .venv/.test
+	.venv/bin/python -m scripts.screenshots $(ARGS)
 
 lock: .venv/bin/python
 	.venv/bin/pip install --quiet uv

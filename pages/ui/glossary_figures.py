@@ -1,4 +1,4 @@
-"""The figure of each word that has one: built when it is opened, captioned, SIMULATED where it is."""
+"""The figure of each word that has one, built when it is opened."""
 
 from __future__ import annotations
 

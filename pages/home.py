@@ -85,6 +85,10 @@ st.markdown(
 )
 demo_button("Try it with the demo survey")
 steps()
+st.page_link(
+    "pages/glossary.py", label="New to the words? The glossary explains them with figures.",
+    icon=":material/menu_book:",
+)  # fmt: skip
 
 store = Store()
 datasets, runs = store.datasets()[:RECENT], store.runs()[:RECENT]

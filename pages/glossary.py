@@ -49,6 +49,9 @@ def all_words() -> None:
             entry(name)
     else:
         for section, entries in SECTIONS.items():
+            links = " · ".join(f"[{one.word}](#{name})" for name, one in entries.items())
+            st.markdown(f"**{section}:** {links}")
+        for section, entries in SECTIONS.items():
             st.header(section, divider="gray")
             for name in entries:
                 entry(name)

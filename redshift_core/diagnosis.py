@@ -1,17 +1,20 @@
 """Learning curves read out in words: what the gap between training and validation loss says.
 
-The validation loss jumps from epoch to epoch, so both curves are averaged over a window of
-epochs (an eighth of the run, three to ten) before they are compared. First rule that holds:
+The validation loss jumps from epoch to epoch, so both curves are averaged over a window of w
+epochs (an eighth of the run, three to ten) before they are compared. With σ the relative scatter
+of the validation loss, two such windows differ by σ·√(2/w) by chance; *noise* is twice that.
+First rule that holds:
 
 1. *too early*: fewer than MIN_EPOCHS epochs.
-2. *over-fitting*: the validation loss has risen more than RISE above its lowest window, while the
-   training loss went on falling.
+2. *over-fitting*: the validation loss has risen above its lowest window by more than RISE and
+   more than the noise, while the training loss went on falling.
 3. *over-fitting*: the validation loss lies more than GAP above the training loss.
-4. *under-fitting*: both losses still fall by more than FALL per epoch.
+4. *under-fitting*: both losses still fall by more than FALL per epoch, and over a window by more
+   than the noise.
 5. *healthy*: none of these.
 
-RISE stands above the scatter of the published record, whose validation loss changes by 1.6 % from
-one epoch to the next (median over its 40 epochs), so the mean of three by about 1 %.
+σ is the median of abs(change from one epoch to the next) / 0.954, which is right for independent
+normal scatter. In the published record it is 1.7 %.
 """
 
 from __future__ import annotations
@@ -61,7 +64,8 @@ def read_curves(loss: Sequence[float], val_loss: Sequence[float]) -> Reading:
     best = int(smooth_val.argmin())
     rise = smooth_val[-1] / smooth_val[best] - 1
     still_learning = smooth_train[-1] < smooth_train[best]
-    if rise > RISE and still_learning:
+    noise = 2 * _scatter(val) * np.sqrt(2 / width)
+    if rise > max(RISE, noise) and still_learning:
         turn = best + width  # last epoch of that window
         return Reading(
             "over-fitting",
@@ -78,7 +82,7 @@ def read_curves(loss: Sequence[float], val_loss: Sequence[float]) -> Reading:
             "would narrow the gap.",
         )
     falls = [_fall(smooth, width) for smooth in (smooth_train, smooth_val)]
-    if min(falls) > FALL:
+    if min(falls) > FALL and min(falls) * width > noise:
         return Reading(
             "under-fitting",
             f"Both losses still fall, by {falls[0]:.1%} (training) and {falls[1]:.1%} (validation) "
@@ -96,6 +100,11 @@ def read_curves(loss: Sequence[float], val_loss: Sequence[float]) -> Reading:
 def _running_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     """Mean of every ``width`` neighbouring epochs, shape (n − width + 1,)."""
     return np.convolve(values, np.full(width, 1 / width), mode="valid")
+
+
+def _scatter(values: NDArray[np.float64]) -> float:
+    """Relative scatter of a curve from one epoch to the next."""
+    return float(np.median(np.abs(np.diff(values) / values[:-1])) / 0.954)
 
 
 def _fall(smooth: NDArray[np.float64], width: int) -> float:

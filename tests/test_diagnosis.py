@@ -47,6 +47,14 @@ def test_a_rise_with_a_rising_training_loss_is_not_over_fitting():
     assert read_curves(0.95 * val_loss, val_loss).kind == "healthy"
 
 
+def test_a_rise_within_the_noise_is_not_over_fitting():
+    noise = np.random.default_rng(3).normal(0, 0.1, 80)
+    epochs = np.arange(80)
+    val_loss = 1 + noise + 0.03 * (epochs > 70)  # σ = 10 %, windows of 10: noise 9 %
+    assert read_curves(1 - 0.0005 * epochs, val_loss).kind == "healthy"
+    assert read_curves(1 - 0.0005 * epochs, val_loss + 0.12 * (epochs > 70)).kind == "over-fitting"
+
+
 def test_a_wide_gap_is_over_fitting_even_where_nothing_rises():
     reading = read_curves(np.full(20, 1.0), np.full(20, 1.4))
     assert reading.kind == "over-fitting"

@@ -9,7 +9,7 @@ from pages.ui.display import download
 from redshift_core import diagnosis, figures
 from redshift_core.runs import RunFolder
 
-CHART_HEIGHT, SLOT_HEIGHT = 280, 350  # px; the slot is there before the first epoch
+CHART_HEIGHT, SLOT_HEIGHT = 320, 376  # px; the slot is there before the first epoch
 COLUMNS = ["epoch", "loss", "mae", "val_loss", "val_mae", "seconds", "learning_rate"]
 LOOKS = {
     "too early": ("gray", ":material/hourglass_empty:"),
@@ -34,7 +34,7 @@ def show_curves(history: pd.DataFrame, name: str) -> None:
         _curve(history, "loss", "Loss", "Loss per epoch, logarithmic scale; dimensionless.", True)
     with right.container(height=SLOT_HEIGHT, border=False):
         _curve(
-            history, "mae", "Mean absolute error in z",
+            history, "mae", "MAE in z",
             "Mean absolute error in redshift per epoch; dimensionless.", False,
         )  # fmt: skip
     if not len(history):

@@ -14,12 +14,12 @@ from pages.ui.learning_curves import read_history, show_curves
 from pages.ui.text import count, escape
 from redshift_core import jobs
 from redshift_core.jobs import Status
-from redshift_core.runs import RunFolder, Store
+from redshift_core.runs import RunFolder, Store, read_json
 
 POLL = 2.0  # s between two looks at a run that is training
 SILENT = 20.0  # s without a heartbeat after which the page says so
 VALIDATION = 0.125  # share of an epoch's work that validation is, with the default split
-METRIC_WIDTH = 176  # px; two fit side by side on a phone
+METRIC_WIDTH = 142  # px; six fit side by side on a desktop, two on a phone
 
 
 def watch(run: RunFolder, others: bool) -> Status:
@@ -82,6 +82,12 @@ def _head(run: RunFolder, now: Status) -> None:
             "Stop", key=f"stop_{run.id}", icon=":material/stop:", on_click=stop, args=(run,),
             disabled=now.state == "stopping",
         )  # fmt: skip
+    elif now.state == "finished":
+        st.success(_outcome(run), icon=":material/check_circle:")
+        st.page_link(
+            "pages/evaluate.py", label="**Evaluate it**", icon=":material/fact_check:",
+            query_params={"run": run.id},
+        )  # fmt: skip
     elif now.message and now.state == "stopped":
         st.caption(escape(now.message))
 
@@ -104,6 +110,13 @@ def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
     with st.container(horizontal=True):
         for label, value in found.items():
             st.metric(label, value, width=METRIC_WIDTH)
+
+
+def _outcome(run: RunFolder) -> str:
+    result, judged = run.result, read_json(run.metrics_path(run.config.dataset))
+    done = result.get("epochs", run.config.training.epochs)
+    text = f"Finished after {done} epochs: validation MAE {shown(result.get('val_mae'))}"
+    return text + (f", test MAE {shown(judged['mae'])} in z." if judged.get("mae") else " in z.")
 
 
 def in_epoch(now: Status) -> bool:

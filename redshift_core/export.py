@@ -6,7 +6,8 @@ A file is written under a temporary name and renamed when it is whole, so nobody
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ from redshift_core.errors import InputError
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet may run such a cell
 SUFFIXES = (".csv", ".parquet")
+LATEX = {  # character → what LaTeX wants in its place
+    **{character: rf"\{character}" for character in "&%$#_{}"},
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": "$<$", ">": "$>$", "|": "$|$", "–": "--", "−": "$-$", "±": r"$\pm$", "σ": r"$\sigma$",
+}  # fmt: skip
 
 
 def safe_cells(table: pd.DataFrame) -> pd.DataFrame:
@@ -39,6 +45,52 @@ def safe_cells(table: pd.DataFrame) -> pd.DataFrame:
 def csv_text(table: pd.DataFrame) -> str:
     """Table as CSV text, with `safe_cells`, without an index; missing numbers are empty."""
     return safe_cells(table).to_csv(index=False)
+
+
+def markdown_text(table: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
+    r"""Table as Markdown, numbers to the right; missing ones are a dash.
+
+    Parameters
+    ----------
+    formats : mapping, optional
+        Column → printf format, such as ``"%.4f"``.
+
+    Examples
+    --------
+    >>> print(markdown_text(pd.DataFrame({"a|b": ["x"], "n": [1.5]}), {"n": "%.2f"}))
+    | a\|b | n |
+    | --- | ---: |
+    | x | 1.50 |
+    """
+    lines = [[*map(_markdown, table.columns)], [_rule(table[name]) for name in table]]
+    lines += [[*map(_markdown, cells)] for cells in _texts(table, formats or {})]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def latex_text(table: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
+    r"""Table as a LaTeX ``tabular`` with booktabs rules; missing numbers are a dash.
+
+    Parameters
+    ----------
+    formats : mapping, optional
+        Column → printf format, such as ``"%.4f"``.
+
+    Examples
+    --------
+    >>> print(latex_text(pd.DataFrame({"a_b": ["x & y"], "n": [-1.5]}), {"n": "%.1f"}))
+    \begin{tabular}{lr}
+    \toprule
+    a\_b & n \\
+    \midrule
+    x \& y & $-1.5$ \\
+    \bottomrule
+    \end{tabular}
+    """
+    kinds = "".join("r" if _is_number(table[name]) else "l" for name in table)
+    rows = [" & ".join(map(_latex, cells)) + r" \\" for cells in _texts(table, formats or {})]
+    head = " & ".join(map(_latex, table.columns)) + r" \\"
+    begin = [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", head, r"\midrule"]
+    return "\n".join([*begin, *rows, r"\bottomrule", r"\end{tabular}"])
 
 
 def check_out(out: Path, source: Path | None = None) -> Path:
@@ -135,3 +187,32 @@ class _Parquet:
 
 def _safe(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+
+
+def _texts(table: pd.DataFrame, formats: Mapping[str, str]) -> list[list[str]]:
+    """Cells as text, line by line."""
+    columns = []
+    for name in table:
+        form = formats.get(name)
+        shown = (lambda value, form=form: form % value) if form else str
+        columns.append(["–" if pd.isna(value) else shown(value) for value in table[name]])
+    return [list(line) for line in zip(*columns, strict=True)]
+
+
+def _is_number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column)
+
+
+def _rule(column: pd.Series) -> str:
+    return "---:" if _is_number(column) else "---"
+
+
+def _markdown(text: Any) -> str:
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(str(text).split()))
+
+
+def _latex(text: Any) -> str:
+    text = " ".join(str(text).split())
+    if re.fullmatch(r"[+-]\d.*", text):
+        return f"${text}$"  # a minus, not a hyphen
+    return "".join(LATEX.get(character, character) for character in text)

@@ -1,4 +1,4 @@
-"""Figures of merit: pure functions of (z_spec, z_phot), one number each.
+"""Figures of merit: pure functions of (z_spec, z_phot), one number each, and the words they go by.
 
 A metric of no galaxies is NaN. Arrays of different shapes are refused, because a network's
 (n, 1) output minus an (n,) redshift broadcasts silently to (n, n); so are values that are not
@@ -8,6 +8,7 @@ finite, because one of them would turn a whole column of figures into NaN.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -17,6 +18,8 @@ FloatArray = NDArray[np.floating]
 
 NMAD_FACTOR = 1.4826  # median absolute deviation → standard deviation of a normal distribution
 IQR_FACTOR = 1.349  # interquartile range of a normal distribution, in standard deviations
+LSST_FLOOR = 0.06  # smallest abs(e_z) that makes an outlier by the LSST definition
+LSST_WIDTH = 3.0  # the same in units of sigma_iqr
 
 
 def pair(z_spec: ArrayLike, z_phot: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -113,15 +116,63 @@ def outlier_fraction(z_spec: ArrayLike, z_phot: ArrayLike, threshold: float = 0.
     return _of(np.abs(e_z(z_spec, z_phot)) > threshold, np.mean)
 
 
-METRICS: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
-    "mae": mae,
-    "rmse": rmse,
-    "bias_median": bias_median,
-    "bias_mean": bias_mean,
-    "sigma_nmad": sigma_nmad,
-    "outlier_fraction_0.05": partial(outlier_fraction, threshold=0.05),
-    "outlier_fraction_0.15": partial(outlier_fraction, threshold=0.15),
-}
+def outlier_fraction_lsst(z_spec: ArrayLike, z_phot: ArrayLike) -> float:
+    """Share of galaxies with abs(e_z) > max(0.06, 3 σ_IQR), from 0 to 1 (LSST Science Book)."""
+    return outlier_fraction(z_spec, z_phot, lsst_threshold(sigma_iqr(z_spec, z_phot)))
+
+
+def lsst_threshold(sigma: float) -> float:
+    """Largest abs(e_z) that is no outlier by the LSST definition, from σ_IQR.
+
+    Examples
+    --------
+    >>> lsst_threshold(0.01), lsst_threshold(0.1) == 3 * 0.1
+    (0.06, True)
+    """
+    return max(LSST_FLOOR, LSST_WIDTH * sigma)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of merit, and how it is shown."""
+
+    function: Callable[[ArrayLike, ArrayLike], float]
+    title: str  # a few words
+    definition: str  # one sentence
+    form: str = ".4f"  # of the number
+
+    def __call__(self, z_spec: ArrayLike, z_phot: ArrayLike) -> float:
+        """The figure itself."""
+        return self.function(z_spec, z_phot)
+
+    def text(self, value: float | None) -> str:
+        """Number as it is shown; a dash where there is none."""
+        return "–" if value is None or value != value else format(value, self.form)
+
+
+METRICS: dict[str, Metric] = {
+    "mae": Metric(mae, "MAE", "Mean of |z_phot − z_spec|, in z."),
+    "rmse": Metric(rmse, "RMSE", "Root of the mean squared z_phot − z_spec, in z."),
+    "bias_median": Metric(
+        bias_median, "Bias, median e_z", "Median of e_z = (z_phot − z_spec) / (1 + z_spec).", "+.4f"
+    ),
+    "bias_mean": Metric(
+        bias_mean, "Bias, mean e_z", "Mean of e_z = (z_phot − z_spec) / (1 + z_spec).", "+.4f"
+    ),
+    "sigma_nmad": Metric(sigma_nmad, "σ_NMAD", "1.4826 · median |e_z − median e_z|."),
+    "sigma_iqr": Metric(sigma_iqr, "σ_IQR", "(Q75 − Q25) of e_z / 1.349."),
+    "outlier_fraction_0.05": Metric(
+        partial(outlier_fraction, threshold=0.05), "Outliers, |e_z| > 0.05",
+        "Share, by the limit of the SDSS main sample.", ".2%",
+    ),
+    "outlier_fraction_0.15": Metric(
+        partial(outlier_fraction, threshold=0.15), "Outliers, |e_z| > 0.15",
+        "Share, by the classic limit.", ".2%",
+    ),
+    "outlier_fraction_lsst": Metric(
+        outlier_fraction_lsst, "Outliers, LSST", "Share with |e_z| > max(0.06, 3 σ_IQR).", ".2%"
+    ),
+}  # fmt: skip
 
 
 def _of(values: NDArray, figure: Callable[[NDArray], float]) -> float:

@@ -17,10 +17,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core import data
+from redshift_core.bootstrap import bootstrap
 from redshift_core.constants import N_PIXELS, Z_MAX, Z_MIN
 from redshift_core.coverage import FLAGS, Coverage
 from redshift_core.errors import InputError
-from redshift_core.evaluation import evaluate
+from redshift_core.evaluation import evaluate, finite_pairs
 from redshift_core.export import TableWriter, check_out
 from redshift_core.runs import DatasetFolder, JobContext, RunFolder, write_json
 from redshift_core.split import Split
@@ -102,8 +103,8 @@ def evaluate_run(
     Returns
     -------
     dict
-        `evaluation.evaluate`, and: ``dataset``, ``rows`` ("test" or "all"), ``simulated``,
-        ``scaler_saw_test_rows``, ``n_outside_training_range``.
+        `evaluation.evaluate`, `bootstrap.bootstrap`, and: ``dataset``, ``rows`` ("test" or "all"),
+        ``simulated``, ``scaler_saw_test_rows``, ``n_outside_training_range``.
     """
     coverage = _coverage(run)
     opened = data.open_dataset(dataset)
@@ -122,14 +123,18 @@ def evaluate_run(
             "source_id": np.asarray(opened.source_id)[rows],
             "z_spec": np.asarray(opened.z_spec)[rows],
             "z_phot": z_phot,
+            "brightness": np.asarray(opened.brightness)[rows],
         }
     )
     bits = np.asarray(opened.flags)[rows]
     known = {name: (bits & bit) > 0 for name, bit in data.FLAGS.items()}
     table["flags"] = flag_text({**_flags(z_phot, outside), **known})
     simulated = bool(dataset.info.get("simulated"))
+    judged = finite_pairs(table.z_spec, z_phot)
+    said = "Drawing the galaxies again for the intervals."
     result = {
-        **evaluate(table.z_spec.to_numpy(), z_phot),
+        **evaluate(*judged),
+        **bootstrap(*judged, report=lambda done, n: report(done, n, said)),
         "dataset": dataset.id,
         "rows": "test" if own else "all",
         "simulated": simulated,

@@ -250,7 +250,7 @@ class RunFolder(JobFolder):
         return [path.parent.name for path in sorted(found, key=lambda p: -p.stat().st_mtime)]
 
     def predictions_path(self, dataset: str) -> Path:
-        """Predictions on one dataset's rows: row, source_id, z_spec, z_phot, flags."""
+        """Per row of one dataset: row, source_id, z_spec, z_phot, brightness, flags."""
         return self.path / "evaluations" / dataset / "predictions.parquet"
 
 

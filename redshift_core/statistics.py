@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from redshift_core.constants import BIN_WIDTH, Z_MAX, Z_MIN
 from redshift_core.errors import InputError
-from redshift_core.evaluation import bin_edges
+from redshift_core.evaluation import bin_edges, bin_index
 
 FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.integer]
@@ -75,9 +75,13 @@ def share_per_bin(z_spec: FloatArray, width: float = BIN_WIDTH) -> FloatArray:
 
 
 def density(
-    z_spec: FloatArray, z_phot: FloatArray, n_bins: int = 200, high: float = Z_MAX
+    z_spec: FloatArray,
+    z_phot: FloatArray,
+    n_bins: int = 200,
+    high: float = Z_MAX,
+    low: float = Z_MIN,
 ) -> tuple[FloatArray, IntArray]:
-    """Sources per cell of the plane of true and predicted redshift.
+    """Sources per cell of the plane of true and predicted redshift, low to high on both axes.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def density(
     counts : array, shape (n_bins, n_bins)
         First axis z_phot, second z_spec, as a heat map wants them; sources outside are not counted.
     """
-    edges = np.linspace(Z_MIN, high, n_bins + 1)
+    edges = np.linspace(low, high, n_bins + 1)
     counts, _, _ = np.histogram2d(z_phot, z_spec, bins=(edges, edges))
     return edges, counts.astype(np.int64)
 
@@ -187,3 +191,37 @@ def average_table(averages: Sequence[AverageSpectrum], wavelength: FloatArray) -
         columns[f"{name}_mean"] = one.mean
         columns[f"{name}_std"] = one.std
     return pd.DataFrame(columns)
+
+
+def running_percentiles(
+    x: FloatArray,
+    y: FloatArray,
+    edges: FloatArray,
+    percentiles: Sequence[float] = (16, 50, 84),
+    n_min: int = 20,
+) -> pd.DataFrame:
+    """Percentiles of y in bins of x, at the mean x of each bin.
+
+    Parameters
+    ----------
+    x, y : array, shape (n_sources,)
+        Finite values.
+    edges : array, shape (n_bins + 1,)
+        Bins of x, [low, high), the last one closed.
+    n_min : int
+        Bins with fewer sources are left out: their percentiles would only show the noise.
+
+    Returns
+    -------
+    DataFrame
+        ``x``, ``n`` and one column per percentile: ``p16``, ``p50``, ``p84``.
+    """
+    index = bin_index(x, edges)
+    order = np.argsort(index, kind="stable")
+    starts = np.searchsorted(index[order], np.arange(len(edges)))
+    lines = []
+    for low, high in itertools.pairwise(starts):
+        if high - low >= n_min:
+            here = order[low:high]
+            lines.append([x[here].mean(), high - low, *np.percentile(y[here], percentiles)])
+    return pd.DataFrame(lines, columns=["x", "n", *(f"p{p:g}" for p in percentiles)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,7 +18,14 @@ PLOTLY = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
 
 
 def chart(
-    figure: go.Figure, key: str, caption: str, alt: str, about: Mapping[str, Any] | None = None
+    figure: go.Figure,
+    key: str,
+    caption: str,
+    alt: str,
+    about: Mapping[str, Any] | None = None,
+    *,
+    on_select: Callable[[], None] | None = None,
+    selection_mode: str = "points",
 ) -> None:
     """Plotly figure, a caption with its units, and its text alternative.
 
@@ -30,12 +37,16 @@ def chart(
         One plain sentence: what the figure shows.
     about : mapping, optional
         Facts on the data shown; where they are simulated, the figure says so itself.
+    on_select : callable, optional
+        Called when points are clicked or a box is drawn (``selection_mode``); it finds them in
+        ``st.session_state[key]["selection"]``.
     """
     if (about or {}).get("simulated"):
         figure = figures.mark_simulated(figure)
         alt = f"SIMULATED. {alt}"
     width = "content" if figure.layout.width else "stretch"
-    st.plotly_chart(figure, key=key, config=PLOTLY, alt=alt, width=width)
+    select = {"on_select": on_select, "selection_mode": selection_mode} if on_select else {}
+    st.plotly_chart(figure, key=key, config=PLOTLY, alt=alt, width=width, **select)
     st.caption(caption)
 
 
@@ -67,11 +78,16 @@ def table(
     download(frame, name)
 
 
-def download(frame: pd.DataFrame, name: str, label: str = "Download CSV") -> None:
-    """Button that hands a table over as CSV; the text is made at the click."""
+def download(
+    frame: pd.DataFrame | Callable[[], pd.DataFrame], name: str, label: str = "Download CSV"
+) -> None:
+    """Button that hands a table over as CSV; the text is made at the click.
+
+    A large table is given as a function that makes it, so that it costs nothing before.
+    """
     st.download_button(
         label,
-        data=lambda: csv_text(frame),
+        data=lambda: csv_text(frame() if callable(frame) else frame),
         file_name=f"{name}.csv",
         mime="text/csv",
         key=f"download_{name}",

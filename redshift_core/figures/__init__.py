@@ -4,15 +4,16 @@ Backgrounds and text are left to the theme; traces take mid tones that stand out
 near-black alike. Whatever can be large arrives here already binned (``redshift_core.statistics``).
 """
 
+from redshift_core.figures.errors import error_per_bin
 from redshift_core.figures.frame import BLUE, RED, layout, mark_simulated, range_colours
 from redshift_core.figures.redshifts import (
     DENSITY_SCALES,
     density,
-    error_per_bin,
     redshift_histogram,
     true_and_predicted,
 )
 from redshift_core.figures.spectra import (
+    FLUX_TITLE,
     average_flux,
     line_positions,
     published_averages,
@@ -22,6 +23,7 @@ from redshift_core.figures.spectra import (
 __all__ = [
     "BLUE",
     "DENSITY_SCALES",
+    "FLUX_TITLE",
     "RED",
     "average_flux",
     "density",

@@ -1,8 +1,8 @@
-"""Redshifts: their distribution, predicted against true, and the error per bin."""
+"""Redshifts: their distribution, and predicted against true."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
-from redshift_core.constants import Z_MAX, Z_MIN
-from redshift_core.figures.frame import AMBER, BLUE, GREY, RED, TEAL, layout
+from redshift_core.figures.frame import AMBER, BLUE, RED, TEAL, layout
 
 FloatArray = NDArray[np.floating]
 
@@ -79,7 +78,12 @@ def true_and_predicted(
 
 
 def density(
-    edges: FloatArray, counts: NDArray[np.integer], scale: str = DENSITY_SCALES[0]
+    edges: FloatArray,
+    counts: NDArray[np.integer],
+    scale: str = DENSITY_SCALES[0],
+    *,
+    percentiles: pd.DataFrame | None = None,
+    box: Sequence[float] | None = None,
 ) -> go.Figure:
     """True against predicted redshift, colour on a logarithmic scale, with the 1:1 line.
 
@@ -89,6 +93,10 @@ def density(
         The same on both axes.
     counts : array, shape (n_bins, n_bins)
         First axis z_phot; empty cells stay transparent.
+    percentiles : DataFrame, optional
+        ``x``, ``p16``, ``p50``, ``p84`` of z_phot along z_spec (`statistics.running_percentiles`).
+    box : sequence of four numbers, optional
+        z_spec low, high and z_phot low, high of a box to be outlined.
     """
     figure = layout("True redshift, z_spec", "Predicted redshift, z_phot", height=640, width=560)
     middle = (edges[:-1] + edges[1:]) / 2
@@ -100,7 +108,7 @@ def density(
         x=middle,
         y=middle,
         z=logs,
-        customdata=counts.astype(np.int32),
+        customdata=counts.astype(np.min_scalar_type(top)),  # as few bytes as the counts need
         colorscale=_visible(scale),
         zmin=0.0,
         zmax=max(0.5, np.log10(top)),
@@ -126,68 +134,36 @@ def density(
         line={"color": TEAL, "dash": "dash", "width": 2},
         hoverinfo="skip",
     )
+    if percentiles is not None and len(percentiles):
+        _add_percentiles(figure, percentiles)
+    if box is not None:
+        x0, x1, y0, y1 = box
+        line = {"color": RED, "width": 2}
+        figure.update_layout(
+            shapes=[{"type": "rect", "x0": x0, "x1": x1, "y0": y0, "y1": y1, "line": line}]
+        )
     figure.update_xaxes(range=ends, constrain="domain")
     figure.update_yaxes(range=ends, scaleanchor="x", constrain="domain", constraintoward="top")
     return figure
 
 
-def error_per_bin(
-    bins: Sequence[Mapping[str, Any]],
-    published: pd.DataFrame | None = None,
-    *,
-    axis: str = "z_spec",
-    show_ugc: bool = False,
-) -> go.Figure:
-    """Mean error z_phot − z_spec with ±σ bars per redshift bin.
-
-    Parameters
-    ----------
-    bins : sequence of mappings
-        ``z_low, z_high, n, mean_error, std`` as in ``metrics.json``; empty bins hold None.
-    published : DataFrame, optional
-        ``reference.table_3()``, drawn beside them.
-    axis : {"z_spec", "z_phot"}
-        The redshift the bins are made of.
-    show_ugc : bool
-        Also draw Gaia's own classifier, read off a figure.
-    """
-    titles = {"z_spec": "True redshift, z_spec", "z_phot": "Predicted redshift, z_phot"}
-    figure = layout(titles[axis], "Mean error z_phot − z_spec, ± σ")
-    filled = pd.DataFrame([b for b in bins if b["n"] and b["mean_error"] is not None])
-    if len(filled):
-        filled["std"] = filled["std"].astype(float)  # None, where too few, becomes no bar
-        _add_errors(figure, filled, "this run", BLUE, "mean_error", "std", shift=0.0)
-    if published is not None:
-        _add_errors(figure, published, "dissertation", AMBER, "mean_error", "std", shift=0.008)
-        if show_ugc:
-            names = ("ugc_mean_error", "ugc_std")
-            _add_errors(figure, published, "Gaia UGC (read off a figure)", GREY, *names, -0.008)
-    figure.add_hline(y=0, line={"color": GREY, "width": 1, "dash": "dash"})
-    figure.update_xaxes(range=[Z_MIN - 0.01, Z_MAX + 0.01])
-    return figure
-
-
-def _add_errors(
-    figure: go.Figure,
-    table: pd.DataFrame,
-    name: str,
-    colour: str,
-    mean: str,
-    std: str,
-    shift: float,
-) -> None:
-    """Points with error bars in the middle of each bin; a shift keeps bars side by side."""
-    figure.add_scatter(
-        x=(table.z_low + table.z_high) / 2 + shift,
-        y=table[mean],
-        error_y={"type": "data", "array": table[std], "color": colour, "thickness": 1.4},
-        mode="markers",
-        marker={"color": colour, "size": 7},
-        name=name,
-        customdata=np.stack([table.z_low, table.z_high, table[std]], axis=1),
-        hovertemplate="%{customdata[0]:.2f}–%{customdata[1]:.2f}<br>mean %{y:+.4f}"
-        "<br>σ %{customdata[2]:.4f}",
-    )
+def _add_percentiles(figure: go.Figure, percentiles: pd.DataFrame) -> None:
+    """Running median, and the lines between which 68 % of the predictions lie."""
+    for column, name, dash, shown in (
+        ("p50", "median z_phot", "solid", True),
+        ("p16", "16 and 84 %", "dot", True),
+        ("p84", "16 and 84 %", "dot", False),
+    ):
+        figure.add_scatter(
+            x=percentiles.x,
+            y=percentiles[column],
+            mode="lines",
+            name=name,
+            legendgroup=name,
+            showlegend=shown,
+            line={"color": BLUE, "dash": dash, "width": 2},
+            hovertemplate=f"{column[1:]} % of z_phot below %{{y:.3f}}<br>at z_spec %{{x:.3f}}",
+        )
 
 
 def _visible(scale: str) -> list[list[Any]]:

@@ -1,0 +1,47 @@
+"""Evaluate, first part: each figure of merit with its interval and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from redshift_core.evaluation import meaning
+from redshift_core.metrics import METRICS, Metric
+
+CARD = 236  # px
+
+
+def show_headlines(metrics: Mapping[str, Any]) -> None:
+    """One card per metric."""
+    intervals = metrics.get("intervals", {})
+    with st.container(horizontal=True):
+        for name, metric in METRICS.items():
+            if name in metrics:
+                with st.container(border=True, width=CARD, height="stretch", gap="xsmall"):
+                    st.metric(metric.title, metric.text(metrics[name]), help=metric.definition)
+                    st.caption(_interval(metric, intervals.get(name)) + meaning(name, metrics))
+    st.caption(_note(metrics))
+
+
+def _interval(metric: Metric, ends: list[float] | None) -> str:
+    if not ends:
+        return ""
+    low, high = map(metric.text, ends)
+    return f"68 %: {low} to {high}. "
+
+
+def _note(metrics: Mapping[str, Any]) -> str:
+    about = metrics.get("bootstrap")
+    if not about:
+        return (
+            "No intervals: this evaluation was made by an earlier version. "
+            "Evaluate the run again to get them."
+        )
+    return (
+        f"e_z = (z_phot − z_spec) / (1 + z_spec). Intervals: the middle {about['level']:.0%} of "
+        f"{about['n']} bootstrap draws of the galaxies (seed {about['seed']}); they speak of the "
+        "choice of galaxies, not of another training. The dissertation reports a MAE of 0.021 "
+        "on its own, private data."
+    )

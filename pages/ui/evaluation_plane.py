@@ -1,0 +1,118 @@
+"""Evaluate, third part: true against predicted redshift, where a box chooses galaxies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import evaluation_data
+from pages.ui.display import chart
+from pages.ui.evaluation_state import PLANE, choose, current, keep, limits_of, setting
+from pages.ui.text import count
+from redshift_core import figures
+from redshift_core.constants import Z_MAX
+from redshift_core.errors import InputError
+from redshift_core.judged import BOX, Choice
+from redshift_core.runs import RunFolder
+
+CHART = "plane"
+CELLS = [50, 100, 150, 200, 300]
+RANGES = {  # both axes
+    "0–0.6": (0.0, Z_MAX), "0–0.2": (0.0, 0.2), "0–0.4": (0.0, 0.4), "0.2–0.6": (0.2, Z_MAX),
+}  # fmt: skip
+NUMBERS = ("z_spec from", "z_spec to", "z_phot from", "z_phot to")
+DIGITS = 4  # of a limit drawn with the pointer
+
+
+@st.fragment(key=PLANE)
+def show_plane(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
+    """Two-dimensional histogram with its settings, and the two one-dimensional ones."""
+    st.subheader("True and predicted redshift")
+    left, middle, right = st.columns(3)
+    st.session_state["cells"] = setting("cells", 200, CELLS)
+    n_bins = left.select_slider("Bins per axis", CELLS, key="cells", on_change=keep("cells"))
+    st.session_state["range"] = setting("range", "0–0.6", list(RANGES))
+    span = middle.selectbox("Range", list(RANGES), key="range", on_change=keep("range"))
+    st.session_state["colours"] = setting("colours", "inferno", figures.DENSITY_SCALES)
+    scale = right.selectbox(
+        "Colours", figures.DENSITY_SCALES, key="colours", on_change=keep("colours")
+    )
+    found = evaluation_data.key(run, dataset)
+    edges, counts = evaluation_data.density(*found, int(n_bins), *RANGES[span])
+    plane, lines = st.columns([3, 2])
+    with plane:
+        _plane(found, edges, counts, scale, metrics)
+        _box_by_numbers()
+        _said()
+    with lines:
+        _histograms(found, metrics)
+
+
+def _plane(
+    found: evaluation_data.Key, edges: Any, counts: Any, scale: str, metrics: Mapping[str, Any]
+) -> None:
+    cell = edges[1] - edges[0]
+    chart(
+        figures.density(
+            edges, counts, scale, percentiles=evaluation_data.running_percentiles(*found),
+            box=limits_of(BOX),
+        ),
+        key=CHART,
+        caption=f"Galaxies per cell of {cell:.3g} × {cell:.3g} in redshift, logarithmic colour; "
+        f"{count(counts.sum())} galaxies inside {edges[0]:g}–{edges[-1]:g}. Dashed: "
+        "z_phot = z_spec. Blue: median and 16–84 % of z_phot per 0.01 of z_spec. Draw a box to "
+        "see its galaxies.",
+        alt="Two-dimensional histogram of true against predicted redshift with the 1:1 line and "
+        "the running median",
+        about=metrics,
+        on_select=_drawn,
+        selection_mode="box",
+    )  # fmt: skip
+
+
+def _histograms(found: evaluation_data.Key, metrics: Mapping[str, Any]) -> None:
+    edges, n_spec, n_phot = evaluation_data.histograms(*found)
+    chart(
+        figures.true_and_predicted(edges, n_spec, n_phot),
+        key="true_and_predicted",
+        caption=f"Galaxies per bin of {edges[1]:.3g} in redshift, true and predicted.",
+        alt="Histograms of true and predicted redshift",
+        about=metrics,
+    )
+
+
+def _drawn() -> None:
+    boxes = st.session_state[CHART]["selection"]["box"]
+    if boxes:
+        sides = [sorted(boxes[0][axis]) for axis in ("x", "y")]
+        limits = (round(float(limit), DIGITS) for side in sides for limit in side)
+        choose(Choice(BOX, tuple(limits)))
+
+
+def _box_by_numbers() -> None:
+    """The same box for the keyboard."""
+    limits = limits_of(BOX) or (0.0, Z_MAX, 0.0, Z_MAX)
+    with st.popover("Box by numbers", icon=":material/crop_free:"), st.form("box", border=False):
+        for name, limit in zip(NUMBERS, limits, strict=True):
+            st.session_state[name] = limit
+            st.number_input(name, step=0.01, format="%.4f", key=name)
+        st.form_submit_button("Show these galaxies", on_click=_typed)
+    if message := st.session_state.pop("box_error", None):
+        st.error(message)
+
+
+def _typed() -> None:
+    try:
+        choice = Choice(BOX, tuple(float(st.session_state[name]) for name in NUMBERS))
+    except InputError as error:
+        st.session_state["box_error"] = str(error)
+        return
+    choose(choice)
+
+
+def _said() -> None:
+    choice = current()
+    if choice is not None and choice.by == BOX:
+        st.markdown(f"Chosen: **{choice.describe()}**. [See the galaxies](#galaxies)")

@@ -1,0 +1,117 @@
+"""The error table as it is read: a run's bins beside the published ones and another run's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from redshift_core import reference
+
+FORMATS = {  # column → printf format
+    "n": "%d",
+    "%": "%.2f",
+    "mean error": "%+.4f",
+    "standard error": "%.5f",
+    "σ": "%.4f",
+    "σ_NMAD": "%.4f",
+    "% > 0.05": "%.2f",
+    "% > 0.15": "%.2f",
+    "published mean": "%+.4f",
+    "published σ": "%.4f",
+    "published %": "%.2f",
+    "UGC mean (read off a figure)": "%+.3f",
+    "UGC σ (read off a figure)": "%.3f",
+    "other mean": "%+.4f",
+    "other σ": "%.4f",
+}
+MEANS = ("mean error", "published mean", "UGC mean (read off a figure)", "other mean")
+SIGMAS = ("σ", "published σ", "UGC σ (read off a figure)", "other σ")
+
+
+def error_table(
+    bins: Sequence[Mapping[str, Any]],
+    by: str = "z_spec",
+    other: Sequence[Mapping[str, Any]] | None = None,
+) -> pd.DataFrame:
+    """Bins of `evaluation.binned` as a table, one line per bin.
+
+    Parameters
+    ----------
+    bins : sequence of mappings
+        As in ``metrics.json``; what an older one lacks stays out.
+    by : {"z_spec", "z_phot", "brightness"}
+        What the bins are made of. Published columns stand beside bins of z_spec with the limits
+        of the dissertation's Table 3.
+    other : sequence of mappings, optional
+        Another run's bins; their columns appear where the limits are the same.
+    """
+    published = {_key(row._asdict(), "z"): row for row in reference.table_3().itertuples()}
+    others = {_key(one, _name(by)): one for one in other or ()}
+    lines = []
+    for one in bins:
+        key = _key(one, _name(by))
+        line = _own(one, by)
+        if by == "z_spec" and (row := published.get(key)):
+            line |= {
+                "published mean": row.mean_error,
+                "published σ": row.std,
+                "published %": row.percent,
+                "UGC mean (read off a figure)": row.ugc_mean_error,
+                "UGC σ (read off a figure)": row.ugc_std,
+            }
+        if match := others.get(key):
+            line |= {"other mean": match["mean_error"], "other σ": match["std"]}
+        lines.append(line)
+    table = pd.DataFrame(lines)
+    numbers = [name for name in table if name in FORMATS and name != "n"]
+    table[numbers] = table[numbers].astype(float)  # None becomes NaN
+    return table
+
+
+def better(table: pd.DataFrame) -> pd.DataFrame:
+    """Where a value is the best of its line, as booleans of the same shape.
+
+    Best is the mean error nearest to zero and the smallest σ. A line where nothing stands beside
+    the run's own value has no best.
+    """
+    best = pd.DataFrame(False, index=table.index, columns=table.columns)
+    for group in (MEANS, SIGMAS):
+        names = [name for name in group if name in table]
+        sizes = table[names].abs()
+        compared = sizes.notna().sum(axis=1) > 1
+        for name in names:
+            best[name] = compared & sizes[name].eq(sizes.min(axis=1))
+    return best
+
+
+def _own(one: Mapping[str, Any], by: str) -> dict[str, Any]:
+    low, high = one[f"{_name(by)}_low"], one[f"{_name(by)}_high"]
+    digits = ".4g" if by == "brightness" else ".2f" if _hundredths(low, high) else ".4g"
+    line = {
+        f"{by} bin": f"{low:{digits}}–{high:{digits}}",
+        "n": one["n"],
+        "%": one["percent"],
+        "mean error": one["mean_error"],
+        "standard error": one["sem"],
+        "σ": one["std"],
+    }
+    if "sigma_nmad" in one:
+        line["σ_NMAD"] = one["sigma_nmad"]
+        for limit in ("0.05", "0.15"):
+            share = one[f"outlier_fraction_{limit}"]
+            line[f"% > {limit}"] = None if share is None else 100 * share
+    return line
+
+
+def _name(by: str) -> str:
+    return "brightness" if by == "brightness" else "z"
+
+
+def _key(one: Mapping[str, Any], name: str) -> tuple[float, float]:
+    return round(float(one[f"{name}_low"]), 6), round(float(one[f"{name}_high"]), 6)
+
+
+def _hundredths(*values: float) -> bool:
+    return all(abs(100 * value - round(100 * value)) < 1e-6 for value in values)

@@ -3,9 +3,6 @@
 import pytest
 
 from pages.ui.display import duration
-from pages.ui.evaluation_parts import bin_table
-from redshift_core import reference
-from redshift_core.evaluation import evaluate
 from redshift_core.runs import write_json
 from tests.pages.made_up import (
     add_evaluation,
@@ -47,21 +44,7 @@ def test_headlines_are_those_of_the_metrics_file(store):
     assert shown["Bias, mean e_z"] == f"{metrics['bias_mean']:+.4f}"
     assert shown["σ_NMAD"] == f"{metrics['sigma_nmad']:.4f}"
     assert "2,000 test rows" in texts(at)
-    assert len(at.get("plotly_chart")) == 4
-
-
-def test_the_table_has_the_published_columns_beside_the_runs_own():
-    metrics = evaluate([0.02, 0.03, 0.57], [0.05, 0.04, 0.4])
-    table = bin_table(metrics["bins"])
-    assert list(table["published mean"]) == list(reference.table_3().mean_error)
-    assert table["mean error"][0] == pytest.approx(0.02)
-    assert table["n"].sum() == 3
-    assert all("read off a figure" in name for name in table if name.startswith("UGC"))
-
-
-def test_bins_of_another_width_stand_without_published_columns():
-    table = bin_table(evaluate([0.02, 0.03], [0.05, 0.04], bin_width=0.1)["bins"])
-    assert "published mean" not in table
+    assert len(at.get("plotly_chart")) == 5
 
 
 def test_a_run_without_an_evaluation_offers_one(store, waiting):
@@ -141,8 +124,8 @@ def test_a_scaler_that_saw_the_test_rows_is_named(store):
 def test_the_density_can_be_drawn_coarser_and_in_other_colours(store):
     run = make_run(store, make_dataset(store), evaluated=True)
     at = opened(run=run.id)
-    at.select_slider(key="density_bins").set_value(50).run()
-    at.selectbox(key="density_scale").set_value("viridis").run()
+    at.select_slider(key="cells").set_value(50).run()
+    at.selectbox(key="colours").set_value("viridis").run()
     assert not at.exception
     assert "0.012 × 0.012" in texts(at)
 

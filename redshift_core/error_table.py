@@ -53,16 +53,16 @@ def error_table(
     for one in bins:
         key = _key(one, _name(by))
         line = _own(one, by)
+        if match := others.get(key):
+            line |= {"other mean": match["mean_error"], "other σ": match["std"]}
         if by == "z_spec" and (row := published.get(key)):
             line |= {
                 "published mean": row.mean_error,
                 "published σ": row.std,
-                "published %": row.percent,
                 "UGC mean (read off a figure)": row.ugc_mean_error,
                 "UGC σ (read off a figure)": row.ugc_std,
+                "published %": row.percent,
             }
-        if match := others.get(key):
-            line |= {"other mean": match["mean_error"], "other σ": match["std"]}
         lines.append(line)
     table = pd.DataFrame(lines)
     numbers = [name for name in table if name in FORMATS and name != "n"]

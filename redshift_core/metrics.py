@@ -162,12 +162,12 @@ METRICS: dict[str, Metric] = {
     "sigma_nmad": Metric(sigma_nmad, "σ_NMAD", "1.4826 · median |e_z − median e_z|."),
     "sigma_iqr": Metric(sigma_iqr, "σ_IQR", "(Q75 − Q25) of e_z / 1.349."),
     "outlier_fraction_0.05": Metric(
-        partial(outlier_fraction, threshold=0.05), "Outliers, |e_z| > 0.05",
-        "Share, by the limit of the SDSS main sample.", ".2%",
+        partial(outlier_fraction, threshold=0.05), "Outliers > 0.05",
+        "Share with |e_z| > 0.05, the limit of the SDSS main sample.", ".2%",
     ),
     "outlier_fraction_0.15": Metric(
-        partial(outlier_fraction, threshold=0.15), "Outliers, |e_z| > 0.15",
-        "Share, by the classic limit.", ".2%",
+        partial(outlier_fraction, threshold=0.15), "Outliers > 0.15",
+        "Share with |e_z| > 0.15, the classic limit.", ".2%",
     ),
     "outlier_fraction_lsst": Metric(
         outlier_fraction_lsst, "Outliers, LSST", "Share with |e_z| > max(0.06, 3 σ_IQR).", ".2%"

@@ -9,13 +9,24 @@ import pytest
 
 from redshift_core import evaluation, reference
 from redshift_core.errors import InputError
-from redshift_core.evaluation import bin_edges, bin_index, binned, evaluate
+from redshift_core.evaluation import (
+    bin_edges,
+    bin_index,
+    binned,
+    binned_by_brightness,
+    evaluate,
+    meaning,
+)
+from redshift_core.metrics import METRICS
 
 KEYS = [
-    "mae", "rmse", "bias_median", "bias_mean", "sigma_nmad",
-    "outlier_fraction_0.05", "outlier_fraction_0.15", "n", "bins",
+    "mae", "rmse", "bias_median", "bias_mean", "sigma_nmad", "sigma_iqr",
+    "outlier_fraction_0.05", "outlier_fraction_0.15", "outlier_fraction_lsst", "n", "bins",
 ]  # fmt: skip
-BIN_KEYS = ["z_low", "z_high", "n", "percent", "mean_error", "std", "sem"]
+BIN_KEYS = [
+    "z_low", "z_high", "n", "percent", "mean_error", "std", "sem", "p16_error", "median_error",
+    "p84_error", "sigma_nmad", "outlier_fraction_0.05", "outlier_fraction_0.15",
+]  # fmt: skip
 
 
 def test_the_keys_are_those_of_metrics_json():
@@ -113,6 +124,72 @@ def test_bins_agree_with_numpys_histogram_inside_the_range():
     counts = [line["n"] for line in binned(z, z)]
     assert counts == np.histogram(z, edges)[0].tolist()
     assert np.sum(bin_index(z, edges) == -1) == 5000 - sum(counts)
+
+
+@pytest.mark.parametrize("by", ["z_spec", "z_phot"])
+def test_every_figure_of_a_bin_is_that_of_its_galaxies_alone(by):
+    random = np.random.default_rng(4)
+    spec = random.uniform(0, 0.7, 3000)
+    phot = spec + random.normal(0.01, 0.1, 3000)
+    values = spec if by == "z_spec" else phot
+    for line in binned(spec, phot, by=by, bin_width=0.1):
+        inside = (values >= line["z_low"]) & (values < line["z_high"])
+        error, e_z = phot[inside] - spec[inside], (phot - spec)[inside] / (1 + spec[inside])
+        wanted = {
+            "n": inside.sum(),
+            "percent": inside.sum() / 30,
+            "mean_error": error.mean(),
+            "std": error.std(),
+            "sem": error.std() / inside.sum() ** 0.5,
+            "p16_error": np.percentile(error, 16),
+            "median_error": np.median(error),
+            "p84_error": np.percentile(error, 84),
+            "sigma_nmad": 1.4826 * np.median(abs(e_z - np.median(e_z))),
+            "outlier_fraction_0.05": np.mean(abs(e_z) > 0.05),
+            "outlier_fraction_0.15": np.mean(abs(e_z) > 0.15),
+        }
+        assert {key: line[key] for key in wanted} == pytest.approx(wanted)
+
+
+def test_bins_of_brightness_hold_equally_many_galaxies_and_all_of_them():
+    random = np.random.default_rng(5)
+    spec, flux = random.uniform(0, 0.6, 1000), random.lognormal(1, 1, 1000)
+    bins = binned_by_brightness(spec, spec + 0.01 * flux, flux, n_bins=10)
+    assert [line["n"] for line in bins] == [100] * 10
+    assert (bins[0]["brightness_low"], bins[-1]["brightness_high"]) == (flux.min(), flux.max())
+    faintest = np.sort(flux)[:100]
+    assert bins[0]["mean_error"] == pytest.approx(0.01 * faintest.mean())
+
+
+@pytest.mark.parametrize("flux", [[2.0, 2.0, 2.0], [np.nan, 2.0, 3.0]])
+def test_equal_or_missing_brightness_makes_fewer_bins_and_no_error(flux):
+    bins = binned_by_brightness([0.1] * 3, [0.2] * 3, flux)
+    assert sum(line["n"] for line in bins) == np.isfinite(flux).sum()
+
+
+def test_no_galaxies_have_no_brightness():
+    assert sum(line["n"] for line in binned_by_brightness([], [], [])) == 0
+
+
+def test_each_metric_says_what_it_means_in_the_runs_own_figures():
+    spec = np.zeros(1000)
+    phot = np.random.default_rng(6).normal(0.001, 0.03, 1000)
+    figures = evaluate(spec, phot)
+    beyond = int((abs(phot) > 0.05).sum())
+    assert f"{beyond} of 1,000 galaxies" in meaning("outlier_fraction_0.05", figures)
+    half = np.median(abs(phot - np.median(phot)))
+    assert f"within {half:.4f} of the median" in meaning("sigma_nmad", figures)
+    width = np.percentile(phot, 75) - np.percentile(phot, 25)
+    assert f"{width:.4f} wide" in meaning("sigma_iqr", figures)
+    assert f"{phot.std() / abs(phot).mean():.2f} times" in meaning("rmse", figures)
+    assert "too high" in meaning("bias_mean", figures) or "too low" in meaning("bias_mean", figures)
+    assert all(meaning(name, figures) for name in METRICS)
+
+
+def test_a_metric_that_an_older_evaluation_lacks_is_defined_instead():
+    assert meaning("sigma_iqr", {"mae": 0.1, "n": 3}) == METRICS["sigma_iqr"].definition
+    assert meaning("outlier_fraction_lsst", {"outlier_fraction_lsst": 0.1, "n": 10})
+    assert meaning("mae", evaluate([], [])) == METRICS["mae"].definition
 
 
 def test_the_examples_in_the_docstrings_hold():

@@ -9,7 +9,14 @@ import pytest
 
 from redshift_core import export
 from redshift_core.errors import InputError
-from redshift_core.export import TableWriter, check_out, csv_text, safe_cells
+from redshift_core.export import (
+    TableWriter,
+    check_out,
+    csv_text,
+    latex_text,
+    markdown_text,
+    safe_cells,
+)
 
 TABLE = pd.DataFrame(
     {
@@ -82,6 +89,40 @@ def test_a_result_that_cannot_be_written_is_refused(tmp_path):
     with pytest.raises(InputError, match="is a folder"):
         check_out(tmp_path / "folder.csv")
     assert check_out(tmp_path / "OUT.CSV", source) == tmp_path / "OUT.CSV"
+
+
+NUMBERS = pd.DataFrame({"bin_of z": ["0.0–0.1", "a|b & c"], "σ": [-0.01234, np.nan], "n": [7, 8]})
+FORMATS = {"σ": "%+.3f", "n": "%d"}
+
+
+def test_markdown_keeps_one_line_a_row_and_escapes_what_it_would_read():
+    lines = markdown_text(NUMBERS, FORMATS).splitlines()
+    assert lines == [
+        r"| bin\_of z | σ | n |",
+        "| --- | ---: | ---: |",
+        "| 0.0–0.1 | -0.012 | 7 |",
+        r"| a\|b & c | – | 8 |",
+    ]
+
+
+def test_latex_sets_numbers_in_their_own_columns_and_escapes_what_it_would_run():
+    lines = latex_text(NUMBERS, FORMATS).splitlines()
+    assert lines[0] == r"\begin{tabular}{lrr}"
+    assert lines[2] == r"bin\_of z & $\sigma$ & n \\"
+    assert lines[4] == r"0.0--0.1 & $-0.012$ & 7 \\"
+    assert lines[5] == r"a$|$b \& c & -- & 8 \\"
+    assert lines[-1] == r"\end{tabular}"
+
+
+def test_latex_runs_nothing_that_a_user_wrote():
+    text = latex_text(pd.DataFrame({"x": [r"\input{/etc/passwd} 5% ~^"]}))
+    assert r"\textbackslash{}input\{/etc/passwd\} 5\% \textasciitilde{}\textasciicircum{}" in text
+
+
+def test_a_table_of_no_lines_has_a_head():
+    empty = NUMBERS.head(0)
+    assert len(markdown_text(empty).splitlines()) == 2
+    assert len(latex_text(empty).splitlines()) == 6
 
 
 def test_the_examples_in_the_docstrings_hold():

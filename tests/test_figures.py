@@ -3,10 +3,11 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from redshift_core import figures, reference
-from redshift_core.evaluation import bin_edges
+from redshift_core.evaluation import bin_edges, binned_by_brightness
 from redshift_core.statistics import AverageSpectrum, density
 
 WAVELENGTH = np.concatenate([np.linspace(366, 660, 80), np.linspace(640, 996, 106)])
@@ -37,7 +38,13 @@ def every_figure():
         "published": figures.published_averages(reference.average_flux(), WAVELENGTH),
         "both": figures.true_and_predicted(fine, np.arange(60), np.arange(60)),
         "density": figures.density(edges, counts),
-        "errors": figures.error_per_bin(BINS, reference.table_3(), show_ugc=True),
+        "errors": figures.error_per_bin(BINS, reference.table_3(), show_ugc=True, other=BINS),
+        "by brightness": figures.error_per_bin(
+            binned_by_brightness([0.1] * 9, [0.2] * 9, np.arange(1, 10), 3),
+            axis="brightness",
+            percentiles=True,
+            chosen=(1.0, 4.0),
+        ),
     }
 
 
@@ -133,6 +140,39 @@ def test_error_bars_carry_sigma_and_bins_without_sources_are_not_drawn():
     assert list(trace.x) == pytest.approx([0.025, 0.075])
     assert trace.error_y.array[0] == 0.03
     assert np.isnan(trace.error_y.array[1])
+
+
+def test_each_point_of_the_error_figure_carries_the_limits_of_its_bin():
+    figure = figures.error_per_bin(BINS)
+    assert figure.data[0].customdata[:, :2].tolist() == [[0.0, 0.05], [0.05, 0.1]]
+
+
+def test_the_chosen_bin_is_shaded_and_the_chosen_box_outlined():
+    shade = figures.error_per_bin(BINS, chosen=(0.05, 0.1)).layout.shapes[-1]
+    assert (shade.type, shade.x0, shade.x1) == ("rect", 0.05, 0.1)
+    edges, counts = density(np.array([0.1]), np.array([0.1]), 10)
+    (box,) = figures.density(edges, counts, box=(0.1, 0.2, 0.3, 0.4)).layout.shapes
+    assert (box.x0, box.x1, box.y0, box.y1) == (0.1, 0.2, 0.3, 0.4)
+    assert not figures.density(edges, counts).layout.shapes
+
+
+def test_the_running_median_lies_on_the_density():
+    lines = pd.DataFrame({"x": [0.1, 0.2], "p16": [0.0, 0.1], "p50": [0.1, 0.2], "p84": [0.2, 0.3]})
+    edges, counts = density(np.array([0.1]), np.array([0.1]), 10)
+    figure = figures.density(edges, counts, percentiles=lines)
+    drawn = {trace.name: list(trace.y) for trace in figure.data if trace.name}
+    assert drawn["median z_phot"] == [0.1, 0.2]
+    assert drawn["16 and 84 %"] == [0.2, 0.3]
+
+
+def test_brightness_is_drawn_on_a_logarithmic_axis_with_the_middle_of_its_bins():
+    bins = binned_by_brightness([0.1] * 4, [0.2, 0.3, 0.2, 0.3], [1.0, 2.0, 3.0, 16.0], 1)
+    figure = figures.error_per_bin(bins, axis="brightness", percentiles=True)
+    assert figure.layout.xaxis.type == "log"
+    (points,) = [trace for trace in figure.data if trace.name == "this run"]
+    assert list(points.x) == pytest.approx([4.0])  # √(1 · 16)
+    band = figure.data[0]
+    assert list(band.y) == pytest.approx([bins[0]["p16_error"], bins[0]["p84_error"]])
 
 
 def test_error_figure_of_no_bin_at_all_is_drawn():

@@ -19,8 +19,10 @@ BY_HAND = {
     "bias_median": 0.0,  # of 0.10 -0.04 0.00 0.20 -0.02
     "bias_mean": (0.10 - 0.04 + 0.0 + 0.20 - 0.02) / 5,
     "sigma_nmad": 1.4826 * 0.04,  # median of 0.10 0.04 0.00 0.20 0.02
+    "sigma_iqr": (0.10 + 0.02) / 1.349,  # second and fourth of the five
     "outlier_fraction_0.05": 2 / 5,
     "outlier_fraction_0.15": 1 / 5,
+    "outlier_fraction_lsst": 0.0,  # 0.20 is less than 3 · 0.12 / 1.349
 }
 
 
@@ -34,6 +36,23 @@ def _naive_nmad(z_spec, z_phot):
     return 1.4826 * statistics.median(abs(value - centre) for value in errors)
 
 
+def _naive_iqr(z_spec, z_phot):
+    errors = sorted(_errors(z_spec, z_phot))
+
+    def quantile(share):  # linear between neighbours
+        place = share * (len(errors) - 1)
+        low = math.floor(place)
+        high = min(low + 1, len(errors) - 1)
+        return errors[low] + (place - low) * (errors[high] - errors[low])
+
+    return (quantile(0.75) - quantile(0.25)) / 1.349
+
+
+def _naive_lsst(z_spec, z_phot):
+    limit = max(0.06, 3 * _naive_iqr(z_spec, z_phot))
+    return statistics.fmean(abs(value) > limit for value in _errors(z_spec, z_phot))
+
+
 TWINS = {
     "mae": lambda s, p: statistics.fmean(abs(b - a) for a, b in zip(s, p, strict=True)),
     "rmse": lambda s, p: math.sqrt(
@@ -42,6 +61,8 @@ TWINS = {
     "bias_median": lambda s, p: statistics.median(_errors(s, p)),
     "bias_mean": lambda s, p: statistics.fmean(_errors(s, p)),
     "sigma_nmad": _naive_nmad,
+    "sigma_iqr": _naive_iqr,
+    "outlier_fraction_lsst": _naive_lsst,
     "outlier_fraction_0.05": lambda s, p: sum(abs(e) > 0.05 for e in _errors(s, p)) / len(s),
     "outlier_fraction_0.15": lambda s, p: sum(abs(e) > 0.15 for e in _errors(s, p)) / len(s),
 }
@@ -86,6 +107,19 @@ def test_the_robust_scatters_agree_with_sigma_on_normal_errors():
 
 def test_an_error_of_exactly_the_threshold_is_no_outlier():
     assert metrics.outlier_fraction([0.0, 0.0], [0.15, 0.1500001], 0.15) == 0.5
+
+
+def test_the_lsst_limit_is_never_below_its_floor():
+    z_spec = np.zeros(100)
+    z_phot = np.concatenate([np.full(98, 0.001), [0.0599, 0.0601]])
+    assert metrics.outlier_fraction_lsst(z_spec, z_phot) == 0.01
+
+
+def test_a_metric_is_shown_in_its_own_format():
+    assert METRICS["mae"].text(0.01919) == "0.0192"
+    assert METRICS["bias_mean"].text(0.0004) == "+0.0004"
+    assert METRICS["outlier_fraction_0.15"].text(0.0123) == "1.23%"
+    assert METRICS["mae"].text(None) == METRICS["mae"].text(math.nan) == "–"
 
 
 @pytest.mark.parametrize("name", METRICS)

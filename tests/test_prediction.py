@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import coverage, data, models, prediction
+from redshift_core.bootstrap import bootstrap
 from redshift_core.config import preset
 from redshift_core.errors import InputError
 from redshift_core.evaluation import evaluate
@@ -105,7 +106,10 @@ def test_on_its_own_dataset_a_run_is_judged_on_its_test_rows_only(run, dataset):
     metrics = prediction.evaluate_run(run, dataset)
     table = pd.read_parquet(run.predictions_path(dataset.id))
     opened = data.open_dataset(dataset)
-    assert list(table.columns) == ["row", "source_id", "z_spec", "z_phot", "flags"]
+    columns = ["row", "source_id", "z_spec", "z_phot", "brightness", "flags"]
+    assert list(table.columns) == columns
+    flux = np.array(opened.flux, float)[table.row]
+    np.testing.assert_allclose(table.brightness, flux.mean(axis=1), rtol=1e-5)
     assert table.row.tolist() == sorted(Split.load(run.split_path).test.tolist())
     assert table.z_spec.tolist() == np.asarray(opened.z_spec)[table.row].tolist()
     assert table.source_id.tolist() == np.asarray(opened.source_id)[table.row].tolist()
@@ -113,6 +117,8 @@ def test_on_its_own_dataset_a_run_is_judged_on_its_test_rows_only(run, dataset):
     assert metrics["n"] == len(table) == 60
     figures = evaluate(table.z_spec, table.z_phot)
     assert {key: metrics[key] for key in figures} == figures
+    drawn = bootstrap(table.z_spec, table.z_phot)
+    assert {key: metrics[key] for key in drawn} == drawn
     assert read_json(run.metrics_path(dataset.id)) == metrics
 
 

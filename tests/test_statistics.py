@@ -15,6 +15,7 @@ from redshift_core.statistics import (
     parse_edges,
     redshift_percentiles,
     redshift_statistics,
+    running_percentiles,
     share_per_bin,
 )
 
@@ -55,6 +56,26 @@ def test_density_has_z_phot_on_the_first_axis():
     assert edges.tolist() == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     assert counts[5, 0] == 2
     assert counts.sum() == 2
+
+
+def test_density_can_begin_above_zero():
+    edges, counts = density(np.array([0.1, 0.3]), np.array([0.3, 0.3]), 4, high=0.4, low=0.2)
+    assert edges.tolist() == pytest.approx([0.2, 0.25, 0.3, 0.35, 0.4])
+    assert counts.sum() == 1
+
+
+def test_running_percentiles_are_those_of_each_full_enough_bin():
+    random = np.random.default_rng(1)
+    x = random.uniform(0, 0.35, 900)
+    y = x + random.normal(0, 0.1, 900)
+    found = running_percentiles(x, y, np.array([0.0, 0.1, 0.2, 0.3, 0.6, 0.7]), n_min=20)
+    assert found.n.sum() == 900  # all bins but the empty last one
+    inside = (x >= 0.1) & (x < 0.2)
+    line = found.iloc[1]
+    assert line.x == pytest.approx(x[inside].mean())
+    wanted = np.percentile(y[inside], [16, 50, 84])
+    assert [line.p16, line.p50, line.p84] == pytest.approx(wanted)
+    assert len(running_percentiles(x[:19], y[:19], np.array([0.0, 0.6]), n_min=20)) == 0
 
 
 def test_drawn_rows_rise_do_not_repeat_and_follow_the_seed():

@@ -85,7 +85,7 @@ def _list(
     known = evaluation_data.galaxies(*found)
     n = len(positions)
     frame = known.table(positions[:SHOWN])
-    first = f"the first {count(SHOWN)} of " if n > SHOWN else ""
+    first = f"First {count(SHOWN)} of " if n > SHOWN else ""
     st.caption(
         f"{first}{count(n)} galaxies; error = z_phot − z_spec. Choose a row to see its spectrum."
     )

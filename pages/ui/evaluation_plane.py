@@ -44,10 +44,10 @@ def show_plane(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None
     plane, lines = st.columns([3, 2])
     with plane:
         _plane(found, edges, counts, scale, metrics)
-        _box_by_numbers()
-        _said()
     with lines:
         _histograms(found, metrics)
+        _box_by_numbers()
+        _said()
 
 
 def _plane(

@@ -14,17 +14,6 @@ from redshift_core.cli.output import JsonOption, emit, flagged_text, table
 from redshift_core.cli.training import RunArgument
 from redshift_core.runs import Store
 
-HEADLINE = {
-    "mae": "MAE (z)",
-    "rmse": "RMSE (z)",
-    "bias_median": "bias, median of e_z",
-    "bias_mean": "bias, mean of e_z",
-    "sigma_nmad": "σ_NMAD of e_z",
-    "outlier_fraction_0.05": "outliers, |e_z| > 0.05",
-    "outlier_fraction_0.15": "outliers, |e_z| > 0.15",
-    "n": "galaxies",
-}
-
 
 def evaluate(
     run: RunArgument,
@@ -76,7 +65,7 @@ def metrics_text(metrics: dict[str, Any]) -> str:
     mark = " (SIMULATED)" if metrics.get("simulated") else ""
     what = "test rows" if metrics["rows"] == "test" else "every row with a redshift"
     lines = [f"{metrics['dataset']}{mark}, {what}"]
-    lines += table(("", ""), [(text, metrics[key]) for key, text in HEADLINE.items()]).splitlines()
+    lines += table(("METRIC", "VALUE", "68 % INTERVAL"), _headlines(metrics)).splitlines()
     if metrics.get("scaler_saw_test_rows"):
         lines.append("The scaler was fitted on these rows too, as in the dissertation's listing.")
     published = {row.z_low: row for row in reference.table_3().itertuples()}
@@ -92,6 +81,19 @@ def metrics_text(metrics: dict[str, Any]) -> str:
         )  # fmt: skip
     headers = ("Z BIN", "N", "%", "MEAN ERROR", "STD", "SEM", "PUBLISHED MEAN", "PUBLISHED STD")
     return "\n".join([*lines, "", table(headers, rows)])
+
+
+def _headlines(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Metric, value, interval: a line each, then the number of galaxies."""
+    from redshift_core.metrics import METRICS
+
+    intervals = metrics.get("intervals") or {}
+    lines = []
+    for name, metric in METRICS.items():
+        ends = intervals.get(name)
+        between = " to ".join(map(metric.text, ends)) if ends else ""
+        lines.append((metric.title, metric.text(metrics.get(name)), between))
+    return [*lines, ("Galaxies", f"{metrics['n']:,}", "")]
 
 
 def _digits(value: float | None, digits: int = 4) -> str:

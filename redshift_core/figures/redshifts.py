@@ -134,6 +134,7 @@ def density(
         line={"color": TEAL, "dash": "dash", "width": 2},
         hoverinfo="skip",
     )
+    figure.update_layout(legend={"y": -0.12, "yanchor": "top"})  # above stands the colour bar
     if percentiles is not None and len(percentiles):
         _add_percentiles(figure, percentiles)
     if box is not None:

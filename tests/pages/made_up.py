@@ -15,6 +15,7 @@ import pandas as pd
 from streamlit.testing.v1 import AppTest
 
 from redshift_core import data, jobs, reference
+from redshift_core.bootstrap import bootstrap
 from redshift_core.config import preset
 from redshift_core.evaluation import evaluate
 from redshift_core.runs import CHECKOUT, DatasetFolder, RunFolder, Store, write_json
@@ -108,12 +109,14 @@ def add_evaluation(run: RunFolder, dataset: DatasetFolder, n: int = 2000, seed: 
     z_spec = np.clip(generator.gamma(3.2, 0.045, n), 0.0, 0.6)
     z_phot = 0.142 + 0.83 * (z_spec - 0.142) + generator.normal(0, 0.025, n)
     run.metrics_path(dataset.id).parent.mkdir(parents=True, exist_ok=True)
-    metrics = evaluate(z_spec, z_phot)
+    metrics = {**evaluate(z_spec, z_phot), **bootstrap(z_spec, z_phot, n=20, seed=7)}
     write_json(run.metrics_path(dataset.id), metrics)
     frame = pd.DataFrame(
         {"row": np.arange(n), "source_id": np.arange(n), "z_spec": z_spec, "z_phot": z_phot}
     )
-    frame.assign(flags="").to_parquet(run.predictions_path(dataset.id))
+    frame["brightness"] = generator.lognormal(1, 0.4, n)
+    frame["flags"] = np.where(np.arange(n) % 50 == 3, "outside_training_range", "")
+    frame.to_parquet(run.predictions_path(dataset.id))
     return metrics
 
 

@@ -1,12 +1,12 @@
 """The Evaluate page: runs with none, one and several evaluations, and starting one."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from pages.ui.display import duration
-from pages.ui.evaluation_parts import bin_table
-from redshift_core import reference
-from redshift_core.evaluation import evaluate
-from redshift_core.runs import write_json
+from pages.ui.evaluation_bins import styled
+from redshift_core.runs import read_json, write_json
 from tests.pages.made_up import (
     add_evaluation,
     every_slot_taken,
@@ -47,21 +47,7 @@ def test_headlines_are_those_of_the_metrics_file(store):
     assert shown["Bias, mean e_z"] == f"{metrics['bias_mean']:+.4f}"
     assert shown["σ_NMAD"] == f"{metrics['sigma_nmad']:.4f}"
     assert "2,000 test rows" in texts(at)
-    assert len(at.get("plotly_chart")) == 4
-
-
-def test_the_table_has_the_published_columns_beside_the_runs_own():
-    metrics = evaluate([0.02, 0.03, 0.57], [0.05, 0.04, 0.4])
-    table = bin_table(metrics["bins"])
-    assert list(table["published mean"]) == list(reference.table_3().mean_error)
-    assert table["mean error"][0] == pytest.approx(0.02)
-    assert table["n"].sum() == 3
-    assert all("read off a figure" in name for name in table if name.startswith("UGC"))
-
-
-def test_bins_of_another_width_stand_without_published_columns():
-    table = bin_table(evaluate([0.02, 0.03], [0.05, 0.04], bin_width=0.1)["bins"])
-    assert "published mean" not in table
+    assert len(at.get("plotly_chart")) == 5
 
 
 def test_a_run_without_an_evaluation_offers_one(store, waiting):
@@ -141,10 +127,185 @@ def test_a_scaler_that_saw_the_test_rows_is_named(store):
 def test_the_density_can_be_drawn_coarser_and_in_other_colours(store):
     run = make_run(store, make_dataset(store), evaluated=True)
     at = opened(run=run.id)
-    at.select_slider(key="density_bins").set_value(50).run()
-    at.selectbox(key="density_scale").set_value("viridis").run()
+    at.select_slider(key="cells").set_value(50).run()
+    at.selectbox(key="colours").set_value("viridis").run()
     assert not at.exception
     assert "0.012 × 0.012" in texts(at)
+
+
+def chosen(at):
+    """What the removable chip says; None where nothing is chosen."""
+    return next((button.label for button in at.button if button.key == "chip"), None)
+
+
+def judged_run(store):
+    """Run with an evaluation whose rows are all in its dataset."""
+    folder = make_dataset(store)
+    run = make_run(store, folder)
+    add_evaluation(run, folder, n=400)
+    return run, folder
+
+
+def test_without_a_choice_the_galaxies_section_says_how_to_choose(store):
+    run, _ = judged_run(store)
+    at = opened(run=run.id)
+    assert "Choose a row of the table" in texts(at)
+    assert chosen(at) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "chip"),
+    [
+        ({"bin": "z_spec:0.1,0.15"}, "z_spec 0.1–0.15"),
+        ({"bin": "z_phot:0.2,0.25"}, "z_phot 0.2–0.25"),
+        ({"bin": "brightness:2.0,3.0"}, "brightness 2–3 e⁻ s⁻¹ per pixel"),
+        ({"box": "0.1,0.2,0.1,0.3"}, "z_spec 0.1–0.2 and z_phot 0.1–0.3"),
+    ],
+)
+def test_a_link_opens_the_galaxies_it_names_and_the_chip_lets_them_go(store, query, chip):
+    run, _ = judged_run(store)
+    at = opened(run=run.id, **query)
+    assert not at.exception
+    assert chosen(at) == chip
+    at.button(key="chip").click().run()
+    at.run()
+    assert not at.exception
+    assert chosen(at) is None
+    assert not {"bin", "box", "galaxy"} & set(at.query_params)
+
+
+@pytest.mark.parametrize("query", [{"bin": "z_spec:a"}, {"box": "1,2"}, {"bin": "flux:1,2"}])
+def test_a_link_that_names_no_galaxies_opens_the_page_all_the_same(store, query):
+    run, _ = judged_run(store)
+    at = opened(run=run.id, **query, by="nonsense", width="wide", cells="7", galaxy="x")
+    assert not at.exception
+    assert chosen(at) is None
+    assert at.number_input(key="width").value == 0.05
+
+
+def test_a_bin_without_galaxies_says_so(store):
+    run, _ = judged_run(store)
+    at = opened(run=run.id, box="0.55,0.6,0.0,0.01")
+    assert not at.exception
+    assert "No galaxy lies there" in texts(at)
+
+
+def test_next_and_previous_walk_through_the_list_and_stay_in_the_address(store):
+    run, _ = judged_run(store)
+    at = opened(run=run.id, bin="z_spec:0.1,0.15")
+    rows = at.dataframe[1].value.row.tolist()
+    assert at.button(key="galaxy_previous").disabled
+    for place in (1, 2):
+        at.button(key="galaxy_next").click().run()
+        assert at.query_params["galaxy"] == str(rows[place])
+    at.button(key="galaxy_previous").click().run()
+    assert at.query_params["galaxy"] == str(rows[1])
+    assert f"2 of {len(rows)}" in texts(at)
+    again = opened(run=run.id, bin="z_spec:0.1,0.15", galaxy=rows[-1])
+    assert again.button(key="galaxy_next").disabled
+
+
+def test_the_list_is_sorted_as_chosen(store):
+    run, _ = judged_run(store)
+    at = opened(run=run.id, bin="z_spec:0.1,0.15")
+    at.selectbox(key="order").set_value("z_spec").run()
+    assert at.dataframe[1].value.z_spec.is_monotonic_increasing
+
+
+def test_a_box_can_be_typed(store):
+    run, _ = judged_run(store)
+    at = opened(run=run.id)
+    names = ("z_spec from", "z_spec to", "z_phot from", "z_phot to")
+    for name, value in zip(names, (0.1, 0.2, 0.05, 0.3), strict=True):
+        at.number_input(key=name).set_value(value)
+    _press(at, "Show these galaxies")
+    assert at.query_params["box"] == "0.1,0.2,0.05,0.3"
+    assert chosen(at.run()) == "z_spec 0.1–0.2 and z_phot 0.05–0.3"
+    at.number_input(key="z_spec to").set_value(0.0)
+    _press(at, "Show these galaxies")
+    assert any("each lower limit before its upper one" in error.value for error in at.error)
+
+
+def test_the_copied_texts_hold_the_table(store):
+    run, _ = judged_run(store)
+    at = opened(run=run.id)
+    mean = at.dataframe[0].value["mean error"][2]
+    csv, markdown, latex = (code.value for code in at.code)
+    assert f"{mean}" in csv
+    assert f"| {mean:+.4f} |" in markdown
+    assert f"${mean:+.4f}$" in latex
+    assert latex.startswith(r"\begin{tabular}")
+
+
+def test_an_evaluation_of_an_earlier_version_is_shown_without_what_it_lacks(store):
+    run, folder = judged_run(store)
+    metrics = read_json(run.metrics_path(folder.id))
+    for name in ("intervals", "bootstrap", "sigma_iqr", "outlier_fraction_lsst"):
+        del metrics[name]
+    write_json(run.metrics_path(folder.id), metrics)
+    path = run.predictions_path(folder.id)
+    pd.read_parquet(path).drop(columns="brightness").to_parquet(path)
+    for query in (
+        {},
+        {"by": "brightness"},
+        {"bin": "brightness:1.0,2.0"},
+        {"bin": "z_spec:0.1,0.2"},
+    ):
+        at = opened(run=run.id, **query)
+        assert not at.exception
+        assert "No intervals" in texts(at)
+        assert "knows no brightness" in texts(at)
+    assert "brightness" not in at.dataframe[1].value
+
+
+def test_galaxies_without_a_redshift_are_counted(store):
+    run, folder = judged_run(store)
+    path = run.predictions_path(folder.id)
+    table = pd.read_parquet(path)
+    table.loc[:2, "z_phot"] = np.nan
+    table.to_parquet(path)
+    assert "3 more got no redshift" in texts(opened(run=run.id))
+
+
+def test_of_a_deleted_dataset_the_galaxies_are_listed_without_their_spectra(store):
+    run, folder = judged_run(store)
+    folder.delete()
+    at = opened(run=run.id, bin="z_spec:0.1,0.15")
+    assert not at.exception
+    assert len(at.dataframe[1].value)
+    assert "was deleted, so their spectra cannot be shown" in texts(at)
+
+
+def test_a_new_evaluation_is_shown_at_once(store):
+    run, folder = judged_run(store)
+    opened(run=run.id)
+    metrics = add_evaluation(run, folder, n=300, seed=11)
+    at = opened(run=run.id)
+    assert at.dataframe[0].value.n.sum() == sum(line["n"] for line in metrics["bins"])
+
+
+def test_simulated_galaxies_are_not_said_to_beat_real_ones(store):
+    run, folder = judged_run(store)
+    metrics = read_json(run.metrics_path(folder.id))
+    write_json(run.metrics_path(folder.id), {**metrics, "simulated": True})
+    assert "says nothing of real galaxies" in texts(opened(run=run.id))
+
+
+def test_the_better_value_is_marked_by_a_sign_and_a_colour():
+    from redshift_core.error_table import error_table
+    from redshift_core.evaluation import binned
+
+    style = styled(error_table(binned([0.02, 0.03], [0.03, 0.05])))
+    html = style.to_html()
+    assert "✓ +0.0150" in html  # published: +0.0216
+    assert html.count("font-weight: 600") >= 1
+    assert "+0.0216" in html
+    assert "✓ +0.0216" not in html
+
+
+def _press(at, label):
+    next(button for button in at.button if button.label == label).click().run()
+    assert not at.exception
 
 
 @pytest.mark.parametrize(

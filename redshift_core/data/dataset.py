@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.data.spectra import FLAGS
+from redshift_core.constants import FLAGS
 from redshift_core.errors import InputError
 from redshift_core.runs import DatasetFolder
 

@@ -7,6 +7,7 @@ from pages.ui.empty import demo_button, empty_state, simulated_badge
 from pages.ui.nav import guard
 from pages.ui.network_table import show_network
 from pages.ui.run_list import manage, show_runs
+from pages.ui.selection import only_selected
 from pages.ui.settings_form import settings_form
 from pages.ui.text import escape
 from pages.ui.watch_run import watch
@@ -45,6 +46,8 @@ def new_run(dataset: DatasetFolder, waiting: bool) -> None:
     """The form, what it amounts to, and the start button."""
     simulated_badge(dataset.info)
     config = settings_form(dataset.id)
+    if config is not None:
+        config = only_selected(config, dataset)
     buildable = config is not None and show_network(config)
     if config is not None and config.scaler.fit_on == "all":
         st.warning(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -18,7 +18,12 @@ PLOTLY = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
 
 
 def chart(
-    figure: go.Figure, key: str, caption: str, alt: str, about: Mapping[str, Any] | None = None
+    figure: go.Figure,
+    key: str,
+    caption: str,
+    alt: str,
+    about: Mapping[str, Any] | None = None,
+    on_select: Callable[[], None] | None = None,
 ) -> None:
     """Plotly figure, a caption with its units, and its text alternative.
 
@@ -30,12 +35,15 @@ def chart(
         One plain sentence: what the figure shows.
     about : mapping, optional
         Facts on the data shown; where they are simulated, the figure says so itself.
+    on_select : callable, optional
+        Called when a box was drawn; ``st.session_state[key]["selection"]["box"]`` holds it.
     """
     if (about or {}).get("simulated"):
         figure = figures.mark_simulated(figure)
         alt = f"SIMULATED. {alt}"
     width = "content" if figure.layout.width else "stretch"
-    st.plotly_chart(figure, key=key, config=PLOTLY, alt=alt, width=width)
+    select = {"on_select": on_select, "selection_mode": "box"} if on_select else {}
+    st.plotly_chart(figure, key=key, config=PLOTLY, alt=alt, width=width, **select)
     st.caption(caption)
 
 

@@ -86,6 +86,12 @@ class Dataset:
         fit = (self.flags & _HARD) == 0 if include_flagged else self.flags == 0
         return np.flatnonzero(fit & np.isfinite(self.z_spec))
 
+    def lines(self, rows: NDArray[np.int64]) -> pd.DataFrame:
+        """Catalogue lines of some rows, in their order; nothing is kept in memory."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.folder.catalogue_path).take(rows).to_pandas()
+
     def _column(self, name: str) -> NDArray[Any]:
         import pyarrow.parquet as pq
 

@@ -29,18 +29,24 @@ _ERROR = "_selection_error"
 
 
 def current() -> Selection:
-    """Selection in the address; after a change of page, which drops it, the remembered one."""
-    found = {name: st.query_params[name] for name in NAMES if name in st.query_params}
-    if not found and _HERE not in st.session_state:
-        keep(Selection.parse(st.session_state.get(_KEPT, "")))
-        return Selection.parse(st.session_state[_KEPT])
+    """Selection in the address; one that cannot be read is explained and left out."""
+    if _HERE not in st.session_state:
+        _restore()
     try:
-        selection = Selection.from_params(found)
+        selection = Selection.from_params(
+            {name: st.query_params[name] for name in NAMES if name in st.query_params}
+        )
     except InputError as error:
         st.error(escape(f"The selection in the address cannot be read: {error}"))
         selection = Selection()
     st.session_state[_KEPT] = selection.text
     return selection
+
+
+def _restore() -> None:
+    """Put the remembered selection back into the address, which a change of page empties."""
+    if not any(name in st.query_params for name in NAMES):
+        keep(Selection.parse(st.session_state.get(_KEPT, "")))
 
 
 def keep(selection: Selection) -> None:
@@ -101,6 +107,7 @@ def empty_selection(view: View) -> None:
 
 def only_selected(config: RunConfig, folder: DatasetFolder) -> RunConfig:
     """Toggle on the Train page: train within the selection that Explore shows, if there is one."""
+    _restore()
     selection = current().for_training()
     if selection == Selection():
         return config

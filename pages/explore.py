@@ -16,7 +16,9 @@ from pages.ui.view import prediction_picker, selected_rows, view_of
 guard("pages/explore.py")
 
 st.title("Explore")
-folder = dataset_picker()
+left, right = st.columns(2)
+with left:
+    folder = dataset_picker()
 if folder is None:
     empty_state(
         "There is no dataset yet. Add a file of spectra, or load the demo survey.",
@@ -26,7 +28,8 @@ if folder is None:
     demo_button()
     st.stop()
 
-run = prediction_picker(folder)
+with right:
+    run = prediction_picker(folder)
 dataset = open_cached(folder)
 info = dataset.info
 with st.container(horizontal=True):

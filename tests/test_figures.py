@@ -118,11 +118,11 @@ def test_an_area_is_closed_in_each_band():
 
 def test_lines_at_two_redshifts_are_told_apart_and_both_in_the_legend():
     figure = figures.spectrum({"raw": FLUX}, WAVELENGTH, lines_at={"z_spec": 0.1, "z_phot": 0.12})
-    halpha = [note for note in figure.layout.annotations if note.text == "Hα"]
-    assert [note.x for note in halpha] == pytest.approx([656.5 * 1.1, 656.5 * 1.12])
-    assert len({note.font.color for note in halpha}) == 2
+    colour = {shape.x0: shape.line.color for shape in figure.layout.shapes}
+    assert colour[656.5 * 1.1] != colour[656.5 * 1.12]
+    assert [note.text for note in figure.layout.annotations].count("Hα") == 1
     legend = [trace.name for trace in figure.data[1:]]
-    assert legend == ["rest-frame lines at z_spec = 0.1000", "rest-frame lines at z_phot = 0.1200"]
+    assert legend == ["lines at z_spec = 0.1000", "lines at z_phot = 0.1200"]
 
 
 def test_rest_frame_lines_are_redshifted_and_lines_outside_are_left_out():

@@ -61,6 +61,7 @@ def show_averages(view: View) -> None:
     numbers = "; ".join(
         f"{one.z_low:g}–{one.z_high:g}: {count(one.n)} of {count(one.n_available)}"
         for one in averages
+        if one.n
     )
     unit = "divided by its highest value" if at_peak else f"in {constants.FLUX_UNIT}"
     chart(
@@ -71,7 +72,7 @@ def show_averages(view: View) -> None:
         ),
         key="average_flux",
         caption=f"{average} flux {unit}; scatter: {bands}. Galaxies of the current selection drawn "
-        f"(seed {seed}): {numbers}. " + (WAVELENGTH_NOTE if axis != "Pixel" else ""),
+        f"(seed {seed}): {numbers or 'none'}. " + (WAVELENGTH_NOTE if axis != "Pixel" else ""),
         alt=f"Average spectra of {sum(one.n > 0 for one in averages)} redshift ranges over "
         f"{axis.lower()}",
         about=view.folder.info,

@@ -27,7 +27,7 @@ def row_controls(view: View) -> int:
     n = len(view.data)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input(f"Row (0–{n - 1})", 0, n - 1, 0, key=ROW, bind="query-params", width=170)
+        st.number_input(f"Row (0–{n - 1})", 0, n - 1, key=ROW, bind="query-params", width=170)
         for label, icon, key in (
             ("Previous", ":material/arrow_back:", "p"),
             ("Random", ":material/shuffle:", None),

@@ -38,7 +38,7 @@ COLOURS = (
 REST_LINES = {  # nm in vacuum, from the SDSS line table (multiplets at their mean)
     "[O II]": 372.8,
     "Ca H, K": 395.2,
-    "4000 Å break": 400.0,  # where the red side of D4000 begins (Balogh et al. 1999)
+    "4000 Å": 400.0,  # where the red side of D4000 begins (Balogh et al. 1999)
     "Hγ": 434.2,
     "Hβ": 486.3,
     "[O III]": 500.8,
@@ -69,7 +69,8 @@ def spectrum(
     by_pixel : bool
         Draw over pixel number instead of wavelength.
     lines_at : mapping, optional
-        Label of a redshift (such as ``z_spec``) → redshift at which rest-frame lines are marked.
+        Label of a redshift (such as ``z_spec``) → redshift at which rest-frame lines are marked;
+        the first one's carry their names.
     spread : pair of arrays, shape (186,), optional
         Lower and upper end of an area behind the spectra.
     """
@@ -240,19 +241,21 @@ def _mark(
     shapes = [_vertical(seam, GREY)]
     texts = [_text(seam, "BP | RP", GREY, y=0, yanchor="bottom")]
     for (label, z), colour in zip(lines_at.items(), (RED, TEAL, AMBER), strict=False):
-        ends = {"y": 0, "yanchor": "bottom"} if texts[1:] else {"y": 1, "yanchor": "top"}
         for number, (name, places) in enumerate(line_positions(wavelength, z, by_pixel).items()):
-            at = ends | {"y": abs(ends["y"] - 0.2 * (number % 2))}  # neighbours at two heights
             shapes += [_vertical(place, colour) for place in places]
+            if colour != RED:  # the same lines again, in the same order
+                continue
+            y = 1 - 0.2 * (number % 2)  # neighbours at two heights
             texts += [
-                _text(place, name, colour, **at, xanchor="right", textangle=-90) for place in places
+                _text(place, name, colour, y=y, yanchor="top", xanchor="right", textangle=-90)
+                for place in places
             ]
         figure.add_scatter(
             x=[None],
             y=[None],
             mode="lines",
             line={"color": colour, "width": 1, "dash": "dot"},
-            name=f"rest-frame lines at {label} = {z:.4f}",
+            name=f"lines at {label} = {z:.4f}",
         )
     figure.update_layout(shapes=shapes, annotations=texts)
 

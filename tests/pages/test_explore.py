@@ -206,7 +206,7 @@ def test_a_chosen_run_adds_its_redshifts_to_the_table_and_its_lines_to_the_spect
     assert not at.exception
     z_phot = pd.read_parquet(run.predictions_path(folder.id)).z_phot
     assert f"z_phot **{z_phot[5]:.4f}**" in texts(at)
-    assert f"rest-frame lines at z_phot = {z_phot[5]:.4f}" in spectrum_names(at)
+    assert f"lines at z_phot = {z_phot[5]:.4f}" in spectrum_names(at)
     assert galaxies_table(at).z_phot.to_numpy() == pytest.approx(z_phot)
     at.selectbox(key="pick_predictions").set_value("none").run()
     assert "run" not in at.query_params

@@ -67,7 +67,7 @@ def test_every_table_follows_the_selection_in_the_address(store):
     assert statistics.selected[0] == pytest.approx(dataset.z_spec[wanted].mean())
     shares = next(t.value for t in at.dataframe if "z bin" in t.value)
     assert shares["selected %"][[2, 3]].sum() == pytest.approx(100)
-    assert f"0.1–0.2: {wanted.sum()} of {wanted.sum()}; 0.2–0.3: 0 of 0" in texts(at)
+    assert f"(seed 0): 0.1–0.2: {wanted.sum()} of {wanted.sum()}. " in texts(at)
     assert at.number_input(key="row").value == np.flatnonzero(wanted)[0]
 
 

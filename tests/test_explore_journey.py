@@ -98,10 +98,12 @@ def test_a_ticked_row_shows_its_spectrum(server, dataset):
         rows = np.flatnonzero(
             (open_dataset(dataset).z_spec >= 0.2) & (open_dataset(dataset).z_spec < 0.3)
         )
-        table = visit.page.get_by_test_id("stDataFrameResizable").last
+        visit.page.wait_for_function(
+            "document.querySelectorAll('.js-plotly-plot .main-svg').length >= 3"
+        )  # the table stays where it is once every figure has its place
+        table = visit.page.locator(".st-key-galaxies canvas").first
         table.scroll_into_view_if_needed()
-        table.locator("canvas").first.wait_for()
-        visit.page.wait_for_timeout(500)
+        visit.settle().page.wait_for_timeout(1000)
         box = table.bounding_box()
         visit.page.mouse.click(box["x"] + 20, box["y"] + 35 * 3 + 17)  # third line below the head
         visit.page.get_by_text(f"Galaxy 3 of {len(rows)}").wait_for()

@@ -7,9 +7,9 @@ from pages.ui.empty import demo_button, empty_state, simulated_badge
 from pages.ui.nav import guard
 from pages.ui.network_table import show_network
 from pages.ui.run_list import manage, show_runs
-from pages.ui.selection import only_selected
 from pages.ui.settings_form import settings_form
 from pages.ui.text import escape
+from pages.ui.train_selection import only_selected
 from pages.ui.watch_run import watch
 from redshift_core import jobs
 from redshift_core.config import RunConfig

@@ -211,5 +211,5 @@ def _phrase(name: str, limits: Interval) -> str:
     what = LIMITS[name]
     sign = "<" if high is None or not _closed(name, high) else "≤"
     if low is None:
-        return f"{what} {sign} {high:.6g}"
-    return f"{what} ≥ {low:.6g}" if high is None else f"{low:.6g} ≤ {what} {sign} {high:.6g}"
+        return f"{what} {sign} {high:.9g}"
+    return f"{what} ≥ {low:.9g}" if high is None else f"{low:.9g} ≤ {what} {sign} {high:.9g}"

@@ -59,7 +59,8 @@ def show_redshifts(view: View) -> None:
         on_select=lambda: _brushed(width),
     )  # fmt: skip
     if not n + n_outside:
-        st.info("No galaxy of the selection has a redshift.")
+        if len(selected_rows(view)):
+            st.info("No galaxy of the selection has a redshift.")
         return
     _tables(view)
     with st.expander("Histogram as a table"):

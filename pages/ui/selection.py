@@ -10,15 +10,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.ui.choose import open_cached
 from pages.ui.text import count, escape
 from pages.ui.view import View, selected_rows
-from redshift_core.config import RunConfig
 from redshift_core.constants import FLAGS, FLUX_UNIT
 from redshift_core.errors import InputError
-from redshift_core.runs import DatasetFolder
 from redshift_core.selection import FLAG_CHOICES, LIMITS, OPEN, Selection
-from redshift_core.split import training_rows
 
 NAMES = (*LIMITS, "flag")
 ENDS = ("from", "up to")
@@ -31,7 +27,7 @@ _ERROR = "_selection_error"
 def current() -> Selection:
     """Selection in the address; one that cannot be read is explained and left out."""
     if _HERE not in st.session_state:
-        _restore()
+        restore()
     try:
         selection = Selection.from_params(
             {name: st.query_params[name] for name in NAMES if name in st.query_params}
@@ -43,7 +39,7 @@ def current() -> Selection:
     return selection
 
 
-def _restore() -> None:
+def restore() -> None:
     """Put the remembered selection back into the address, which a change of page empties."""
     if not any(name in st.query_params for name in NAMES):
         keep(Selection.parse(st.session_state.get(_KEPT, "")))
@@ -79,12 +75,11 @@ def selection_bar(view: View, has_flagged: bool) -> None:
             )  # fmt: skip
         with st.popover("Narrow the selection", icon=":material/filter_alt:", key="narrow"):
             _form(selection, with_phot=bool(view.predictions or selection.z_phot != OPEN))
-        trainable = selection.for_training()
-        if trainable != Selection():
+        if selection.for_training() != Selection() and len(selected_rows(view)):
             st.page_link(
                 "pages/train.py", label="Train on these", icon=":material/model_training:",
                 query_params={
-                    "dataset": view.folder.id, "on_selection": "true", **trainable.params
+                    "dataset": view.folder.id, "on_selection": "true", **selection.params
                 },
             )  # fmt: skip
 
@@ -103,29 +98,6 @@ def empty_selection(view: View) -> None:
             st.markdown(f"No galaxy of this dataset is within the selection.{hint}")
             label, wider = "Clear the selection", Selection()
         st.button(label, type="primary", key="clear_selection", on_click=keep, args=(wider,))
-
-
-def only_selected(config: RunConfig, folder: DatasetFolder) -> RunConfig:
-    """Toggle on the Train page: train within the selection that Explore shows, if there is one."""
-    _restore()
-    selection = current().for_training()
-    if selection == Selection():
-        return config
-    limits = [phrase for name, phrase in selection.describe().items() if name != "flag"]
-    label = f"Only the current selection: {escape(' and '.join(limits))}"
-    if not st.toggle(label, key="on_selection", bind="query-params"):
-        return config
-    config = config.with_values({"selection": selection.text})
-    try:
-        n = len(training_rows(open_cached(folder), config.split))
-    except InputError as error:
-        st.warning(escape(str(error)))
-        return config
-    st.caption(
-        f"{count(n)} usable galaxies. Train, validation and test rows are all taken from this "
-        "selection: test figures of such a run hold for such galaxies only."
-    )
-    return config
 
 
 def _form(selection: Selection, with_phot: bool) -> None:

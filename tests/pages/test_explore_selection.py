@@ -246,6 +246,14 @@ def test_train_takes_the_selection_where_the_visitor_says_so(store):
     assert "hold for such galaxies only" in texts(at)
 
 
+def test_train_explains_a_selection_without_a_galaxy_and_does_not_start(store):
+    make_dataset(store)
+    at = open_page("train", z="0.59999..0.599995", on_selection="true")
+    assert not at.exception
+    assert "No usable row of made up lies in the selection" in texts(at)
+    assert at.button(key="start_training").disabled
+
+
 def test_train_offers_no_selection_where_there_is_none(store):
     make_dataset(store)
     at = open_page("train")

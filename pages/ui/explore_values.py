@@ -18,7 +18,7 @@ from redshift_core.selection import Selection
 
 N_PREVIEW = 5_000  # galaxies a scaler is fitted on where no run is chosen
 RAW, NORMALISED = "raw", "normalised"
-LABELS = {RAW: "raw flux", NORMALISED: "each divided by its mean"}
+LABELS = {RAW: "Raw flux", NORMALISED: "Each divided by its mean"}
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def values_choice() -> Values:
 
     def label(key: str) -> str:
         if key in runs:
-            return f"as scaled by {runs[key].name} ({key})"
-        return LABELS.get(key, f"{key} scaler, fitted here on {count(N_PREVIEW)} random galaxies")
+            return f"As scaled by {runs[key].name} ({key})"
+        return LABELS.get(key, f"Scaler {key}, fitted here on {count(N_PREVIEW)} random galaxies")
 
     name = st.selectbox(
         "Values", [RAW, NORMALISED, *runs, *SCALERS], key="values", format_func=label,

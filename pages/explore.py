@@ -1,4 +1,4 @@
-"""Explore: redshifts, average spectra and single spectra of one dataset."""
+"""Explore: redshifts, average spectra and single spectra of one dataset, or of a part of it."""
 
 import streamlit as st
 
@@ -7,13 +7,18 @@ from pages.ui.empty import demo_button, empty_state, simulated_badge
 from pages.ui.explore_averages import show_averages
 from pages.ui.explore_redshifts import show_redshifts
 from pages.ui.explore_spectrum import show_spectrum
+from pages.ui.explore_table import show_table
 from pages.ui.nav import guard
+from pages.ui.selection import current, empty_selection, selection_bar
 from pages.ui.text import count
+from pages.ui.view import prediction_picker, selected_rows, view_of
 
 guard("pages/explore.py")
 
 st.title("Explore")
-folder = dataset_picker()
+left, right = st.columns(2)
+with left:
+    folder = dataset_picker()
 if folder is None:
     empty_state(
         "There is no dataset yet. Add a file of spectra, or load the demo survey.",
@@ -23,16 +28,26 @@ if folder is None:
     demo_button()
     st.stop()
 
+with right:
+    run = prediction_picker(folder)
 dataset = open_cached(folder)
+info = dataset.info
 with st.container(horizontal=True):
-    simulated_badge(dataset.info)
+    simulated_badge(info)
     st.caption(
-        f"{count(len(dataset.source_id))} spectra, {count(len(dataset.usable_rows()))} usable "
-        "for training"
+        f"{count(len(dataset))} spectra, {count(len(dataset.usable_rows()))} usable for training"
     )
-if dataset.info.get("has_z", True):
-    show_redshifts(folder)
-    show_averages(folder)
+view = view_of(folder, run, current())
+selection_bar(view, has_flagged=bool(info.get("n_flagged")))
+found = len(selected_rows(view)) > 0
+if not found:
+    empty_selection(view)
+if info.get("has_z", True):
+    show_redshifts(view)
 else:
     st.info("This dataset has no redshifts, so there is no distribution to show.")
-show_spectrum(folder)
+if found:
+    if info.get("has_z", True):
+        show_averages(view)
+    show_table(view)
+    show_spectrum(view)

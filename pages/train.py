@@ -10,12 +10,14 @@ from pages.ui.network_table import show_network
 from pages.ui.run_list import manage, show_runs
 from pages.ui.settings_form import settings_form
 from pages.ui.text import escape
+from pages.ui.train_selection import only_selected
 from pages.ui.watch_run import follow_all, watch
 from redshift_core import jobs
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
 from redshift_core.runs import DatasetFolder, JobFolder, RunFolder, Store
+from redshift_core.split import training_rows
 
 NEW, RUNS = "New run", "Runs"
 
@@ -34,14 +36,19 @@ def start(config: RunConfig, name: str) -> None:
 
 
 def usable_rows(dataset: DatasetFolder, config: RunConfig) -> int:
-    """Rows of the dataset that the run may use."""
-    return len(choose.open_cached(dataset).usable_rows(config.split.include_flagged))
+    """Number of rows of the dataset that the run may use."""
+    try:
+        return len(training_rows(choose.open_cached(dataset), config.split))
+    except InputError:  # none; the network's table says so
+        return 0
 
 
 def new_run(dataset: DatasetFolder, busy: list[tuple[JobFolder, Status]]) -> None:
     """The form, what it amounts to, and the start button."""
     simulated_badge(dataset.info)
     config = settings_form(dataset.id)
+    if config is not None:
+        config = only_selected(config, dataset)
     buildable = config is not None and show_network(config, usable_rows(dataset, config))
     st.page_link("pages/glossary.py", label="What the words mean", icon=":material/menu_book:")
     name = st.text_input(

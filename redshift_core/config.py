@@ -15,6 +15,7 @@ from typing import Any
 
 from redshift_core import choices
 from redshift_core.errors import InputError
+from redshift_core.selection import Selection
 
 SCHEMA_VERSION = 1
 
@@ -136,6 +137,18 @@ class SplitConfig(Settings):
     include_flagged: bool = setting(
         False, "Also use rows that ingest flagged but whose flux and redshift are finite."
     )
+    selection: str = setting(
+        "", "Only rows within limits such as z=0.1..0.2 brightness=1..; empty takes them all."
+    )
+
+    def check(self) -> None:
+        """A training is narrowed by redshift and brightness alone."""
+        chosen = Selection.parse(self.selection)
+        if chosen != chosen.for_training():
+            raise InputError(
+                f"selection = {self.selection!r} limits more than z and brightness. A prediction "
+                "is not known before the training, and include_flagged decides on flagged rows."
+            )
 
 
 @dataclass(frozen=True)

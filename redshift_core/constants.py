@@ -19,6 +19,15 @@ BIN_WIDTH = 0.05  # redshift bin of the dissertation's Table 3
 
 FLUX_UNIT = "e⁻ s⁻¹ per pixel"  # Gaia internal calibration, integrated over one pixel
 
+FLAGS: dict[str, int] = {  # what ingest found wrong with a row → its bit
+    "nan_flux": 1,
+    "infinite_flux": 2,
+    "zero_flux": 4,
+    "z_missing": 8,
+    "z_out_of_range": 16,
+    "duplicate_id": 32,
+}
+
 
 @cache
 def wavelength() -> NDArray[np.float64]:

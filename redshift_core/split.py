@@ -7,9 +7,11 @@ Keras's ``validation_split=0.3`` cuts once more: of 520,393 rows 327,847 / 140,5
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,10 @@ from numpy.typing import NDArray
 from redshift_core.arrays import load_arrays, save_arrays
 from redshift_core.config import SplitConfig
 from redshift_core.errors import InputError
+from redshift_core.selection import Selection
+
+if TYPE_CHECKING:
+    from redshift_core.data import Dataset
 
 RowArray = NDArray[np.int64]
 
@@ -72,6 +78,31 @@ def split_counts(n_rows: int, config: SplitConfig) -> tuple[int, int, int]:
             "Use a dataset with more rows, or smaller fractions."
         )
     return cut, n_rows - n_test - cut, n_test
+
+
+def training_rows(dataset: Dataset, config: SplitConfig) -> RowArray:
+    """Rows that a training may use, ascending: the usable ones within the settings' selection.
+
+    Raises
+    ------
+    InputError
+        Where the dataset has no redshifts, or the selection holds no usable row.
+    """
+    rows = dataset.usable_rows(config.include_flagged)
+    if not len(rows) and not np.isfinite(dataset.z_spec).any():
+        raise InputError(
+            f"{dataset.name} has no redshifts, so there is nothing to learn from. "
+            "Choose a dataset with a redshift column."
+        )
+    if not config.selection:
+        return rows
+    chosen = dataclasses.replace(Selection.parse(config.selection), flag="all")
+    rows = np.intersect1d(rows, chosen.rows(dataset), assume_unique=True)
+    if not len(rows):
+        raise InputError(
+            f"No usable row of {dataset.name} lies in the selection {config.selection!r}; widen it."
+        )
+    return rows
 
 
 def split_rows(rows: RowArray, config: SplitConfig) -> Split:

@@ -22,6 +22,7 @@ FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.integer]
 
 PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
+PARTS = (16, 50, 84)  # percentiles: the outer two enclose 68 %
 RANGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # edges of the dissertation's six average spectra
 
 
@@ -97,14 +98,40 @@ def density(
 
 @dataclass(frozen=True)
 class AverageSpectrum:
-    """Mean and scatter of some spectra of one redshift range."""
+    """Average and scatter of some spectra of one redshift range.
+
+    Arrays have shape (n_pixels,) and the unit of the flux; NaN where n = 0.
+    """
 
     z_low: float
     z_high: float
     n: int  # spectra averaged
     n_available: int  # spectra in the range
-    mean: FloatArray  # (n_pixels,) in the unit of the flux; NaN where n = 0
-    std: FloatArray  # (n_pixels,) ddof 0; NaN where n = 0
+    mean: FloatArray
+    std: FloatArray  # ddof 0
+    p16: FloatArray | None = None  # percentiles of each pixel; None where they are not wanted
+    median: FloatArray | None = None
+    p84: FloatArray | None = None
+
+    def curves(
+        self, average: str = "mean", scatter: str = "sd", at_peak: bool = False
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The average, and the lower and upper end of its scatter, each of shape (n_pixels,).
+
+        Parameters
+        ----------
+        average : {"mean", "median"}
+        scatter : {"sd", "percentiles", "sem"}
+            Average ± sd; 16th to 84th percentile; average ± sd / √n.
+        at_peak : bool
+            Divide all three by the highest value of the average.
+        """
+        middle = getattr(self, average)
+        width = self.std / np.sqrt(max(1, self.n)) if scatter == "sem" else self.std
+        ends = (middle - width, middle + width)
+        low, high = (self.p16, self.p84) if scatter == "percentiles" else ends
+        peak = np.nanmax(middle) if at_peak and self.n else 1.0
+        return middle / peak, low / peak, high / peak
 
 
 def draw_rows(candidates: IntArray, count: int, seed: int) -> IntArray:
@@ -145,10 +172,51 @@ def average_spectra(
         candidates = rows[(z >= low) & below]
         drawn = draw_rows(candidates, count, seed)
         block = np.asarray(flux[drawn], dtype=np.float64)
-        empty = np.full(flux.shape[1], np.nan)
-        mean, std = (block.mean(0), block.std(0)) if len(drawn) else (empty, empty)
-        found.append(AverageSpectrum(low, high, len(drawn), len(candidates), mean, std))
+        if not len(drawn):
+            block = np.full((1, flux.shape[1]), np.nan)
+        numbers = (block.mean(0), block.std(0), *np.percentile(block, PARTS, axis=0))
+        found.append(AverageSpectrum(low, high, len(drawn), len(candidates), *numbers))
     return found
+
+
+def similar_rows(
+    z_spec: FloatArray,
+    rows: IntArray,
+    z: float,
+    half_width: float = 0.01,
+    count: int = 300,
+    seed: int = 0,
+) -> IntArray:
+    """Random rows of those given whose redshift is within ``half_width`` of ``z``, ascending."""
+    return draw_rows(rows[np.abs(z_spec[rows] - z) <= half_width], count, seed)
+
+
+def pixel_spread(flux: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """16th and 84th percentile of each pixel: the band that holds 68 % of the spectra.
+
+    Parameters
+    ----------
+    flux : array, shape (n, n_pixels)
+        At least one spectrum.
+
+    Returns
+    -------
+    low, high : array, shape (n_pixels,)
+    """
+    low, _, high = np.percentile(flux, PARTS, axis=0)
+    return low, high
+
+
+def normalised(flux: FloatArray) -> FloatArray:
+    """Spectra divided by the absolute value of their own mean, dimensionless; NaN where it is 0.
+
+    Parameters
+    ----------
+    flux : array, shape (n, n_pixels)
+    """
+    flux = np.asarray(flux, dtype=np.float64)
+    scale = np.abs(flux.mean(axis=1, keepdims=True))
+    return flux / np.where(scale > 0, scale, np.nan)
 
 
 def check_edges(edges: Sequence[float]) -> None:
@@ -181,7 +249,7 @@ def parse_edges(text: str) -> tuple[float, ...]:
 
 
 def average_table(averages: Sequence[AverageSpectrum], wavelength: FloatArray) -> pd.DataFrame:
-    """One line per pixel: its number, wavelength in nm, and mean and sd of each range."""
+    """One line per pixel: its number, wavelength in nm, averages and scatter of each range."""
     columns: dict[str, FloatArray] = {
         "pixel": np.arange(len(wavelength)),
         "wavelength_nm": wavelength,
@@ -190,6 +258,9 @@ def average_table(averages: Sequence[AverageSpectrum], wavelength: FloatArray) -
         name = f"z_{one.z_low:g}_{one.z_high:g}"
         columns[f"{name}_mean"] = one.mean
         columns[f"{name}_std"] = one.std
+        for kind in ("median", "p16", "p84"):
+            if (values := getattr(one, kind)) is not None:
+                columns[f"{name}_{kind}"] = values
     return pd.DataFrame(columns)
 
 

@@ -51,6 +51,8 @@ def test_values_are_taken_as_text_by_leaf_or_dotted_name():
         ({"loss": "hubert"}, "loss = 'hubert' is not known; choose one of huber, mse, mae"),
         ({"dense_units": "64,x"}, "dense_units = 'x' is not a whole number"),
         ({"conv_filters": "8,8,8"}, "conv_kernels has 4 values and conv_filters 3"),
+        ({"selection": "z=0.2..0.1"}, "z = 0.2..0.1 holds nothing"),
+        ({"selection": "z_phot=0.1.. flag=any"}, "limits more than z and brightness"),
         ({"include_flagged": "perhaps"}, "include_flagged = 'perhaps' is not true or false"),
     ],
 )

@@ -80,9 +80,56 @@ def test_an_empty_histogram_draws_no_published_curve():
     assert len(figure.data) == 1
 
 
+def test_all_galaxies_stay_behind_the_selected_ones_and_can_be_brushed():
+    edges = np.array([0.0, 0.1, 0.2])
+    figure = figures.redshift_histogram(edges, np.array([3, 4]), selected=np.array([0, 2]))
+    assert [trace.name for trace in figure.data] == ["all galaxies", "current selection"]
+    assert list(figure.data[1].y) == [0, 2]
+    assert (figure.layout.barmode, figure.layout.dragmode) == ("overlay", "select")
+    assert figures.redshift_histogram(edges, np.array([3, 4])).layout.dragmode is None
+
+
+def test_a_cumulative_histogram_counts_up_to_each_bin_and_the_published_one_ends_alike():
+    edges = bin_edges(0.01)
+    figure = figures.redshift_histogram(
+        edges, np.full(60, 10), reference.redshift_histogram(), log=True, cumulative=True
+    )
+    assert list(figure.data[0].y) == [10 * n for n in range(1, 61)]
+    assert np.nanmax(np.asarray(figure.data[1].y, float)) == pytest.approx(600)
+    assert figure.layout.yaxis.type == "log"
+
+
 def test_no_line_is_drawn_across_the_seam():
-    figure = figures.spectrum({"raw": FLUX}, WAVELENGTH)
-    assert [len(trace.x) for trace in figure.data] == [80, 106]
+    (trace,) = figures.spectrum({"raw": FLUX}, WAVELENGTH).data
+    assert np.flatnonzero(np.isnan(np.asarray(trace.y, float))).tolist() == [80]
+    assert list(trace.x[:80]) == WAVELENGTH[:80].tolist()
+    assert list(trace.x[81:]) == WAVELENGTH[80:].tolist()
+    assert not trace.connectgaps
+
+
+def test_the_first_spectrum_lies_on_top_of_the_others_and_the_spread_beneath():
+    flux = {f"row {row}": FLUX + row for row in range(13)}
+    figure = figures.spectrum(flux, WAVELENGTH, spread=(FLUX - 1, FLUX + 1))
+    names = [trace.name for trace in figure.data]
+    assert names == ["68 % of similar galaxies", *reversed(flux)]
+    assert len({trace.line.color for trace in figure.data[1:]}) == 13
+
+
+def test_an_area_is_closed_in_each_band():
+    figure = figures.spectrum({"raw": FLUX}, WAVELENGTH, spread=(FLUX - 1, FLUX + 1))
+    y = np.asarray(figure.data[0].y, float)
+    assert y[:80].tolist() == (FLUX[:80] + 1).tolist()
+    assert y[80:160].tolist() == (FLUX[:80] - 1)[::-1].tolist()
+    assert np.flatnonzero(np.isnan(y)).tolist() == [160, 373]
+
+
+def test_lines_at_two_redshifts_are_told_apart_and_both_in_the_legend():
+    figure = figures.spectrum({"raw": FLUX}, WAVELENGTH, lines_at={"z_spec": 0.1, "z_phot": 0.12})
+    colour = {shape.x0: shape.line.color for shape in figure.layout.shapes}
+    assert colour[656.5 * 1.1] != colour[656.5 * 1.12]
+    assert [note.text for note in figure.layout.annotations].count("Hα") == 1
+    legend = [trace.name for trace in figure.data[1:]]
+    assert legend == ["lines at z_spec = 0.1000", "lines at z_phot = 0.1200"]
 
 
 def test_rest_frame_lines_are_redshifted_and_lines_outside_are_left_out():
@@ -112,11 +159,22 @@ def test_an_empty_range_is_not_drawn():
 
 def test_published_average_curves_are_scaled_to_the_peak_of_the_first_range():
     figure = figures.average_flux(
-        averages(), WAVELENGTH, bands=False, published=reference.average_flux()
+        averages(), WAVELENGTH, bands="", published=reference.average_flux()
     )
     drawn = [t for t in figure.data if t.name == "published 0–0.1"]
     top = max(np.nanmax(np.asarray(trace.y, float)) for trace in drawn)
     assert top == pytest.approx(FLUX.max() * reference.average_flux()["z_0.0_0.1"].max())
+
+
+def test_averages_can_be_drawn_relative_to_their_peaks():
+    figure = figures.average_flux(
+        averages(), WAVELENGTH, at_peak=True, published=reference.average_flux()
+    )
+    area, line, *published = figure.data
+    assert np.nanmax(np.asarray(line.y, float)) == pytest.approx(1)
+    assert np.nanmax(np.asarray(area.y, float)) == pytest.approx(1.1)
+    assert all(np.nanmax(np.asarray(t.y, float)) == pytest.approx(1) for t in published)
+    assert "highest value" in figure.layout.yaxis.title.text
 
 
 def test_density_colours_the_logarithm_and_leaves_empty_cells_out():

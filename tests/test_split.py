@@ -6,8 +6,9 @@ from sklearn.model_selection import train_test_split
 
 from redshift_core import reference
 from redshift_core.config import SplitConfig
+from redshift_core.data import open_dataset
 from redshift_core.errors import InputError
-from redshift_core.split import Split, split_rows
+from redshift_core.split import Split, split_rows, training_rows
 
 
 def test_the_dissertations_counts_come_out_of_its_number_of_galaxies():
@@ -51,6 +52,20 @@ def test_a_saved_split_comes_back(tmp_path):
     for part in ("train", "val", "test"):
         np.testing.assert_array_equal(getattr(again, part), getattr(split, part))
     assert [path.name for path in tmp_path.iterdir()] == ["split.npz"]
+
+
+def test_a_selection_narrows_the_usable_rows_before_the_split(dataset):
+    opened = open_dataset(dataset)
+    whole = training_rows(opened, SplitConfig())
+    chosen = training_rows(opened, SplitConfig(selection="z=0.1..0.2 brightness=..5"))
+    z, brightness = opened.z_spec[whole], opened.brightness[whole]
+    np.testing.assert_array_equal(chosen, whole[(z >= 0.1) & (z < 0.2) & (brightness < 5)])
+    assert 0 < len(chosen) < len(whole)
+
+
+def test_a_selection_without_a_usable_row_is_refused_by_its_text(dataset):
+    with pytest.raises(InputError, match="No usable row of small lies in the selection"):
+        training_rows(open_dataset(dataset), SplitConfig(selection="z=0.59999..0.599995"))
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])

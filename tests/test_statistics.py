@@ -12,11 +12,14 @@ from redshift_core.statistics import (
     density,
     draw_rows,
     histogram,
+    normalised,
     parse_edges,
+    pixel_spread,
     redshift_percentiles,
     redshift_statistics,
     running_percentiles,
     share_per_bin,
+    similar_rows,
 )
 
 
@@ -120,12 +123,49 @@ def test_a_source_at_the_upper_limit_belongs_to_the_last_range():
     assert only.n == 2
 
 
-def test_average_table_has_a_line_per_pixel_and_two_columns_per_range():
+def test_average_table_has_a_line_per_pixel_and_five_columns_per_range():
     flux = np.ones((4, 186), np.float32)
     averages = average_spectra(flux, np.full(4, 0.05), np.arange(4), (0, 0.1, 0.2))
     table = average_table(averages, np.linspace(366, 996, 186))
-    assert table.shape == (186, 6)
+    assert table.shape == (186, 12)
     assert table["z_0_0.1_mean"].eq(1).all()
+    assert table["z_0.1_0.2_p84"].isna().all()
+
+
+def test_average_curves_follow_their_definitions():
+    flux = np.random.default_rng(3).normal(2, 1, (50, 186)).astype(np.float32)
+    (one,) = average_spectra(flux, np.full(50, 0.05), np.arange(50), (0, 0.1))
+    wanted = flux.astype(float)
+    middle, low, high = one.curves()
+    assert middle == pytest.approx(wanted.mean(0))
+    assert high - low == pytest.approx(2 * wanted.std(0))
+    _, low, high = one.curves("median", "percentiles")
+    assert low == pytest.approx(np.percentile(wanted, 16, axis=0))
+    assert high == pytest.approx(np.percentile(wanted, 84, axis=0))
+    middle, low, high = one.curves("median", "sem", at_peak=True)
+    assert middle.max() == pytest.approx(1)
+    peak = np.median(wanted, axis=0).max()
+    assert high - low == pytest.approx(2 * wanted.std(0) / np.sqrt(50) / peak)
+
+
+def test_similar_rows_are_near_in_redshift_and_among_those_allowed():
+    z = np.array([0.1, 0.104, 0.2, 0.096, 0.1, np.nan])
+    assert similar_rows(z, np.array([1, 2, 3, 4, 5]), 0.1, 0.005).tolist() == [1, 3, 4]
+    assert len(similar_rows(np.full(900, 0.1), np.arange(900), 0.1, count=300)) == 300
+
+
+def test_the_spread_of_a_pixel_holds_68_per_cent_of_the_spectra():
+    low, high = pixel_spread(np.arange(101.0)[:, None] * [1, 10])
+    assert low.tolist() == pytest.approx([16, 160])
+    assert high.tolist() == pytest.approx([84, 840])
+
+
+def test_normalised_spectra_have_mean_one_and_keep_their_sign():
+    flux = np.array([[1.0, 3.0], [-2.0, -4.0], [-1.0, 1.0]])
+    found = normalised(flux)
+    assert found[0].tolist() == [0.5, 1.5]
+    assert found[1].tolist() == pytest.approx([-2 / 3, -4 / 3])
+    assert np.isnan(found[2]).all()
 
 
 @pytest.mark.parametrize("text", ["", "0.1", "0.2, 0.1", "0.1, 0.1", "a, b"])

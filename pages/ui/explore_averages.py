@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import streamlit as st
 
-from pages.ui.choose import open_cached
 from pages.ui.display import chart, download
 from pages.ui.text import count
+from pages.ui.view import View, whole_rows
 from redshift_core import constants, figures, reference, statistics
 from redshift_core.errors import InputError
-from redshift_core.runs import DatasetFolder
 from redshift_core.statistics import AverageSpectrum
 
 DEFAULT_RANGES = ", ".join(f"{edge:g}" for edge in statistics.RANGES)
@@ -20,28 +16,39 @@ WAVELENGTH_NOTE = (
     "The wavelengths are inferred, not published: the 186 pixels stretched over 366–996 nm, "
     "uncertain by up to ±10 nm at the seam."
 )
+BANDS = {  # label → name in AverageSpectrum.curves
+    "±1 sd": "sd",
+    "16–84 %": "percentiles",
+    "Standard error": "sem",
+    "None": "",
+}
 
 
 @st.fragment
-def show_averages(folder: DatasetFolder) -> None:
-    """Average flux of random galaxies in ranges the user chooses, with scatter bands."""
+def show_averages(view: View) -> None:
+    """Average flux of random galaxies of the selection in ranges the user chooses."""
     st.subheader("Average flux per redshift range")
     left, middle, right = st.columns([2, 1, 1])
     text = left.text_input(
-        "Limits of the ranges in z", DEFAULT_RANGES, key="ranges", persist_state="session",
+        "Limits of the ranges in z", DEFAULT_RANGES, key="ranges", bind="query-params",
         help="Rising numbers parted by commas; the default are the dissertation's six ranges.",
     )  # fmt: skip
     n_each = middle.number_input(
-        "Galaxies per range", 1, 20_000, 1000, 100, key="per_range", persist_state="session"
+        "Galaxies per range", 1, 20_000, 1000, 100, key="per_range", bind="query-params"
     )
     seed = right.number_input(
-        "Seed of the draw", 0, 2**31 - 1, 0, key="draw_seed", persist_state="session"
+        "Seed of the draw", 0, 2**31 - 1, 0, key="draw_seed", bind="query-params"
     )
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         axis = axis_choice("average_axis")
-        bands = st.toggle("±1 sd bands", True, key="bands")
+        average = st.segmented_control(
+            "Average", ["Mean", "Median"], default="Mean", required=True, key="average",
+            bind="query-params",
+        )  # fmt: skip
+        bands = st.selectbox("Scatter", list(BANDS), key="scatter", bind="query-params", width=170)
+        at_peak = st.toggle("Normalised at the peak", key="at_peak", bind="query-params")
         published = st.toggle(
-            "Published curves", False, key="published_averages",
+            "Published curves", key="average_published", bind="query-params",
             help="Read off a figure of the dissertation, scaled to the peak of the first range.",
         )  # fmt: skip
     try:
@@ -49,22 +56,26 @@ def show_averages(folder: DatasetFolder) -> None:
     except InputError as error:
         st.error(str(error))
         return
-    averages = average_spectra(str(folder.path), edges, int(n_each), int(seed))
+    averages = average_spectra(view, edges, int(n_each), int(seed))
     wavelength = constants.wavelength()
     numbers = "; ".join(
         f"{one.z_low:g}–{one.z_high:g}: {count(one.n)} of {count(one.n_available)}"
         for one in averages
+        if one.n
     )
+    unit = "divided by its highest value" if at_peak else f"in {constants.FLUX_UNIT}"
     chart(
         figures.average_flux(
-            averages, wavelength, by_pixel=axis == "Pixel", bands=bands,
+            averages, wavelength, by_pixel=axis == "Pixel", average=average.lower(),
+            bands=BANDS[bands], at_peak=at_peak,
             published=reference.average_flux() if published else None,
         ),
         key="average_flux",
-        caption=f"Mean flux in {constants.FLUX_UNIT}. Galaxies drawn (seed {seed}): {numbers}. "
-        + (WAVELENGTH_NOTE if axis != "Pixel" else ""),
-        alt=f"Average spectra of {len(averages)} redshift ranges over {axis.lower()}",
-        about=folder.info,
+        caption=f"{average} flux {unit}; scatter: {bands}. Galaxies of the current selection drawn "
+        f"(seed {seed}): {numbers or 'none'}. " + (WAVELENGTH_NOTE if axis != "Pixel" else ""),
+        alt=f"Average spectra of {sum(one.n > 0 for one in averages)} redshift ranges over "
+        f"{axis.lower()}",
+        about=view.folder.info,
     )  # fmt: skip
     download(statistics.average_table(averages, wavelength), "average_flux")
 
@@ -73,16 +84,14 @@ def axis_choice(key: str) -> str:
     """Wavelength or pixel."""
     return st.segmented_control(
         "Axis", ["Wavelength", "Pixel"], default="Wavelength", required=True, key=key,
-        persist_state="session", label_visibility="collapsed",
+        bind="query-params",
     )  # fmt: skip
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def average_spectra(
-    path: str, edges: tuple[float, ...], n_each: int, seed: int
+    view: View, edges: tuple[float, ...], n_each: int, seed: int
 ) -> list[AverageSpectrum]:
-    """Average spectra of one dataset; only the drawn rows are read from disk."""
-    dataset = open_cached(DatasetFolder(Path(path)))
-    return statistics.average_spectra(
-        dataset.flux, np.asarray(dataset.z_spec), dataset.usable_rows(), edges, n_each, seed
-    )
+    """Average spectra of the selection; only the drawn rows are read from disk."""
+    data = view.data
+    return statistics.average_spectra(data.flux, data.z_spec, whole_rows(view), edges, n_each, seed)

@@ -1,134 +1,151 @@
-"""Explore, first part: the distribution of redshifts beside the published one."""
+"""Explore, first part: the distribution of redshifts, brushed, beside the published one."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.ui.choose import open_cached
 from pages.ui.display import chart, table
+from pages.ui.selection import current, keep
 from pages.ui.text import count
+from pages.ui.view import View, selected_rows
 from redshift_core import figures, reference, statistics
 from redshift_core.constants import Z_MAX
 from redshift_core.evaluation import bin_edges
-from redshift_core.runs import DatasetFolder
+from redshift_core.selection import Selection, snap
+
+CHART = "redshift_histogram"
+FOUR = {"selected": "%.4f", "published": "%.4f"}
+TWO = {"selected %": "%.2f", "published %": "%.2f"}
 
 
 @st.fragment
-def show_redshifts(folder: DatasetFolder) -> None:
-    """Histogram with a bin width slider, statistics, percentiles and shares."""
+def show_redshifts(view: View) -> None:
+    """Histogram of all galaxies with the selected ones in front, and their statistics."""
     st.subheader("Redshifts")
-    left, middle, right = st.columns([2, 1, 1], vertical_alignment="bottom")
+    left, right = st.columns([1, 2], vertical_alignment="bottom")
     width = left.slider(
-        "Bin width in z", 0.005, 0.05, 0.01, 0.005, format="%.3f", key="bin_width",
-        persist_state="session",
+        "Bin width in z", 0.005, 0.05, 0.01, 0.005, format="%.3f", key="z_bin",
+        bind="query-params",
     )  # fmt: skip
-    published = middle.toggle(
-        "Published histogram", False, key="published_histogram",
-        help="Redshifts of the dissertation's 520,393 galaxies, scaled to the same total.",
-    )  # fmt: skip
-    flagged = right.toggle(
-        "Include flagged rows", False, key="histogram_flagged",
-        help="Rows that ingest flagged but whose redshift and flux are finite.",
-    )  # fmt: skip
-    path = str(folder.path)
-    edges, counts, n_outside = histogram(path, width, flagged)
-    n = int(counts.sum())
-    if not n:
-        st.info("No galaxy here has a redshift between 0 and 0.6 and a usable spectrum.")
-        return
-    mode = edges[int(np.argmax(counts))]
+    with right.container(horizontal=True):
+        log = st.toggle("Logarithmic count", key="z_log", bind="query-params")
+        cumulative = st.toggle("Cumulative", key="z_cumulative", bind="query-params")
+        published = st.toggle(
+            "Published histogram", key="z_published", bind="query-params",
+            help="Redshifts of the dissertation's 520,393 galaxies, scaled to the same total.",
+        )  # fmt: skip
+    edges = bin_edges(width)
+    everything = view.narrowed(Selection(flag=view.chosen.flag))
+    all_counts, _ = counts(everything, width)
+    selected, n_outside = counts(view, width)
+    n = int(selected.sum())
     chart(
         figures.redshift_histogram(
-            edges, counts, reference.redshift_histogram() if published else None
+            edges, all_counts, reference.redshift_histogram() if published else None,
+            selected=selected, log=log, cumulative=cumulative,
         ),
-        key="redshift_histogram",
+        key=CHART,
         caption=f"Galaxies per bin of {width:g} in spectroscopic redshift (dimensionless); "
-        f"{count(n)} galaxies"
-        + (f", {count(n_outside)} more outside 0–0.6." if n_outside else "."),
-        alt=f"Histogram of {count(n)} redshifts, fullest at z = {mode:.3f}",
-        about=folder.info,
-    )
-    download_histogram = pd.DataFrame({"z_low": edges[:-1], "z_high": edges[1:], "n": counts})
-    _tables(path, flagged, download_histogram)
+        f"{count(n)} of the current selection"
+        + (f", {count(n_outside)} more outside 0–0.6. " if n_outside else ". ")
+        + "Drag across the bars to select a range of z.",
+        alt=f"Histogram of {count(n)} redshifts"
+        + (f", fullest at z = {edges[int(np.argmax(selected))]:.3f}" if n else ""),
+        about=view.folder.info,
+        on_select=lambda: _brushed(width), selection_mode="box",
+    )  # fmt: skip
+    if not n + n_outside:
+        if len(selected_rows(view)):
+            st.info("No galaxy of the selection has a redshift.")
+        return
+    _tables(view)
+    with st.expander("Histogram as a table"):
+        binned = pd.DataFrame(
+            {"z_low": edges[:-1], "z_high": edges[1:], "n": all_counts, "n_selected": selected}
+        )
+        table(binned, "redshift_histogram", alt="Galaxies per redshift bin", height=260)
 
 
-def _tables(path: str, flagged: bool, binned: pd.DataFrame) -> None:
+def _brushed(width: float) -> None:
+    """A box was drawn across the histogram: its range becomes the selection's, on whole bins."""
+    boxes = st.session_state[CHART]["selection"]["box"]
+    if not boxes:
+        return
+    low, high = snap(*map(float, boxes[0]["x"]), bin_edges(width))
+    keep(replace(current(), z=(low, high)))
+    st.rerun()  # the whole page follows, not this fragment alone
+
+
+def _tables(view: View) -> None:
     left, middle, right = st.columns(3)
-    moments, percentiles, shares = tables(path, flagged)
-    four = {"this dataset": "%.4f", "published": "%.4f"}
+    moments, percentiles, shares = tables(view)
     with left:
         table(
-            moments, "redshift_statistics", "Moments with ddof 0.", formats=four,
+            moments, "redshift_statistics", "Moments with ddof 0.", formats=FOUR,
             alt="Mean, median, standard deviation, skewness and excess kurtosis beside the "
             "published values",
         )  # fmt: skip
     with middle:
         table(
             percentiles, "redshift_percentiles", "Redshift below which that share lies.",
-            formats=four, alt="Percentiles of redshift beside the published values",
+            formats=FOUR, alt="Percentiles of redshift beside the published values",
         )  # fmt: skip
     with right:
-        two = {"this dataset %": "%.2f", "published %": "%.2f"}
         table(
-            shares, "redshift_shares", "Per cent of the galaxies per 0.05 bin.", formats=two,
-            height="content",
+            shares, "redshift_shares", "Per cent of the selected galaxies per 0.05 bin.",
+            formats=TWO, height="content",
             alt="Share of galaxies per redshift bin of 0.05 beside the published shares",
         )  # fmt: skip
-    with st.expander("Histogram as a table"):
-        table(binned, "redshift_histogram", alt="Galaxies per redshift bin", height=260)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def usable_redshifts(path: str, flagged: bool) -> np.ndarray:
-    """Finite redshifts of the usable rows, read-only; shared by every session."""
-    dataset = open_cached(DatasetFolder(Path(path)))
-    z = np.asarray(dataset.z_spec)[dataset.usable_rows(include_flagged=flagged)]
+@st.cache_resource(max_entries=6, show_spinner=False)
+def redshifts(view: View) -> np.ndarray:
+    """Known redshifts of the selection, read-only; shared by every session."""
+    z = view.data.z_spec[selected_rows(view)]
     z = z[np.isfinite(z)]
     z.setflags(write=False)
     return z
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def histogram(path: str, width: float, flagged: bool) -> tuple[np.ndarray, np.ndarray, int]:
-    """Edges, counts and the number of redshifts outside them."""
-    z = usable_redshifts(path, flagged)
-    edges = bin_edges(width)
-    counts = statistics.histogram(z, edges)
-    return edges, counts, int(len(z) - counts.sum())
+def counts(view: View, width: float) -> tuple[np.ndarray, int]:
+    """Galaxies per bin, and how many lie outside all bins."""
+    z = redshifts(view)
+    binned = statistics.histogram(z, bin_edges(width))
+    return binned, int(len(z) - binned.sum())
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def tables(path: str, flagged: bool) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Statistics, percentiles and shares of one dataset beside the published ones."""
-    z = usable_redshifts(path, flagged)
+@st.cache_data(max_entries=64, show_spinner=False)
+def tables(view: View) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Statistics, percentiles and shares of the selection beside the published ones."""
+    z = redshifts(view)
     moments = statistics.redshift_statistics(z)
     percentiles = statistics.redshift_percentiles(z)
-    edges = bin_edges()
-    published = reference.table_3()
+    low = bin_edges()[:-1]
     return (
         pd.DataFrame(
             {
                 "statistic": list(moments),
-                "this dataset": list(moments.values()),
+                "selected": list(moments.values()),
                 "published": [reference.Z_STATISTICS[name] for name in moments],
             }
         ),
         pd.DataFrame(
             {
                 "percentile": list(percentiles),
-                "this dataset": list(percentiles.values()),
+                "selected": list(percentiles.values()),
                 "published": [reference.Z_PERCENTILES[name] for name in percentiles],
             }
         ),
         pd.DataFrame(
             {
-                "z bin": [f"{low:.2f}–{min(low + 0.05, Z_MAX):.2f}" for low in edges[:-1]],
-                "this dataset %": statistics.share_per_bin(z),
-                "published %": published.percent,
+                "z bin": [f"{one:.2f}–{min(one + 0.05, Z_MAX):.2f}" for one in low],
+                "selected %": statistics.share_per_bin(z),
+                "published %": reference.table_3().percent,
             }
         ),
     )

@@ -133,6 +133,8 @@ def _ask(hint: Any, default: Any, limits: Any, shared: dict[str, Any]) -> Any:
         return st.selectbox(options=names, index=names.index(default), **shared)
     if hint is bool:
         return st.toggle(value=default, **shared)
+    if hint is str:
+        return st.text_input(value=default, **shared)
     if hint is int:
         return st.number_input(
             value=default, min_value=_whole(low), max_value=_whole(high), step=1, **shared

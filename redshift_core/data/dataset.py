@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.data.spectra import FLAGS
+from redshift_core.constants import FLAGS
 from redshift_core.errors import InputError
 from redshift_core.runs import DatasetFolder
 
@@ -85,6 +85,12 @@ class Dataset:
         """
         fit = (self.flags & _HARD) == 0 if include_flagged else self.flags == 0
         return np.flatnonzero(fit & np.isfinite(self.z_spec))
+
+    def lines(self, rows: NDArray[np.int64]) -> pd.DataFrame:
+        """Catalogue lines of some rows, in their order; nothing is kept in memory."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.folder.catalogue_path).take(rows).to_pandas()
 
     def _column(self, name: str) -> NDArray[Any]:
         import pyarrow.parquet as pq

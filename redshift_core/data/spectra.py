@@ -12,19 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import Z_MAX, Z_MIN
+from redshift_core.constants import FLAGS, Z_MAX, Z_MIN
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FLAGS: dict[str, int] = {
-    "nan_flux": 1,
-    "infinite_flux": 2,
-    "zero_flux": 4,
-    "z_missing": 8,
-    "z_out_of_range": 16,
-    "duplicate_id": 32,
-}
 FLAG_TEXT: dict[str, str] = {
     "nan_flux": "At least one flux is missing or not a number.",
     "infinite_flux": "At least one flux is infinite.",

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 BLUE, RED, AMBER, GREY, TEAL = "#3b82d6", "#d9583b", "#b9780f", "#848c99", "#139ca3"
+FAINT = "rgba(132, 140, 153, 0.35)"  # behind what is looked at
 RANGE_SCALE = ["#5b6fe0", "#2f8fc4", "#1f9d86", "#6b9a2a", "#c98a12", "#d9583b", "#b0559e"]
 HEIGHT = 380  # px
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
-from redshift_core.figures.frame import AMBER, BLUE, RED, TEAL, layout
+from redshift_core.figures.frame import AMBER, BLUE, FAINT, RED, TEAL, layout
 
 FloatArray = NDArray[np.floating]
 
@@ -19,7 +19,13 @@ DENSITY_SCALES = ("inferno", "viridis", "cividis", "plasma")
 
 
 def redshift_histogram(
-    edges: FloatArray, counts: NDArray[np.integer], published: pd.DataFrame | None = None
+    edges: FloatArray,
+    counts: NDArray[np.integer],
+    published: pd.DataFrame | None = None,
+    *,
+    selected: NDArray[np.integer] | None = None,
+    log: bool = False,
+    cumulative: bool = False,
 ) -> go.Figure:
     """Sources per redshift bin, with the published histogram scaled to the same total.
 
@@ -29,31 +35,52 @@ def redshift_histogram(
     counts : array, shape (n_bins,)
     published : DataFrame, optional
         Columns ``z_low``, ``z_high``, ``relative_count`` (``reference.redshift_histogram``).
+    selected : array, shape (n_bins,), optional
+        Sources of the current selection, drawn in front of all; a range of z can then be brushed.
+    log : bool
+        Logarithmic count.
+    cumulative : bool
+        Count the sources up to the upper edge of each bin.
     """
-    figure = layout("Spectroscopic redshift z", "Galaxies per bin", bargap=0)
-    figure.add_bar(
-        x=(edges[:-1] + edges[1:]) / 2,
-        y=counts,
-        width=np.diff(edges),
-        name="this dataset",
-        marker={"color": BLUE, "line_width": 0},
-        customdata=np.stack([edges[:-1], edges[1:]], axis=1),
-        hovertemplate="%{customdata[0]:.3f} ≤ z < %{customdata[1]:.3f}<br>%{y:,} galaxies"
-        "<extra></extra>",
-    )
-    if published is not None and counts.sum():
+    total = counts.sum()
+    added = np.cumsum if cumulative else np.asarray
+    y_title = "Galaxies up to z" if cumulative else "Galaxies per bin"
+    figure = layout("Spectroscopic redshift z", y_title, bargap=0)
+    if selected is None:
+        _add_bars(figure, edges, added(counts), "this dataset", BLUE)
+    else:
+        _add_bars(figure, edges, added(counts), "all galaxies", FAINT)
+        _add_bars(figure, edges, added(selected), "current selection", BLUE)
+        figure.update_layout(barmode="overlay", dragmode="select", selectdirection="h")
+    if log:
+        figure.update_yaxes(type="log")
+    if published is not None and total:
         middle = (published.z_low + published.z_high) / 2
         width = published.z_high - published.z_low
         share = published.relative_count / published.relative_count.sum()
         figure.add_scatter(
-            x=middle,
-            y=share / width * np.diff(edges)[0] * counts.sum(),
+            x=published.z_high if cumulative else middle,
+            y=total * (share.cumsum() if cumulative else share / width * np.diff(edges)[0]),
             mode="lines",
             line={"color": AMBER, "dash": "dot", "width": 2, "shape": "hvh"},
             name="published, same total",
             hovertemplate="z = %{x:.3f}<br>published %{y:,.0f}<extra></extra>",
         )
     return figure
+
+
+def _add_bars(
+    figure: go.Figure, edges: FloatArray, counts: NDArray[np.integer], name: str, colour: str
+) -> None:
+    figure.add_bar(
+        x=(edges[:-1] + edges[1:]) / 2,
+        y=counts,
+        width=np.diff(edges),
+        name=name,
+        marker={"color": colour, "line_width": 0},
+        customdata=np.stack([edges[:-1], edges[1:]], axis=1),
+        hovertemplate="%{customdata[0]:.3f} ≤ z < %{customdata[1]:.3f}<br>%{y:,} galaxies",
+    )
 
 
 def true_and_predicted(

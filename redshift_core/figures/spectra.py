@@ -14,6 +14,7 @@ from redshift_core.constants import FLUX_UNIT, N_BP
 from redshift_core.figures.frame import (
     AMBER,
     BLUE,
+    FAINT,
     GREY,
     HEIGHT,
     RED,
@@ -28,10 +29,16 @@ FloatArray = NDArray[np.floating]
 FLUX_TITLE = f"Flux / {FLUX_UNIT}"
 WAVELENGTH_TITLE = "Wavelength / nm (inferred)"
 PIXEL_TITLE = "Pixel (0–79 BP, 80–185 RP)"
+LEGEND_LINE = 20  # px of a further line of the legend
 
+COLOURS = (
+    BLUE, AMBER, "#b0559e", "#6b9a2a", "#7c6fd0", "#1f9d86", "#c45b7c", "#8a7a4f",
+    "#5f7d95", "#c98a12", "#2f8fc4", "#a0683c", "#4f8a5b",
+)  # fmt: skip
 REST_LINES = {  # nm in vacuum, from the SDSS line table (multiplets at their mean)
     "[O II]": 372.8,
     "Ca H, K": 395.2,
+    "4000 Å": 400.0,  # where the red side of D4000 begins (Balogh et al. 1999)
     "Hγ": 434.2,
     "Hβ": 486.3,
     "[O III]": 500.8,
@@ -49,25 +56,34 @@ def spectrum(
     by_pixel: bool = False,
     lines_at: Mapping[str, float] | None = None,
     y_title: str = FLUX_TITLE,
+    spread: tuple[FloatArray, FloatArray] | None = None,
 ) -> go.Figure:
     """One or more spectra of the same pixels, BP and RP parted at the seam.
 
     Parameters
     ----------
     flux : mapping
-        Legend name → values, shape (186,).
+        Legend name → values, shape (186,); the first one stands out.
     wavelength : array, shape (186,)
         Pixel centres, in nm.
     by_pixel : bool
         Draw over pixel number instead of wavelength.
     lines_at : mapping, optional
-        Label of a redshift (such as ``z_spec``) → redshift at which rest-frame lines are marked.
+        Label of a redshift (such as ``z_spec``) → redshift at which rest-frame lines are marked;
+        the first one's carry their names.
+    spread : pair of arrays, shape (186,), optional
+        Lower and upper end of an area behind the spectra.
     """
     figure = layout(PIXEL_TITLE if by_pixel else WAVELENGTH_TITLE, y_title)
+    figure.update_layout(
+        height=HEIGHT + LEGEND_LINE * (len(flux) // 3), legend_traceorder="reversed"
+    )
     x = np.arange(len(wavelength)) if by_pixel else wavelength
-    colours = [BLUE, AMBER, RED, TEAL]
-    for number, (name, values) in enumerate(flux.items()):
-        _add_bands(figure, x, values, name, colours[number % len(colours)])
+    if spread is not None:
+        _add_area(figure, x, *spread, FAINT, "68 % of similar galaxies")
+    for number, (name, values) in reversed(list(enumerate(flux.items()))):
+        width = 2.2 if number == 0 else 1.4
+        _add_line(figure, x, values, name, COLOURS[number % len(COLOURS)], width=width)
     _mark(figure, wavelength, by_pixel, lines_at or {})
     return figure
 
@@ -77,34 +93,42 @@ def average_flux(
     wavelength: FloatArray,
     *,
     by_pixel: bool = False,
-    bands: bool = True,
+    average: str = "mean",
+    bands: str = "sd",
+    at_peak: bool = False,
     published: pd.DataFrame | None = None,
 ) -> go.Figure:
-    """Average spectrum of each redshift range, with ±1 sd bands and the published curves dotted.
+    """Average spectrum of each redshift range, its scatter, and the published curves dotted.
 
     Parameters
     ----------
     averages : sequence of AverageSpectrum
     wavelength : array, shape (186,)
         Pixel centres, in nm.
+    average, bands, at_peak
+        See `AverageSpectrum.curves`; bands may be empty, for none.
     published : DataFrame, optional
         One column per published range, divided by the peak of its first (``reference``); drawn
-        scaled to the peak of the first range here.
+        scaled to the peak of the first range here, or each to its own peak.
     """
-    figure = layout(PIXEL_TITLE if by_pixel else WAVELENGTH_TITLE, f"Mean {FLUX_TITLE.lower()}")
+    y_title = "flux / its highest value" if at_peak else FLUX_TITLE.lower()
+    figure = layout(
+        PIXEL_TITLE if by_pixel else WAVELENGTH_TITLE, f"{average.capitalize()} {y_title}"
+    )
     figure.update_layout(height=HEIGHT + 60)
     x = np.arange(len(wavelength)) if by_pixel else wavelength
-    colours = range_colours(len(averages))
-    for one, colour in zip(averages, colours, strict=True):
+    peak = 0.0
+    for one, colour in zip(averages, range_colours(len(averages)), strict=True):
         if not one.n:
             continue
         name = f"{one.z_low:g} ≤ z < {one.z_high:g}"
+        middle, low, high = one.curves(average, bands or "sd", at_peak)
         if bands:
-            _add_bands_between(figure, x, one, colour, name)
-        _add_bands(figure, x, one.mean, name, colour)
-    filled = [one for one in averages if one.n]
-    if published is not None and filled:
-        _add_published(figure, x, published, float(np.nanmax(filled[0].mean)), "dot")
+            _add_area(figure, x, low, high, _translucent(colour), name)
+        _add_line(figure, x, middle, name, colour)
+        peak = peak or float(np.nanmax(middle))
+    if published is not None and peak:
+        _add_published(figure, x, published, 0.0 if at_peak else peak, "dot")
     _mark(figure, wavelength, by_pixel, {})
     return figure
 
@@ -149,52 +173,63 @@ def line_positions(
     return found
 
 
-def _add_bands(
-    figure: go.Figure, x: FloatArray, y: FloatArray, name: str, colour: str, dash: str = "solid"
+def _add_line(
+    figure: go.Figure,
+    x: FloatArray,
+    y: FloatArray,
+    name: str,
+    colour: str,
+    dash: str = "solid",
+    width: float = 1.8,
 ) -> None:
-    """BP and RP as two lines of one legend entry: nothing is drawn across the seam."""
-    for band, shown in ((slice(0, N_BP), True), (slice(N_BP, None), False)):
-        figure.add_scatter(
-            x=x[band],
-            y=y[band],
-            mode="lines",
-            name=name,
-            legendgroup=name,
-            showlegend=shown,
-            line={"color": colour, "width": 1.8, "dash": dash},
-            hovertemplate="%{x:.4g}: %{y:.4g}",
-        )
+    """BP and RP as one line with a gap: nothing is drawn across the seam."""
+    figure.add_scatter(
+        x=np.insert(x.astype(float), N_BP, np.nan),
+        y=np.insert(np.asarray(y, float), N_BP, np.nan),
+        mode="lines",
+        name=name,
+        legendgroup=name,
+        line={"color": colour, "width": width, "dash": dash},
+        hovertemplate="%{x:.4g}: %{y:.4g}",
+    )
+
+
+def _add_area(
+    figure: go.Figure, x: FloatArray, low: FloatArray, high: FloatArray, fill: str, name: str
+) -> None:
+    """Area between two curves, per band; the legend shows it where no line has its name."""
+    bands = (slice(0, N_BP), slice(N_BP, None))
+    gap = [np.nan]
+    figure.add_scatter(
+        x=np.concatenate([part for b in bands for part in (x[b], x[b][::-1], gap)]),
+        y=np.concatenate([part for b in bands for part in (high[b], low[b][::-1], gap)]),
+        fill="toself",
+        fillcolor=fill,
+        mode="none",
+        name=name,
+        legendgroup=name,
+        showlegend=fill == FAINT,
+        hoverinfo="skip",
+    )
+
+
+def _translucent(colour: str) -> str:
+    """``rgb(…)`` or ``#rrggbb`` as a fill that lets the lines through."""
+    if colour.startswith("rgb("):
+        return colour.replace("rgb(", "rgba(").replace(")", ", 0.13)")
+    return f"rgba{(*(int(colour[i : i + 2], 16) for i in (1, 3, 5)), 0.13)}"
 
 
 def _add_published(
     figure: go.Figure, x: FloatArray, published: pd.DataFrame, peak: float, dash: str
 ) -> None:
+    """Published curves times a peak; 0 scales each to a peak of its own of 1."""
     names = [name for name in published.columns if name.startswith("z_")]
     for name, colour in zip(names, range_colours(len(names)), strict=True):
         low, high = name.split("_")[1:]
         title = f"published {float(low):g}–{float(high):g}"
-        _add_bands(figure, x, published[name].to_numpy(float) * peak, title, colour, dash=dash)
-
-
-def _add_bands_between(
-    figure: go.Figure, x: FloatArray, one: AverageSpectrum, colour: str, name: str
-) -> None:
-    """Translucent area of mean ± sd, per band."""
-    fill = colour.replace("rgb(", "rgba(").replace(")", ", 0.13)")
-    if not colour.startswith("rgb"):
-        fill = f"rgba{(*(int(colour[i : i + 2], 16) for i in (1, 3, 5)), 0.13)}"
-    for band in (slice(0, N_BP), slice(N_BP, None)):
-        low, high = one.mean[band] - one.std[band], one.mean[band] + one.std[band]
-        figure.add_scatter(
-            x=np.concatenate([x[band], x[band][::-1]]),
-            y=np.concatenate([high, low[::-1]]),
-            fill="toself",
-            fillcolor=fill,
-            mode="none",
-            legendgroup=name,
-            showlegend=False,
-            hoverinfo="skip",
-        )
+        values = published[name].to_numpy(float)
+        _add_line(figure, x, values * (peak or 1 / np.nanmax(values)), title, colour, dash=dash)
 
 
 def _mark(
@@ -207,8 +242,10 @@ def _mark(
     texts = [_text(seam, "BP | RP", GREY, y=0, yanchor="bottom")]
     for (label, z), colour in zip(lines_at.items(), (RED, TEAL, AMBER), strict=False):
         for number, (name, places) in enumerate(line_positions(wavelength, z, by_pixel).items()):
-            y = 1 - 0.15 * (number % 2)  # neighbours at two heights
             shapes += [_vertical(place, colour) for place in places]
+            if colour != RED:  # the same lines again, in the same order
+                continue
+            y = 1 - 0.2 * (number % 2)  # neighbours at two heights
             texts += [
                 _text(place, name, colour, y=y, yanchor="top", xanchor="right", textangle=-90)
                 for place in places
@@ -218,7 +255,7 @@ def _mark(
             y=[None],
             mode="lines",
             line={"color": colour, "width": 1, "dash": "dot"},
-            name=f"rest-frame lines at {label} = {z:.4f}",
+            name=f"lines at {label} = {z:.4f}",
         )
     figure.update_layout(shapes=shapes, annotations=texts)
 

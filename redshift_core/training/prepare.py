@@ -18,7 +18,7 @@ from redshift_core.data import Dataset, open_dataset
 from redshift_core.errors import InputError
 from redshift_core.runs import CHECKOUT, JobContext, RunFolder, Store
 from redshift_core.scaling import BLOCK_ROWS, Scaler, fit_scaler
-from redshift_core.split import RowArray, Split, split_rows
+from redshift_core.split import RowArray, Split, split_rows, training_rows
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas")
 
@@ -101,13 +101,7 @@ def _open(store: Store, run: RunFolder, config: RunConfig) -> Dataset:
 def _split(run: RunFolder, config: RunConfig, dataset: Dataset) -> Split:
     if run.split_path.exists():
         return Split.load(run.split_path)
-    rows = dataset.usable_rows(config.split.include_flagged)
-    if not len(rows) and not np.isfinite(dataset.z_spec).any():
-        raise InputError(
-            f"{dataset.name} has no redshifts, so there is nothing to learn from. "
-            "Choose a dataset with a redshift column."
-        )
-    split = split_rows(rows, config.split)
+    split = split_rows(training_rows(dataset, config.split), config.split)
     split.save(run.split_path)
     return split
 

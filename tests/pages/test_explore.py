@@ -1,12 +1,30 @@
 """The Explore page, driven as a visitor would; and what it computes."""
 
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from pages.ui.explore_redshifts import histogram, tables
-from pages.ui.explore_spectrum import find_source
+from pages.ui.explore_redshifts import counts, tables
+from pages.ui.explore_rows import find_source
+from pages.ui.explore_spectrum import similar_spread
+from pages.ui.explore_values import Values
+from pages.ui.view import view_of
+from redshift_core import data
+from redshift_core.config import ScalerConfig
+from redshift_core.data import open_dataset
 from redshift_core.errors import InputError
-from tests.pages.made_up import make_dataset, make_run, open_page, texts
+from redshift_core.scaling import fit_scaler
+from redshift_core.selection import Selection
+from tests.pages.made_up import (
+    add_evaluation,
+    make_dataset,
+    make_run,
+    make_survey,
+    open_page,
+    texts,
+)
 
 
 def opened(**query):
@@ -15,6 +33,21 @@ def opened(**query):
 
 def charts(at) -> int:
     return len(at.get("plotly_chart"))
+
+
+def spectrum_names(at) -> list[str]:
+    """Names of the last figure's traces, those behind first, without the spread."""
+    traces = json.loads(at.get("plotly_chart")[-1].proto.spec)["data"]
+    return [t["name"] for t in traces if not t["name"].startswith("68 %")]
+
+
+def named(at, row: int) -> str:
+    """Name of a row's spectrum in the legend."""
+    return f"row {row}, z = {galaxies_table(at).z_spec[row]:.4f}"
+
+
+def galaxies_table(at) -> pd.DataFrame:
+    return next(table.value for table in at.dataframe if "brightness" in table.value)
 
 
 def test_an_empty_store_offers_data_and_the_demo(store):
@@ -28,7 +61,7 @@ def test_a_dataset_shows_every_figure(store):
     folder = make_dataset(store)
     at = opened(dataset=folder.id)
     assert not at.exception
-    assert charts(at) == 4
+    assert charts(at) == 3
     assert "400 spectra" in texts(at)
 
 
@@ -37,13 +70,13 @@ def test_a_dataset_without_redshifts_shows_its_spectra(store):
     at = opened()
     assert not at.exception
     assert "no redshifts" in texts(at)
-    assert charts(at) == 2
+    assert charts(at) == 1
 
 
 def test_the_bin_width_changes_the_histogram(store):
     make_dataset(store)
     at = opened()
-    at.slider(key="bin_width").set_value(0.05).run()
+    at.slider(key="z_bin").set_value(0.05).run()
     assert not at.exception
     assert "per bin of 0.05" in texts(at)
 
@@ -104,37 +137,118 @@ def test_a_row_beyond_the_dataset_in_the_address_does_not_break_the_page(store):
     assert at.number_input(key="row").value == 0
 
 
-@pytest.mark.parametrize("name", ["spectrum", "robust"])
-def test_a_scaler_can_be_tried_without_a_run(store, name):
+@pytest.mark.parametrize("name", ["spectrum", "robust", "normalised"])
+def test_a_spectrum_can_be_seen_normalised_and_scaled_without_a_run(store, name):
     make_dataset(store)
     at = opened()
-    at.selectbox(key="scaler_choice").set_value(name).run()
+    at.selectbox(key="values").set_value(name).run()
     assert not at.exception
-    assert f"after {name} scaling" in texts(at)
+    wanted = "Flux / mean flux" if name == "normalised" else f"After {name} scaling"
+    assert wanted in texts(at)
 
 
 def test_a_runs_own_scaler_is_offered_and_used(store):
-    from redshift_core.config import ScalerConfig
-    from redshift_core.data import open_dataset
-    from redshift_core.scaling import fit_scaler
-
     folder = make_dataset(store)
     run = make_run(store, folder)
     flux = open_dataset(folder).flux
     fit_scaler(ScalerConfig(name="standard"), flux, np.arange(321)).save(run.scaler_path)
     at = opened()
-    at.selectbox(key="scaler_choice").set_value(run.id).run()
+    at.selectbox(key="values").set_value(run.id).run()
     assert not at.exception
     assert "standard scaling, fitted on 321 rows" in texts(at)
 
 
-def test_histogram_and_tables_count_every_usable_redshift(store):
+def test_the_histogram_and_its_tables_count_every_usable_redshift(store):
+    view = view_of(make_dataset(store), None, Selection())
+    binned, n_outside = counts(view, 0.01)
+    assert len(binned) == 60
+    assert binned.sum() + n_outside == 400
+    _, _, shares = tables(view)
+    assert shares["selected %"].sum() == pytest.approx(100)
+
+
+def test_every_way_to_draw_averages_is_drawn(store):
+    make_dataset(store)
+    at = opened()
+    at.segmented_control(key="average").set_value("Median")
+    at.selectbox(key="scatter").set_value("Standard error")
+    at.toggle(key="at_peak").set_value(True)
+    at.toggle(key="average_published").set_value(True).run()
+    assert not at.exception
+    assert "Median flux divided by its highest value; scatter: Standard error" in texts(at)
+
+
+def test_spectra_are_kept_in_the_figure_by_their_rows_in_the_address(store):
+    make_dataset(store)
+    at = opened(row=3, overlay="7,nonsense,7,4000,9")
+    assert spectrum_names(at)[:3] == [named(at, 9), named(at, 7), named(at, 3)]
+    at.button(key="overlay_add").click().run()
+    assert at.query_params["overlay"] in ("7,9,3", ["7,9,3"])
+    assert at.button(key="overlay_add").disabled
+    at.button(key="overlay_clear").click().run()
+    assert "overlay" not in at.query_params
+    assert not at.exception
+
+
+def test_no_more_than_twelve_spectra_are_kept(store):
+    make_dataset(store)
+    at = opened(row=50, overlay=",".join(map(str, range(20))))
+    assert at.button(key="overlay_add").disabled
+    assert at.button(key="overlay_clear").label == "Clear 12 overlaid"
+
+
+def test_a_chosen_run_adds_its_redshifts_to_the_table_and_its_lines_to_the_spectrum(store):
     folder = make_dataset(store)
-    edges, counts, n_outside = histogram(str(folder.path), 0.01, flagged=False)
-    assert len(edges) == 61
-    assert counts.sum() + n_outside == 400
-    _, _, shares = tables(str(folder.path), flagged=False)
-    assert shares["this dataset %"].sum() == pytest.approx(100)
+    run = make_run(store, folder)
+    add_evaluation(run, folder, n=400)
+    assert "z_phot" not in texts(opened())
+    at = opened(run=run.id, row=5)
+    assert not at.exception
+    z_phot = pd.read_parquet(run.predictions_path(folder.id)).z_phot
+    assert f"z_phot **{z_phot[5]:.4f}**" in texts(at)
+    assert f"lines at z_phot = {z_phot[5]:.4f}" in spectrum_names(at)
+    assert galaxies_table(at).z_phot.to_numpy() == pytest.approx(z_phot)
+    at.selectbox(key="pick_predictions").set_value("none").run()
+    assert "run" not in at.query_params
+    assert "z_phot **" not in texts(at)
+
+
+def test_the_spread_is_that_of_galaxies_at_similar_redshift(store):
+    folder = make_dataset(store)
+    view = view_of(folder, None, Selection())
+    dataset = open_dataset(folder)
+    near = np.abs(dataset.z_spec - 0.12) <= 0.01
+    n, (low, high) = similar_spread(view, 0.12, Values())
+    assert n == near.sum() > 10
+    assert low == pytest.approx(np.percentile(dataset.flux[near], 16, axis=0), rel=1e-5)
+    _, (_, high) = similar_spread(view, 0.12, Values("normalised"))
+    shapes = dataset.flux[near] / dataset.flux[near].mean(1, keepdims=True)
+    assert high == pytest.approx(np.percentile(shapes, 84, axis=0), rel=1e-5)
+    assert similar_spread(view, 3.0, Values()) == (0, None)
+
+
+def test_a_single_galaxy_is_enough_for_the_page(store):
+    make_dataset(store, n=1)
+    at = opened()
+    assert not at.exception
+    assert "**1** of 1 galaxies" in texts(at)
+    at.button(key="row_next").click().run()
+    at.button(key="row_random").click().run()
+    assert not at.exception
+    assert at.number_input(key="row").value == 0
+
+
+def test_a_dataset_whose_rows_are_all_flagged_can_still_be_looked_at(store):
+    path = make_survey(store.inbox / "far.parquet")
+    pd.read_parquet(path).assign(z=2.5).to_parquet(path)
+    data.ingest(path, store, name="far")
+    at = opened()
+    assert not at.exception
+    assert "Every row of this dataset carries a flag" in texts(at)
+    at.button(key="clear_selection").click().run()
+    assert not at.exception
+    assert "**400** of 400 galaxies" in texts(at)
+    assert charts(at) == 3
 
 
 def test_a_source_id_that_is_no_number_is_refused():

@@ -83,6 +83,35 @@ def metrics_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def caveats(
+    configs: Mapping[str, RunConfig], results: Mapping[str, Mapping[str, Any]], dataset: str
+) -> list[str]:
+    """What keeps figures of several runs on one dataset from being compared as they stand.
+
+    Parameters
+    ----------
+    configs, results : mapping
+        Name of the run → settings; → ``metrics.json``, of the runs evaluated on the dataset.
+    dataset : str
+        Its id.
+    """
+    found = []
+    if unjudged := [name for name in configs if name not in results]:
+        found.append(f"Not evaluated on this dataset: {', '.join(unjudged)}.")
+    own = [name for name in results if configs[name].dataset == dataset]
+    others = [name for name in results if name not in own]
+    if own and others:
+        found.append(
+            f"Only the test rows count for {', '.join(own)}, trained on this dataset; every usable "
+            f"row counts for {', '.join(others)}."
+        )
+    if len({configs[name].split for name in own}) > 1:
+        found.append("The runs were split differently, so their test rows are not the same.")
+    if leaky := [name for name in own if configs[name].scaler.fit_on == "all"]:
+        found.append(f"The scaler saw the test rows too: {', '.join(leaky)}.")
+    return found
+
+
 def interval_text(interval: Sequence[float] | None) -> str:
     """Two ends of an interval as text; empty where there is none.
 

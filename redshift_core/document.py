@@ -26,6 +26,7 @@ from redshift_core.export import check_out, csv_text
 from redshift_core.figures import mark_simulated
 
 SUFFIXES = (".html",)
+SHORT = 20  # characters of a cell that stays on one line
 
 
 @dataclass(frozen=True)
@@ -146,15 +147,15 @@ def _chart(chart: Chart, simulated: bool) -> str:
 
 def _table(table: Table) -> str:
     frame = table.frame
-    numeric = {c for c in frame if pd.api.types.is_numeric_dtype(frame[c])}
     head = "".join(f'<th scope="col">{html.escape(str(c).strip())}</th>' for c in frame)
     rows = []
     for line in frame.astype(object).itertuples(index=False, name=None):
-        cells = (
-            f'<td class="n">{_cell(value, table.formats.get(column, ""))}</td>'
-            if column in numeric
-            else f"<td>{_cell(value, table.formats.get(column, ''))}</td>"
+        texts = [
+            (column, cell_text(value, table.formats.get(column, "")))
             for column, value in zip(frame, line, strict=True)
+        ]
+        cells = (
+            f"<td{_kind(frame[column], text)}>{html.escape(text)}</td>" for column, text in texts
         )
         rows.append(f"<tr>{''.join(cells)}</tr>")
     address = "data:text/csv;charset=utf-8," + quote(csv_text(frame))
@@ -166,8 +167,11 @@ def _table(table: Table) -> str:
     )
 
 
-def _cell(value: Any, form: str) -> str:
-    return html.escape(cell_text(value, form))
+def _kind(column: pd.Series, text: str) -> str:
+    """Numbers stand to the right; they and short words do not wrap."""
+    if pd.api.types.is_numeric_dtype(column):
+        return ' class="n"'
+    return ' class="short"' if len(text) < SHORT else ""
 
 
 def _resource(name: str) -> str:

@@ -86,6 +86,7 @@ def split_parts(counts: Sequence[int], published: Sequence[int]) -> go.Figure:
         Rows that train, validate and test.
     """
     figure = layout("Share of the rows / %", "", height=300, barmode="stack")
+    figure.update_layout(legend_traceorder="normal")
     names = ["dissertation", "this dataset"]
     for part, name, colour in zip(range(3), PART_NAMES, (BLUE, AMBER, RED), strict=True):
         rows = [published[part], counts[part]]
@@ -99,6 +100,8 @@ def split_parts(counts: Sequence[int], published: Sequence[int]) -> go.Figure:
             text=[f"{n:,}" for n in rows],
             textposition="inside",
             insidetextanchor="middle",
+            textangle=0,
+            width=0.6,
             hovertemplate="%{y}: %{text} rows, %{x:.1f} %",
         )
     figure.update_yaxes(title="Data")

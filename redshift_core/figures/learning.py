@@ -38,6 +38,7 @@ def learning_curve(
         ):
             _add_curve(figure, table, key, f"{rows}{name}", colour, dash)
     figure.update_xaxes(tickformat="d", rangemode="tozero")
+    figure.update_yaxes(exponentformat="none")
     return figure
 
 

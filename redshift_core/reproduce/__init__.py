@@ -108,8 +108,7 @@ def sections(source: Source) -> list[Section]:
         parts: list[Part] = [item.says]
         missing = item.missing(source)
         parts += [missing] if missing else item.build(source)
-        if item.private and not source.is_private:
-            parts.append(f"Can match only on the private data: {item.private}")
+        parts += filter(None, [item.reservation(source)])
         found.append(Section(item.heading, parts))
     return [*found, Section("Where text and numbers part", [remarks_table()])]
 

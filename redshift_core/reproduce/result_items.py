@@ -155,7 +155,7 @@ def summary_figures(source: Source) -> list[Part]:
             "their absolute values is a bias, not an MAE. A slope below 1 is shrinkage toward the "
             "mean: 1 would be none.",
             "Summary figures as printed, as they follow from Table 3, and of this run",
-            dict.fromkeys(names[2:], "%.4f"),
+            dict.fromkeys(names[2:], "%.5f"),
         )
     ]
 
@@ -166,7 +166,7 @@ ITEMS = (
         "Error per redshift bin",
         "Redshifts come out too high near 0 and too low beyond 0.15, the more so the further: the "
         "mark of predictions drawn toward the mean.",
-        "The published errors: they are of the private test galaxies.",
+        "the published errors: they are of the private test galaxies.",
         error_table,
         needs="metrics",
     ),
@@ -175,7 +175,7 @@ ITEMS = (
         "Mean error and σ per redshift bin",
         "The error is small where the galaxies are and large at high z, where there are few: on "
         "inputs this noisy, the mean of what is plausible leans toward the many.",
-        "The published points.",
+        "the published points.",
         error_figures,
         needs="metrics",
     ),
@@ -184,7 +184,7 @@ ITEMS = (
         "Summary figures of its text",
         "In short: an error of 0.021 in z on average, small in the five well-filled bins, large in "
         "the last four, which hold half a per cent of the galaxies.",
-        "The printed figures.",
+        "the printed figures.",
         summary_figures,
         needs="metrics",
     ),
@@ -192,7 +192,7 @@ ITEMS = (
         "Figure 17",
         "Histogram of true and predicted redshifts",
         "The predictions pile up in one peak near 0.1 and are too rare at both ends.",
-        "The shape of the true histogram, its double peak among it.",
+        "the shape of the true histogram, its double peak among it.",
         histograms,
         needs="metrics",
     ),
@@ -200,7 +200,7 @@ ITEMS = (
         "Figure 18",
         "Predicted against true redshift",
         "Most galaxies lie along the 1:1 line; towards high z they fall below it.",
-        "The picture as published.",
+        "the picture as published.",
         density,
         needs="metrics",
     ),

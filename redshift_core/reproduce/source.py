@@ -106,6 +106,11 @@ class Item:
         """Number and title."""
         return f"{self.number}: {self.title}" if self.number else self.title
 
+    def reservation(self, source: Source) -> str:
+        """What of the item can match only on the private data, as a sentence; empty on those."""
+        only = self.private and not source.is_private
+        return f"Can match only on the private data: {self.private}" if only else ""
+
     def missing(self, source: Source) -> str:
         """What is not there yet to build the item; empty where it can be built."""
         if self.needs == "history" and not len(source.history):

@@ -169,7 +169,7 @@ ITEMS = (
         "Table 1",
         "Three random galaxies",
         "What one row of the data is: a redshift and 186 fluxes, which noise can make negative.",
-        "The published galaxies themselves: they are rows of the private file.",
+        "the published galaxies themselves: they are rows of the private file.",
         random_rows,
     ),
     Item(
@@ -177,14 +177,14 @@ ITEMS = (
         "Redshift distribution",
         "Redshifts crowd around 0.1 with a long tail; 99 % lie below 0.37, so a network sees few "
         "galaxies beyond.",
-        "The published counts: they are those of the private galaxies.",
+        "the published counts: they are those of the private galaxies.",
         distribution,
     ),
     Item(
         "Figure 10",
         "A random spectrum",
         "What the network is given: BP and RP one after the other, with a dip where they meet.",
-        "The galaxy itself.",
+        "the galaxy itself.",
         one_spectrum,
     ),
     Item(
@@ -192,7 +192,7 @@ ITEMS = (
         "Average spectra of six redshift ranges",
         "The further a galaxy, the fainter and flatter its spectrum, and the less a network can "
         "hold on to.",
-        "The published averages: they are of the private galaxies, and of a draw without a "
+        "the published averages: they are of the private galaxies, and of a draw without a "
         "published seed.",
         averages,
     ),
@@ -200,7 +200,7 @@ ITEMS = (
         "Figure 12",
         "Split of the data",
         "63 % of the galaxies train, 27 % validate during training, 10 % test afterwards.",
-        "Which galaxies fall into which part. The counts follow from the number of rows alone: "
+        "which galaxies fall into which part; the counts follow from the number of rows alone: "
         "520,393 usable rows give the published ones exactly.",
         split,
     ),

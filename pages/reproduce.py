@@ -6,7 +6,7 @@ from pages.ui.choose import dataset_picker, open_cached
 from pages.ui.empty import demo_button, empty_state, simulated_badge
 from pages.ui.nav import guard
 from pages.ui.parts import show_part
-from pages.ui.reproduce_parts import next_step, run_on, show_item
+from pages.ui.reproduce_parts import continue_button, next_step, run_on, show_item
 from pages.ui.share import offer_files, share
 from pages.ui.text import escape
 from redshift_core.reproduce import CHAPTERS, Source, notes, remarks_table
@@ -52,6 +52,7 @@ for note in notes(source):
 next_step(store, folder, run)
 with st.container(horizontal=True, vertical_alignment="center"):
     if run:
+        continue_button(run)
         share(run, folder.id if source.metrics else "")
     with st.popover("All in one HTML file", icon=":material/article:", key="whole"):
         st.caption("Every figure and table below in one file that opens without network.")

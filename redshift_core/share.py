@@ -18,6 +18,7 @@ import shutil
 import stat
 import time
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,13 @@ MAX_FILES = 200
 MAX_TEXT = 5_000_000  # bytes of one JSON or CSV file
 MAX_BYTES = 2_000_000_000  # of all files unpacked
 PIECE = 1 << 20
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    NotImplementedError,
+    RecursionError,
+)
 
 
 def export_run(run: RunFolder, out: Path) -> Path:
@@ -97,7 +105,7 @@ def import_run(store: Store, path: Path) -> tuple[RunFolder, bool]:
         if (known := _same(store, manifest)) is not None:
             return known, True
         return _place(store, staged, manifest), False
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise InputError(f"{path.name} is not a readable ZIP file: {error}.") from error
     except InputError as error:
         raise InputError(f"{path.name} was not imported: {error}") from error
@@ -200,7 +208,7 @@ def _check(folder: Path) -> None:
             raise ValueError("model.keras is no Keras model")
     except InputError:
         raise
-    except (ValueError, TypeError, KeyError, OSError, EOFError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, OSError, EOFError, *_DAMAGED) as error:
         raise InputError(f"a file in it cannot be used: {error}.") from error
 
 

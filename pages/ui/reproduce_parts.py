@@ -51,19 +51,22 @@ def next_step(store: Store, dataset: DatasetFolder, run: RunFolder | None) -> No
         )  # fmt: skip
         return
     now = show_job(run, "Training")
-    if now.active or not run.model_path.exists():
-        return
-    if not run.metrics_path(dataset.id).exists():
+    done = run.metrics_path(dataset.id).exists()
+    if not now.active and run.model_path.exists() and not done:
         _judge(store, dataset, run)
+
+
+def continue_button(run: RunFolder) -> None:
+    """Button for the epochs that Figure 14 needs, where the run can go on to them."""
+    config, ended = run.config, jobs.status(run).state == "finished"
+    if not ended or config.preset != "dissertation" or config.training.epochs >= LONGER:
         return
-    epochs = run.config.training.epochs
-    if now.state == "finished" and epochs < LONGER and run.config.preset == "dissertation":
-        st.button(
-            f"Continue to {LONGER} epochs", key="continue_run", icon=":material/forward:",
-            on_click=_continue, args=(run,),
-            help="For Figure 14. The same run goes on, so its table and figures of the results "
-            f"become those of epoch {LONGER}.",
-        )  # fmt: skip
+    st.button(
+        f"Continue to {LONGER} epochs", key="continue_run", icon=":material/forward:",
+        on_click=_continue, args=(run,),
+        help="For Figure 14. The same run goes on, so its table and figures of the results "
+        f"become those of epoch {LONGER}.",
+    )  # fmt: skip
 
 
 def show_item(item: Item, source: Source) -> None:

@@ -20,16 +20,16 @@ def architecture(source: Source) -> list[Part]:
     frame = pd.DataFrame(
         {
             "layer": [row.kind for row in rows] + ["Total"],
-            "filters or units": [_width(row) for row in rows] + [None],
-            "kernel": [next(kernels).kernel if row.kind == "Conv1D" else None for row in rows]
-            + [None],
+            "filters or units": [_width(row) for row in rows] + [""],
+            "kernel": [str(next(kernels).kernel) if row.kind == "Conv1D" else "–" for row in rows]
+            + [""],
             "parameters": [row.n_parameters for row in rows] + [n_parameters],
             "published": _published(model, rows),
         }
-    ).astype({"filters or units": "Int64", "kernel": "Int64", "published": "Int64"})
+    ).astype({"published": "Int64"})
     counted = source.environment.get("n_parameters")
     said = f" Counted in the trained network: {counted:,}." if counted else ""
-    formats = dict.fromkeys(("filters or units", "parameters", "published"), "localized")
+    formats = dict.fromkeys(("parameters", "published"), "localized")
     return [
         Table(
             frame,
@@ -86,8 +86,8 @@ def _curve(source: Source, column: str, epochs: int | None) -> Chart:
     )
 
 
-def _width(row: LayerRow) -> int | None:
-    return row.output_shape[-1] if row.kind in ("Conv1D", "Dense") else None
+def _width(row: LayerRow) -> str:
+    return str(row.output_shape[-1]) if row.kind in ("Conv1D", "Dense") else "–"
 
 
 def _published(model: ModelConfig, rows: list[LayerRow]) -> list[int | None]:

@@ -17,8 +17,10 @@ LABELS = {  # metric → name with the quantity it is of
     "bias_median": "bias, median of e_z",
     "bias_mean": "bias, mean of e_z",
     "sigma_nmad": "σ_NMAD of e_z",
+    "sigma_iqr": "σ_IQR of e_z",
     "outlier_fraction_0.05": "outliers, |e_z| > 0.05",
     "outlier_fraction_0.15": "outliers, |e_z| > 0.15",
+    "outlier_fraction_lsst": "outliers, LSST",
 }
 UNSEEN = ("schema_version",)  # of no interest where settings are compared
 

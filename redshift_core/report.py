@@ -34,8 +34,10 @@ MEANINGS = {  # metric → its definition in plain text
     "bias_median": "median of e_z = (z_phot − z_spec) / (1 + z_spec)",
     "bias_mean": "mean of e_z",
     "sigma_nmad": "1.4826 · median |e_z − median e_z|",
+    "sigma_iqr": "interquartile range of e_z / 1.349",
     "outlier_fraction_0.05": "share of galaxies, SDSS main sample's limit",
     "outlier_fraction_0.15": "share of galaxies, the classic limit",
+    "outlier_fraction_lsst": "share of galaxies with |e_z| > max(0.06, 3 σ_IQR)",
 }
 
 

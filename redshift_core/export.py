@@ -93,20 +93,23 @@ def latex_text(table: pd.DataFrame, formats: Mapping[str, str] | None = None) ->
     return "\n".join([*begin, *rows, r"\bottomrule", r"\end{tabular}"])
 
 
-def check_out(out: Path, source: Path | None = None) -> Path:
-    """Absolute path of a table to be written; InputError where it cannot be.
+def check_out(out: Path, source: Path | None = None, suffixes: Sequence[str] = SUFFIXES) -> Path:
+    """Absolute path of a file to be written; InputError where it cannot be.
 
     Parameters
     ----------
     out : Path
-        Its suffix, ``.csv`` or ``.parquet``, chooses the format.
+        Its suffix, for a table ``.csv`` or ``.parquet``, chooses the format.
     source : Path, optional
         File the table is made from, which must not be overwritten.
+    suffixes : sequence of str
+        Endings it may have.
     """
     out = Path(out).expanduser().absolute()
-    if out.suffix.lower() not in SUFFIXES:
+    if out.suffix.lower() not in suffixes:
         raise InputError(
-            f"{out.name} does not end in .csv or .parquet, which chooses the format; rename it."
+            f"{out.name} does not end in {' or '.join(suffixes)}, which chooses the format; "
+            "rename it."
         )
     if not out.parent.is_dir():
         raise InputError(f"The folder {out.parent} does not exist; make it first.")

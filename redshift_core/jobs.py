@@ -156,6 +156,11 @@ def _check_resumable(run: RunFolder, config: RunConfig, state: str, epochs: int 
             f"{run.id} needs the dataset {config.dataset!r}, which is not in the store any more; "
             "read the same file in again and start a new run on it."
         )
+    if run.info.get("imported") and not run.checkpoint_path.exists():
+        raise InputError(
+            f"{run.id} was imported without its checkpoint, so it cannot go on; start a new run "
+            "with its settings."
+        )
     done = run.result.get("epochs", 0)
     if epochs is not None and (epochs < done or (state == "finished" and epochs == done)):
         raise InputError(

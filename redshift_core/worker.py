@@ -28,6 +28,8 @@ JOBS = {
     "simulate": "redshift_core.simulation:simulate_job",
     "evaluate": "redshift_core.prediction:evaluate_job",
     "predict": "redshift_core.prediction:predict_job",
+    "report": "redshift_core.report:report_job",
+    "reproduce": "redshift_core.reproduce:reproduce_job",
 }
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 

@@ -24,7 +24,10 @@ from redshift_core.runs import Store, write_json
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "redshift_core.cli"]
-COMMANDS = [command.callback.__name__.replace("_", "-") for command in cli.app.registered_commands]
+COMMANDS = [
+    command.name or command.callback.__name__.replace("_", "-")
+    for command in cli.app.registered_commands
+]
 
 
 def command(*arguments):
@@ -92,7 +95,7 @@ def test_every_command_is_in_the_readme():
 def test_the_commands_of_the_specification_exist():
     assert set(COMMANDS) >= {
         "simulate", "ingest", "train", "stop", "resume", "runs", "datasets", "evaluate", "predict",
-        "app", "rename", "note", "delete",
+        "app", "rename", "note", "delete", "reproduce", "report", "export", "import",
     }  # fmt: skip
 
 

@@ -45,6 +45,11 @@ def every_figure():
             percentiles=True,
             chosen=(1.0, 4.0),
         ),
+        "strokes": figures.mean_and_std(BINS, reference.table_3()),
+        "loss": figures.learning_curve(reference.history().head(5), "loss", reference.history()),
+        "runs": figures.validation_curves({"a": reference.history()}, reference.history()),
+        "biases": figures.bias_of_runs({"a": BINS}, reference.table_3()),
+        "split": figures.split_parts((6, 3, 1), reference.N_SPLIT),
     }
 
 
@@ -253,3 +258,40 @@ def test_a_figure_of_simulated_data_says_so_itself():
         figures.published_averages(reference.average_flux(), WAVELENGTH)
     )
     assert [note.text for note in marked.layout.annotations].count("SIMULATED") == 1
+
+
+def test_curves_of_a_run_are_solid_and_the_published_ones_dotted():
+    figure = figures.learning_curve(reference.history().head(5), "mae", reference.history())
+    assert [trace.line.dash for trace in figure.data] == ["solid", "solid", "dot", "dot"]
+    assert [len(trace.x) for trace in figure.data] == [5, 5, 40, 40]
+    assert figure.data[1].y[0] == pytest.approx(0.02448, abs=5e-6)
+
+
+def test_a_run_without_an_epoch_draws_only_the_published_curves():
+    empty = reference.history().head(0)
+    figure = figures.learning_curve(empty, "loss", reference.history())
+    assert [trace.name for trace in figure.data] == ["training, published", "validation, published"]
+
+
+def test_eight_runs_differ_in_colour_and_in_symbol():
+    runs = {str(number): reference.history().head(2) for number in range(8)}
+    traces = figures.validation_curves(runs).data
+    assert len({trace.line.color for trace in traces}) == 8
+    assert len({trace.marker.symbol for trace in traces}) == 8
+
+
+def test_a_stroke_is_as_wide_as_its_bin_and_an_empty_bin_has_none():
+    mean, std = figures.mean_and_std(BINS).data
+    assert list(mean.x[:3]) == [0.0, 0.05, None]
+    assert list(mean.y[:3]) == [0.02, 0.02, None]
+    assert all(value is None or np.isnan(value) for value in [*mean.y[6:], *std.y[3:]])
+
+
+def test_bias_leaves_out_empty_bins():
+    (run,) = [t for t in figures.bias_of_runs({"a": BINS}).data if t.name == "a"]
+    assert list(run.x) == pytest.approx([0.025, 0.075])
+
+
+def test_the_split_is_drawn_as_shares_of_the_rows():
+    figure = figures.split_parts((6, 3, 1), (63, 27, 10))
+    assert [list(bar.x) for bar in figure.data] == [[63, 60], [27, 30], [10, 10]]

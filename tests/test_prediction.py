@@ -13,8 +13,9 @@ from redshift_core.bootstrap import bootstrap
 from redshift_core.config import preset
 from redshift_core.errors import InputError
 from redshift_core.evaluation import evaluate
-from redshift_core.runs import JobContext, read_json, write_json
+from redshift_core.runs import JobContext, Store, read_json, write_json
 from redshift_core.scaling import fit_scaler
+from redshift_core.share import export_run, import_run
 from redshift_core.split import Split, split_rows
 
 SETTINGS = {
@@ -270,3 +271,19 @@ def test_flags_are_joined_by_a_bar_in_their_order():
     flags = {"a": np.array([0, 1, 1], bool), "b": np.array([0, 0, 1], bool)}
     assert prediction.flag_text(flags).tolist() == ["", "a", "a|b"]
     assert prediction.flag_text({"a": np.array([], bool)}).tolist() == []
+
+
+def test_a_run_from_another_store_predicts_the_same_without_its_dataset(run, dataset, tmp_path):
+    fit_scaler(run.config.scaler, data.open_dataset(dataset).flux, Split.load(run.split_path)).save(
+        run.scaler_path
+    )
+    arrived, _ = import_run(Store(tmp_path / "away"), export_run(run, tmp_path / "run.zip"))
+    file = spectra_file(tmp_path / "new.csv", dataset)
+    tables = []
+    for one in (run, arrived):
+        store = Store(one.path.parent.parent)
+        result = prediction.predict_job(job(store, "predict", run=one.id, file=str(file)))
+        tables.append(pd.read_parquet(result["files"][1]))
+    assert Store(tmp_path / "away").datasets() == []
+    assert tables[0].z_phot.notna().all()
+    pd.testing.assert_frame_equal(*tables)

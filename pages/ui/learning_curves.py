@@ -7,10 +7,8 @@ import streamlit as st
 
 from pages.ui.display import download
 from redshift_core import diagnosis, figures
-from redshift_core.runs import RunFolder
 
 CHART_HEIGHT, SLOT_HEIGHT = 320, 376  # px; the slot is there before the first epoch
-COLUMNS = ["epoch", "loss", "mae", "val_loss", "val_mae", "seconds", "learning_rate"]
 LOOKS = {
     "too early": ("gray", ":material/hourglass_empty:"),
     "under-fitting": ("orange", ":material/trending_down:"),
@@ -25,7 +23,7 @@ def show_curves(history: pd.DataFrame, name: str) -> None:
     Parameters
     ----------
     history : DataFrame
-        See `read_history`.
+        See `redshift_core.history.read_history`.
     name : str
         Id of the run, for the download.
     """
@@ -47,15 +45,6 @@ def show_curves(history: pd.DataFrame, name: str) -> None:
     with st.expander("History as a table"):
         st.dataframe(history, hide_index=True, alt="Loss and error of every epoch", height=220)
         download(history, f"history_{name}")
-
-
-def read_history(run: RunFolder) -> pd.DataFrame:
-    """Line per finished epoch; empty before the first, whole even while the worker writes."""
-    try:
-        history = pd.read_csv(run.history_path, on_bad_lines="skip")
-    except (FileNotFoundError, pd.errors.EmptyDataError):
-        return pd.DataFrame(columns=COLUMNS)
-    return history.reindex(columns=COLUMNS).dropna(subset=["epoch", "loss", "val_loss"])
 
 
 def _curve(history: pd.DataFrame, column: str, title: str, caption: str, log: bool) -> None:

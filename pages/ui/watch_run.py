@@ -10,9 +10,10 @@ import streamlit as st
 from pages.ui.at_work import COLOURS, show_at_work, stop
 from pages.ui.display import duration, shown
 from pages.ui.job import show_failure
-from pages.ui.learning_curves import read_history, show_curves
+from pages.ui.learning_curves import show_curves
 from pages.ui.text import count, escape
 from redshift_core import jobs
+from redshift_core.history import read_history
 from redshift_core.jobs import Status
 from redshift_core.runs import RunFolder, Store, read_json
 

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from redshift_core import __version__
-from redshift_core.cli import datasets, manage, results, training
+from redshift_core.cli import datasets, manage, reports, results, training
 from redshift_core.cli.follow import JobFailed
 from redshift_core.cli.output import say
 from redshift_core.errors import InputError
@@ -45,12 +45,16 @@ for _function in (
     training.runs,
     results.evaluate,
     results.predict,
+    reports.reproduce,
+    reports.report,
+    reports.export,
     manage.app,
     manage.rename,
     manage.note,
     manage.delete,
 ):
     app.command()(_function)
+app.command("import")(reports.import_run)
 
 
 @app.callback(invoke_without_command=True)

@@ -4,8 +4,10 @@ Backgrounds and text are left to the theme; traces take mid tones that stand out
 near-black alike. Whatever can be large arrives here already binned (``redshift_core.statistics``).
 """
 
+from redshift_core.figures.comparison import bias_of_runs, mean_and_std, split_parts
 from redshift_core.figures.errors import error_per_bin
 from redshift_core.figures.frame import BLUE, RED, layout, mark_simulated, range_colours
+from redshift_core.figures.learning import learning_curve, validation_curves
 from redshift_core.figures.redshifts import (
     DENSITY_SCALES,
     density,
@@ -26,14 +28,19 @@ __all__ = [
     "FLUX_TITLE",
     "RED",
     "average_flux",
+    "bias_of_runs",
     "density",
     "error_per_bin",
     "layout",
+    "learning_curve",
     "line_positions",
     "mark_simulated",
+    "mean_and_std",
     "published_averages",
     "range_colours",
     "redshift_histogram",
     "spectrum",
+    "split_parts",
     "true_and_predicted",
+    "validation_curves",
 ]

@@ -1,0 +1,25 @@
+"""Compare: runs side by side, and the door for runs that were made elsewhere."""
+
+import streamlit as st
+
+from pages.ui.compare_parts import chosen_runs, show_comparison
+from pages.ui.empty import empty_state
+from pages.ui.nav import guard
+from pages.ui.share import import_door
+from redshift_core.runs import Store
+
+guard("pages/compare.py")
+
+st.title("Compare")
+store = Store()
+runs = store.runs()
+if not runs:
+    empty_state("There is no run to compare yet. Train one first.", "Train a run", "pages/train.py")
+with st.expander("Take in a run from a ZIP file", icon=":material/upload:", expanded=not runs):
+    import_door()
+if runs:
+    chosen = chosen_runs(runs)
+    if chosen:
+        show_comparison(store, chosen)
+    else:
+        st.info("Choose one run or more.")

@@ -1,0 +1,140 @@
+"""Compare: which runs are chosen, and the tables and figures in which they stand side by side."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from pages.ui.choose import when
+from pages.ui.display import chart, table
+from pages.ui.text import escape
+from redshift_core import figures, reference
+from redshift_core.comparison import LABELS, caveats, differing_settings, metrics_table
+from redshift_core.config import RunConfig
+from redshift_core.errors import InputError
+from redshift_core.history import read_history
+from redshift_core.runs import RunFolder, Store, read_json
+
+LIMIT = 8  # runs compared at a time
+FIRST = 3  # newest runs chosen where the address names none
+_PARAMETER = "runs"  # of the address: ids joined by commas
+
+
+def chosen_runs(runs: Sequence[RunFolder]) -> list[RunFolder]:
+    """Multiselect over all runs; the choice is in the address."""
+    found = {run.id: run for run in runs}
+    wanted = [name for name in st.query_params.get(_PARAMETER, "").split(",") if name]
+    wanted = wanted or st.session_state.get("_compared", list(found)[:FIRST])
+    known = [name for name in dict.fromkeys(wanted) if name in found][:LIMIT]
+    if len(known) < len(set(wanted)):
+        st.warning(f"Some runs in the address are not here, or they are more than {LIMIT}.")
+    st.session_state["compared"] = known
+    names = labels(runs)
+    st.multiselect(
+        "Runs", list(found), key="compared", max_selections=LIMIT, format_func=names.get,
+        on_change=lambda: _remember(st.session_state["compared"]),
+        help=f"Up to {LIMIT} runs.",
+    )  # fmt: skip
+    _remember(known)
+    return [found[name] for name in known]
+
+
+def labels(runs: Sequence[RunFolder]) -> dict[str, str]:
+    """Name of each run by its id; with the time it was made where two share a name."""
+    count = Counter(run.name for run in runs)
+    return {
+        run.id: run.name if count[run.name] == 1 else f"{run.name} ({when(run)}, {run.id})"
+        for run in runs
+    }
+
+
+def show_comparison(store: Store, runs: Sequence[RunFolder]) -> None:
+    """Everything on the chosen runs: settings, metrics, learning curves, error per bin."""
+    names = labels(runs)
+    configs, unreadable = {}, []
+    for run in runs:
+        try:
+            configs[names[run.id]] = run.config
+        except InputError:
+            unreadable.append(names[run.id])
+    if unreadable:
+        st.warning(escape(f"Settings that cannot be read: {', '.join(unreadable)}."))
+    readable = {names[run.id]: run for run in runs if names[run.id] in configs}
+    _settings(configs)
+    _curves(readable)
+    _judged(store, configs, readable)
+
+
+def _settings(configs: Mapping[str, RunConfig]) -> None:
+    st.subheader("Settings that differ")
+    frame = differing_settings(configs)
+    if len(frame):
+        table(frame, "settings_that_differ", alt="Settings in which the runs differ",
+              caption="All other settings are the same.", height="content")  # fmt: skip
+    else:
+        st.caption("None: these runs were set up alike." if len(configs) > 1 else "One run only.")
+
+
+def _curves(runs: Mapping[str, RunFolder]) -> None:
+    st.subheader("Learning curves")
+    histories = {name: read_history(run) for name, run in runs.items()}
+    if missing := [name for name, history in histories.items() if not len(history)]:
+        st.caption(escape(f"No epoch completed yet: {', '.join(missing)}."))
+    drawn = {html.escape(name): one for name, one in histories.items() if len(one)}
+    simulated = any(run.trained_on.get("simulated") for run in runs.values())
+    chart(
+        figures.validation_curves(drawn, reference.history()),
+        "compare_curves",
+        "Mean absolute error in z (dimensionless) of the validation rows per epoch. Dotted: the "
+        "dissertation's record, on its own galaxies.",
+        f"Validation error per epoch of {len(drawn)} runs with the dissertation's record dotted",
+        {"simulated": simulated},
+    )
+
+
+def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, RunFolder]) -> None:
+    st.subheader("Errors")
+    judged = Counter(name for run in runs.values() for name in run.evaluated())
+    if not judged:
+        st.info("None of these runs has been evaluated yet; Evaluate does it.")
+        return
+    known = {folder.id: folder.name for folder in store.datasets()}
+    options = [name for name, _ in judged.most_common()]
+    dataset = st.selectbox(
+        "Evaluated on", options, key="compare_dataset",
+        format_func=lambda d: f"{known.get(d, f'{d} (deleted)')} · {judged[d]} of {len(runs)} runs",
+    )  # fmt: skip
+    results = {name: read_json(run.metrics_path(dataset)) for name, run in runs.items()}
+    results = {name: metrics for name, metrics in results.items() if metrics}
+    for sentence in caveats(configs, results, dataset):
+        st.caption(f":material/info: {escape(sentence)}")
+    formats = {"galaxies": "localized", **dict.fromkeys(LABELS.values(), "%.4f")}
+    about = {"simulated": any(metrics.get("simulated") for metrics in results.values())}
+    table(
+        metrics_table(results), "metrics_of_runs", alt="Every metric of each run",
+        caption="e_z = (z_phot − z_spec) / (1 + z_spec); outliers as a share from 0 to 1. "
+        "The dissertation reports a MAE of 0.021 on its own galaxies.",
+        formats=formats, height="content",
+    )  # fmt: skip
+    chart(
+        figures.bias_of_runs(
+            {html.escape(name): metrics["bins"] for name, metrics in results.items()},
+            reference.table_3(),
+        ),
+        "compare_bias",
+        "Mean error z_phot − z_spec per bin of true redshift (dimensionless). Dotted: the "
+        "dissertation's Table 3.",
+        f"Mean error per redshift bin of {len(results)} runs beside the published one",
+        about,
+    )
+
+
+def _remember(ids: Sequence[str]) -> None:
+    st.session_state["_compared"] = list(ids)
+    if ids:
+        st.query_params[_PARAMETER] = ",".join(ids)
+    else:
+        st.query_params.pop(_PARAMETER, None)

@@ -1,0 +1,81 @@
+"""Runs beside each other and beside Table 3: what differs, what came out, what forbids it."""
+
+import pytest
+
+from redshift_core import reference
+from redshift_core.comparison import (
+    beside_table_3,
+    caveats,
+    differing_settings,
+    metrics_table,
+    settings_table,
+)
+from redshift_core.config import RunConfig, preset
+from redshift_core.evaluation import evaluate
+
+FAST = preset("fast", "one")
+
+
+def test_only_settings_that_differ_are_listed_each_run_in_its_column():
+    other = FAST.with_values({"batch_size": 64, "dense_units": "8,4", "scaler": "minmax"})
+    table = differing_settings({"a": FAST, "b": other}).set_index("setting")
+    assert table.to_dict("index") == {
+        "model.dense_units": {"a": "256, 128, 64", "b": "8, 4"},
+        "scaler.name": {"a": "spectrum", "b": "minmax"},
+        "training.batch_size": {"a": "128", "b": "64"},
+    }
+
+
+def test_runs_alike_and_a_run_alone_differ_in_nothing():
+    assert differing_settings({"a": FAST, "b": FAST}).empty
+    assert differing_settings({"a": FAST}).empty
+    assert differing_settings({}).empty
+
+
+def test_every_setting_is_in_the_table_of_settings():
+    def leaves(values):
+        return sum(leaves(v) if isinstance(v, dict) else 1 for v in values.values())
+
+    assert len(settings_table(FAST)) == leaves(FAST.to_dict()) - 1  # without schema_version
+
+
+def test_metrics_stand_with_their_intervals_where_there_are_any():
+    plain = evaluate([0.1, 0.2, 0.3], [0.11, 0.21, 0.33])
+    judged = {**plain, "intervals": {"mae": [0.0101, 0.0204]}}
+    table = metrics_table({"old": plain, "new": judged})
+    assert table["MAE (z)"].tolist() == pytest.approx([0.05 / 3] * 2)
+    assert table["MAE (z), 68 %"].tolist() == ["", "0.0101 to 0.0204"]
+    assert "RMSE (z), 68 %" not in table
+    assert table.galaxies.tolist() == [3, 3]
+
+
+def test_bins_stand_beside_the_published_ones_of_the_same_limits():
+    table = beside_table_3(evaluate([0.02, 0.03, 0.57], [0.05, 0.04, 0.4])["bins"])
+    assert table["published mean error"].tolist() == reference.table_3().mean_error.tolist()
+    assert table["mean error"][0] == pytest.approx(0.02)
+    assert table["mean error"].isna().sum() == 10
+    assert table["z bin"][11] == "0.55–0.60"
+
+
+def test_bins_of_another_width_have_nothing_published_beside_them():
+    table = beside_table_3(evaluate([0.02], [0.05], bin_width=0.1)["bins"])
+    assert table["published mean error"].isna().all()
+
+
+def test_what_forbids_a_comparison_is_said():
+    on_other = preset("fast", "two")
+    resplit = FAST.with_values({"random_state": 9})
+    leaky = FAST.with_values({"fit_on": "all"})
+    configs = {"a": FAST, "b": on_other, "c": resplit, "d": leaky, "e": RunConfig(dataset="one")}
+    said = caveats(configs, {name: {"n": 1} for name in "abcd"}, "one")
+    assert len(said) == 4
+    assert said[0].endswith("dataset: e.")
+    assert "test rows count for a, c, d" in said[1]
+    assert said[1].endswith("counts for b.")
+    assert "split differently" in said[2]
+    assert said[3].endswith("too: d.")
+
+
+def test_runs_that_can_be_compared_raise_no_caveat():
+    seeds = {name: FAST.with_values({"seed": seed}) for name, seed in (("a", 1), ("b", 2))}
+    assert caveats(seeds, {"a": {}, "b": {}}, "one") == []

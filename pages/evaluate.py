@@ -11,6 +11,7 @@ from pages.ui.evaluation_headlines import show_headlines
 from pages.ui.evaluation_jobs import evaluated_on, follow, other_datasets, unevaluated
 from pages.ui.evaluation_plane import show_plane
 from pages.ui.nav import guard
+from pages.ui.share import share
 from pages.ui.text import count, escape
 from redshift_core.errors import InputError
 from redshift_core.runs import RunFolder, Store, read_json
@@ -64,6 +65,7 @@ if run.evaluated():
     with st.container(horizontal=True, vertical_alignment="bottom"):
         dataset = evaluated_on(store, run, own)
         other_datasets(store, run)
+        share(run, dataset)
     result(store, run, dataset, own)
 elif not busy:
     unevaluated(store, run, own)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.run_list import manage
+from pages.ui.share import share
 from redshift_core import jobs
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
@@ -35,6 +36,7 @@ def show_ending(run: RunFolder, now: Status) -> None:
                 on_click=resume, args=(run, None),
                 help="Goes on from the last checkpoint, inside an epoch too.",
             )  # fmt: skip
+        share(run)
         manage(run)
 
 

@@ -200,8 +200,18 @@ class ModelConfig(Settings):
     dropout: float = setting(
         0.0, "Share of units switched off at random after each dense layer.", low=0.0, high=0.95
     )
-    l1: float = setting(0.0, "L1 penalty on the weights.", low=0.0, high=1.0)
-    l2: float = setting(0.0, "L2 penalty on the weights.", low=0.0, high=1.0)
+    l1: float = setting(
+        0.0,
+        "This times the sum of abs(weights) joins the loss: pushes weights to 0.",
+        low=0.0,
+        high=1.0,
+    )
+    l2: float = setting(
+        0.0,
+        "This times the sum of squared weights joins the loss: keeps weights small.",
+        low=0.0,
+        high=1.0,
+    )
     initializer: str = setting(
         "glorot_uniform", "How the weights are drawn at the start.", names=choices.INITIALIZERS
     )

@@ -89,11 +89,11 @@ def read_curves(loss: Sequence[float], val_loss: Sequence[float]) -> Reading:
             "per epoch: there is more to learn. Go on for more epochs, or raise the learning rate.",
         )
     side = "above" if gap >= 0 else "below"
+    place = f"{rise:.1%} above its lowest" if rise >= 0.0005 else "at its lowest"
     return Reading(
         "healthy",
-        f"The validation loss has levelled off {abs(gap):.1%} {side} the training loss, "
-        f"{rise:.1%} above its lowest: what the network learned holds for galaxies it has not "
-        "seen.",
+        f"The validation loss has levelled off {abs(gap):.1%} {side} the training loss, {place}: "
+        "what the network learned holds for galaxies it has not seen.",
     )
 
 

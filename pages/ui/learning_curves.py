@@ -28,15 +28,14 @@ def show_curves(history: pd.DataFrame, name: str) -> None:
         Id of the run, for the download.
     """
     left, right = st.columns(2)
-    with left.container(height=SLOT_HEIGHT, border=False):
+    slot = {"height": SLOT_HEIGHT, "border": not len(history)}
+    with left.container(**slot):
         _curve(history, "loss", "Loss", "Loss per epoch, logarithmic scale; dimensionless.", True)
-    with right.container(height=SLOT_HEIGHT, border=False):
+    with right.container(**slot):
         _curve(
             history, "mae", "MAE in z",
             "Mean absolute error in redshift per epoch; dimensionless.", False,
         )  # fmt: skip
-    if not len(history):
-        return
     reading = diagnosis.read_curves(history.loss, history.val_loss)
     colour, icon = LOOKS[reading.kind]
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -33,7 +33,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Network": ("model",),
     "Training": ("training",),
 }
-LABELS = {"l1": "L1 penalty", "l2": "L2 penalty", "name": "Scaler", "fit_on": "Fit scaler on"}
+LABELS = {
+    "l1": "L1 penalty",
+    "l2": "L2 penalty",
+    "name": "Scaler",
+    "fit_on": "Fit scaler on",
+    "val_fraction": "Validation fraction",
+}
 IRRELEVANT: dict[tuple[str, str], Callable[[Values], bool]] = {
     ("training", "momentum"): lambda v: v["training"]["optimizer"] != "sgd",
     ("training", "weight_decay"): lambda v: v["training"]["optimizer"] != "adamw",

@@ -77,6 +77,7 @@ def over_fitting(history: pd.DataFrame) -> go.Figure:
     figure = layout("Epoch", "Loss")
     _line(figure, history.epoch, history.loss, "training", BLUE)
     _line(figure, history.epoch, history.val_loss, "validation", RED)
+    figure.update_yaxes(tickformat=".5f")
     lowest = int(history.epoch[history.val_loss.idxmin()])
     figure.add_vline(
         x=lowest,
@@ -144,7 +145,10 @@ def convolution(flux: FloatArray, wavelength: FloatArray) -> go.Figure:
     _bands(figure, wavelength, flux, "spectrum", GREY)
     for (name, kernel), colour in zip(KERNELS.items(), (RED, BLUE), strict=True):
         # A network slides its kernel without turning it round: that is ``correlate``.
-        _bands(figure, wavelength, np.correlate(flux, kernel, mode="same"), name, colour)
+        out = np.full(len(flux), np.nan)  # no value where the kernel would hang over an end
+        half = len(kernel) // 2
+        out[half:-half] = np.correlate(flux, kernel, mode="valid")
+        _bands(figure, wavelength, out, name, colour)
     return figure
 
 

@@ -196,6 +196,7 @@ def test_a_run_before_its_first_epoch_has_no_curve_yet(store, alive):
     at = opened(view="Runs", run=run.id)
     assert not at.exception
     assert "after the first epoch" in texts(at)
+    assert "0 of the 6 epochs" in texts(at)
 
 
 def test_memory_and_time_are_told_before_the_start(store):

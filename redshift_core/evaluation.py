@@ -57,26 +57,30 @@ def meaning(name: str, figures: Mapping[str, Any]) -> str:
         Content of ``metrics.json``; what an older one lacks is left out of the sentence.
     """
     value, n = figures.get(name), figures.get("n", 0)
+    definition = metrics.METRICS[name].definition
     if value is None or not n:
-        return metrics.METRICS[name].definition
-    beyond = f"{round(value * n):,} of {n:,} galaxies are further off"
-    side = "high" if value > 0 else "low"
-    sentences = {
-        "mae": f"On average a redshift is off by {value:.4f}.",
-        "rmse": f"{value / figures['mae']:.2f} times the MAE; normal errors would give 1.25."
-        if figures.get("mae")
-        else "",
-        "bias_median": f"Half of all e_z lie above {value:+.4f}, half below.",
-        "bias_mean": f"On average redshifts come out {abs(value):.4f} (1 + z) too {side}.",
-        "sigma_nmad": f"Half of all galaxies lie within {value / metrics.NMAD_FACTOR:.4f} "
-        "of the median e_z.",
-        "sigma_iqr": f"The middle half of all e_z is {value * metrics.IQR_FACTOR:.4f} wide.",
-        "outlier_fraction_0.05": f"{beyond} than 0.05 (1 + z).",
-        "outlier_fraction_0.15": f"{beyond} than 0.15 (1 + z).",
-    }
-    if name == "outlier_fraction_lsst" and figures.get("sigma_iqr") is not None:
-        return f"{beyond} than {metrics.lsst_threshold(figures['sigma_iqr']):.4f} (1 + z)."
-    return sentences.get(name) or metrics.METRICS[name].definition
+        return definition
+    beyond = f"{round(value * n):,} of {n:,} galaxies are further off than"
+    match name:
+        case "mae":
+            return f"On average a redshift is off by {value:.4f}."
+        case "rmse" if figures.get("mae"):
+            return f"{value / figures['mae']:.2f} times the MAE; normal errors would give 1.25."
+        case "bias_median":
+            return f"Half of all e_z lie above {value:+.4f}, half below."
+        case "bias_mean":
+            side = "high" if value > 0 else "low"
+            return f"On average redshifts come out {abs(value):.4f} (1 + z) too {side}."
+        case "sigma_nmad":
+            half = value / metrics.NMAD_FACTOR
+            return f"Half of all galaxies lie within {half:.4f} of the median e_z."
+        case "sigma_iqr":
+            return f"The middle half of all e_z is {value * metrics.IQR_FACTOR:.4f} wide."
+        case "outlier_fraction_0.05" | "outlier_fraction_0.15":
+            return f"{beyond} {name.rpartition('_')[2]} (1 + z)."
+        case "outlier_fraction_lsst" if figures.get("sigma_iqr") is not None:
+            return f"{beyond} {metrics.lsst_threshold(figures['sigma_iqr']):.4f} (1 + z)."
+    return definition
 
 
 def binned(

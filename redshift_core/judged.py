@@ -162,9 +162,10 @@ ORDERS: dict[str, Callable[[Judged], FloatArray]] = {  # what a list is sorted b
     "Row": lambda judged: judged.row,
     "z_spec": lambda judged: judged.z_spec,
     "z_phot": lambda judged: judged.z_phot,
-    "Brightest first": lambda judged: _or_row(judged, -1.0),
-    "Faintest first": lambda judged: _or_row(judged, 1.0),
+    "Brightest first": lambda judged: -judged.brightness,
+    "Faintest first": lambda judged: judged.brightness,
 }
+BY_BRIGHTNESS = ("Brightest first", "Faintest first")  # orders that need to know it
 
 
 def ordered(judged: Judged, positions: IntArray, order: str) -> IntArray:
@@ -207,7 +208,3 @@ def mean_flux(flux: FloatArray, rows: IntArray) -> FloatArray:
 
 def _within(values: FloatArray, low: float, high: float, *, closed: bool) -> NDArray[np.bool_]:
     return (values >= low) & ((values <= high) if closed else (values < high))
-
-
-def _or_row(judged: Judged, sign: float) -> FloatArray:
-    return judged.row if judged.brightness is None else sign * judged.brightness

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from redshift_core.runs import Store
 from tests.browser import Server, Visit, browser
 from tests.pages.made_up import add_evaluation, make_dataset, make_run
 
@@ -17,13 +18,15 @@ pytestmark = pytest.mark.browser
 ROW = 35  # px, height of a line of a table, its head too
 
 
-@pytest.fixture
-def scene(store, tmp_path):
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
     """Server, run and its table of predictions."""
+    home = tmp_path_factory.mktemp("drill")
+    store = Store(home / "home")
     folder = make_dataset(store)
     run = make_run(store, folder)
     add_evaluation(run, folder, n=400)
-    running = Server(store.root, tmp_path / "server.txt").start()
+    running = Server(store.root, home / "server.txt").start()
     yield running, run, pd.read_parquet(run.predictions_path(folder.id))
     running.stop()
 

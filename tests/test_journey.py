@@ -70,7 +70,7 @@ def test_from_the_demo_button_to_a_downloaded_table_of_redshifts(server, tmp_pat
         visit.shot("train")
 
         visit.menu("Evaluate")
-        page.get_by_role("heading", name="Error per redshift bin").wait_for()
+        page.get_by_role("heading", name="Error per bin").wait_for()
         charts(visit, 2)
         page.get_by_role("heading", name="True and predicted redshift").wait_for()
         visit.shot("evaluate")

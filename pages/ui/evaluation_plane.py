@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui import evaluation_data
 from pages.ui.display import chart
-from pages.ui.evaluation_state import PLANE, choose, current, keep, limits_of, setting
+from pages.ui.evaluation_state import PLANE, bound, choose, current, limits_of
 from pages.ui.text import count
 from redshift_core import figures
 from redshift_core.constants import Z_MAX
@@ -31,14 +31,10 @@ def show_plane(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None
     """Two-dimensional histogram with its settings, and the two one-dimensional ones."""
     st.subheader("True and predicted redshift")
     left, middle, right = st.columns(3)
-    st.session_state["cells"] = setting("cells", 200, CELLS)
-    n_bins = left.select_slider("Bins per axis", CELLS, key="cells", on_change=keep("cells"))
-    st.session_state["range"] = setting("range", "0–0.6", list(RANGES))
-    span = middle.selectbox("Range", list(RANGES), key="range", on_change=keep("range"))
-    st.session_state["colours"] = setting("colours", "inferno", figures.DENSITY_SCALES)
-    scale = right.selectbox(
-        "Colours", figures.DENSITY_SCALES, key="colours", on_change=keep("colours")
-    )
+    n_bins = left.select_slider("Bins per axis", CELLS, **bound("cells", 200, CELLS))
+    span = middle.selectbox("Range", list(RANGES), **bound("range", "0–0.6", list(RANGES)))
+    scales = figures.DENSITY_SCALES
+    scale = right.selectbox("Colours", scales, **bound("colours", scales[0], scales))
     found = evaluation_data.key(run, dataset)
     edges, counts = evaluation_data.density(*found, int(n_bins), *RANGES[span])
     plane, lines = st.columns([3, 2])
@@ -96,8 +92,8 @@ def _box_by_numbers() -> None:
     limits = limits_of(BOX) or (0.0, Z_MAX, 0.0, Z_MAX)
     with st.popover("Box by numbers", icon=":material/crop_free:"), st.form("box", border=False):
         for name, limit in zip(NUMBERS, limits, strict=True):
-            st.session_state[name] = limit
-            st.number_input(name, step=0.01, format="%.4f", key=name)
+            st.session_state[f"box_{name}"] = limit
+            st.number_input(name, step=0.01, format="%.4f", key=f"box_{name}")
         st.form_submit_button("Show these galaxies", on_click=_typed)
     if message := st.session_state.pop("box_error", None):
         st.error(message)
@@ -105,7 +101,7 @@ def _box_by_numbers() -> None:
 
 def _typed() -> None:
     try:
-        choice = Choice(BOX, tuple(float(st.session_state[name]) for name in NUMBERS))
+        choice = Choice(BOX, tuple(float(st.session_state[f"box_{name}"]) for name in NUMBERS))
     except InputError as error:
         st.session_state["box_error"] = str(error)
         return

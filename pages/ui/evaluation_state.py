@@ -6,7 +6,8 @@ them by its row; ``by``, ``width``, ``against`` and the like are the settings of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -50,27 +51,31 @@ def limits_of(by: str) -> tuple[float, ...] | None:
     return choice.limits if choice is not None and choice.by == by else None
 
 
-def setting(name: str, default: Any, options: Sequence[Any] | None = None) -> Any:
-    """A figure's setting from the address; the default where it is none of the options."""
+def bound(name: str, default: Any, options: Sequence[Any] | None = None) -> dict[str, Any]:
+    """Key and callback of a widget whose value lives in the address under this name.
+
+    Parameters
+    ----------
+    default : object
+        Where the address names nothing, or nothing that makes sense.
+    options : sequence, optional
+        What the widget offers; without them, the address holds a number.
+    """
+    key = f"evaluate_{name}"
     text = st.query_params.get(name)
-    if text is None:
-        return default
+    value = default
     if options is not None:
-        return next((option for option in options if str(option) == text), default)
-    try:
-        return type(default)(text)
-    except ValueError:
-        return default
-
-
-def keep(name: str) -> Callable[[], None]:
-    """Callback of a widget whose key is ``name``: puts its value into the address."""
+        value = next((option for option in options if str(option) == text), default)
+    elif text is not None:
+        with contextlib.suppress(ValueError):
+            value = type(default)(text)
+    st.session_state[key] = value
 
     def write() -> None:
-        st.query_params[name] = str(st.session_state[name])
+        st.query_params[name] = str(st.session_state[key])
 
-    return write
+    return {"key": key, "on_change": write}
 
 
 def _shown_in(choice: Choice) -> tuple[str, ...]:
-    return (PLANE,) if choice.by == BOX else (BINS, ERRORS)
+    return {BOX: (PLANE,), "z_spec": (BINS,)}.get(choice.by, (BINS, ERRORS))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pages.ui.display import duration
-from pages.ui.evaluation_bins import styled
+from pages.ui.evaluation_table import styled
 from redshift_core.runs import read_json, write_json
 from tests.pages.made_up import (
     add_evaluation,
@@ -127,8 +127,8 @@ def test_a_scaler_that_saw_the_test_rows_is_named(store):
 def test_the_density_can_be_drawn_coarser_and_in_other_colours(store):
     run = make_run(store, make_dataset(store), evaluated=True)
     at = opened(run=run.id)
-    at.select_slider(key="cells").set_value(50).run()
-    at.selectbox(key="colours").set_value("viridis").run()
+    at.select_slider(key="evaluate_cells").set_value(50).run()
+    at.selectbox(key="evaluate_colours").set_value("viridis").run()
     assert not at.exception
     assert "0.012 × 0.012" in texts(at)
 
@@ -180,7 +180,7 @@ def test_a_link_that_names_no_galaxies_opens_the_page_all_the_same(store, query)
     at = opened(run=run.id, **query, by="nonsense", width="wide", cells="7", galaxy="x")
     assert not at.exception
     assert chosen(at) is None
-    assert at.number_input(key="width").value == 0.05
+    assert at.number_input(key="evaluate_width").value == 0.05
 
 
 def test_a_bin_without_galaxies_says_so(store):
@@ -208,7 +208,7 @@ def test_next_and_previous_walk_through_the_list_and_stay_in_the_address(store):
 def test_the_list_is_sorted_as_chosen(store):
     run, _ = judged_run(store)
     at = opened(run=run.id, bin="z_spec:0.1,0.15")
-    at.selectbox(key="order").set_value("z_spec").run()
+    at.selectbox(key="evaluate_order").set_value("z_spec").run()
     assert at.dataframe[1].value.z_spec.is_monotonic_increasing
 
 
@@ -217,11 +217,11 @@ def test_a_box_can_be_typed(store):
     at = opened(run=run.id)
     names = ("z_spec from", "z_spec to", "z_phot from", "z_phot to")
     for name, value in zip(names, (0.1, 0.2, 0.05, 0.3), strict=True):
-        at.number_input(key=name).set_value(value)
+        at.number_input(key=f"box_{name}").set_value(value)
     _press(at, "Show these galaxies")
     assert at.query_params["box"] == "0.1,0.2,0.05,0.3"
     assert chosen(at.run()) == "z_spec 0.1–0.2 and z_phot 0.05–0.3"
-    at.number_input(key="z_spec to").set_value(0.0)
+    at.number_input(key="box_z_spec to").set_value(0.0)
     _press(at, "Show these galaxies")
     assert any("each lower limit before its upper one" in error.value for error in at.error)
 

@@ -101,9 +101,10 @@ def test_a_ticked_row_shows_its_spectrum(server, dataset):
         visit.page.wait_for_function(
             "document.querySelectorAll('.js-plotly-plot .main-svg').length >= 3"
         )  # the table stays where it is once every figure has its place
+        visit.settle().page.wait_for_timeout(1500)
         table = visit.page.locator(".st-key-galaxies canvas").first
         table.scroll_into_view_if_needed()
-        visit.settle().page.wait_for_timeout(1000)
+        visit.page.wait_for_timeout(300)
         box = table.bounding_box()
         visit.page.mouse.click(box["x"] + 20, box["y"] + 35 * 3 + 17)  # third line below the head
         visit.page.get_by_text(f"Galaxy 3 of {len(rows)}").wait_for()

@@ -51,7 +51,7 @@ def test_a_report_holds_every_metric_setting_and_fact(run, store, tmp_path):
     metrics = read_json(run.metrics_path(run.config.dataset))
     assert all(f'<td class="n">{cell_text(metrics[key], "%.4f")}</td>' in text for key in METRICS)
     assert all(f">model.{key}</td>" in text for key in run.config.model.to_dict())
-    for fact in ("ab" * 32, "2.21.0", "AMD EPYC, 2 threads", "89601", "378"):
+    for fact in ("ab" * 32, "2.21.0", "AMD EPYC, 2 threads", "89,601", "378"):
         assert fact in text
     assert "best &lt;run&gt;" in text
     assert "<run>" not in text

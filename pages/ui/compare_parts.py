@@ -42,6 +42,12 @@ def chosen_runs(runs: Sequence[RunFolder]) -> list[RunFolder]:
     return [found[name] for name in known]
 
 
+def add_run(name: str) -> None:
+    """Put a run first among the chosen ones."""
+    others = [one for one in st.session_state.get("_compared", []) if one != name]
+    _remember([name, *others][:LIMIT])
+
+
 def labels(runs: Sequence[RunFolder]) -> dict[str, str]:
     """Name of each run by its id; with the time it was made where two share a name."""
     count = Counter(run.name for run in runs)

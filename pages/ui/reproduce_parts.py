@@ -122,7 +122,7 @@ def _key(source: Source) -> tuple[str, str, int, float]:
     return str(source.dataset.folder.path), str(run.path) if run else "", source.seed, changed
 
 
-@st.cache_data(max_entries=64, show_spinner="Drawing")
+@st.cache_data(max_entries=64, show_spinner=False)
 def _built(number: int, dataset: str, run: str, seed: int, changed: float) -> list[Part]:
     opened = open_dataset(DatasetFolder(Path(dataset)))
     return ITEMS[number].build(Source(opened, RunFolder(Path(run)) if run else None, seed))

@@ -105,7 +105,8 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
     st.subheader("Errors")
     judged = Counter(name for run in runs.values() for name in run.evaluated())
     if not judged:
-        st.info("None of these runs has been evaluated yet; Evaluate does it.")
+        st.info("None of these runs has been evaluated yet.")
+        st.page_link("pages/evaluate.py", label="Evaluate one", icon=":material/fact_check:")
         return
     known = {folder.id: folder.name for folder in store.datasets()}
     options = [name for name, _ in judged.most_common()]

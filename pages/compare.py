@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.compare_parts import chosen_runs, show_comparison
+from pages.ui.compare_parts import add_run, chosen_runs, show_comparison
 from pages.ui.empty import empty_state
 from pages.ui.nav import guard
 from pages.ui.share import import_door
@@ -16,7 +16,7 @@ runs = store.runs()
 if not runs:
     empty_state("There is no run to compare yet. Train one first.", "Train a run", "pages/train.py")
 with st.expander("Take in a run from a ZIP file", icon=":material/upload:", expanded=not runs):
-    import_door()
+    import_door(add_run)
 if runs:
     chosen = chosen_runs(runs)
     if chosen:

@@ -56,8 +56,9 @@ def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> 
         f"Run {run.id}, preset {run.config.preset}, trained on {run.trained_on.get('name', '–')}; "
         f"report of Redshift Lab {__version__}."
     )
+    names = {folder.id: folder.name for folder in store.datasets()}
     sections = [
-        _results(run, judged, metrics),
+        _results(names.get(judged, judged), metrics),
         _learning(run),
         *(_errors(run, judged, metrics) if judged else ()),
         _settings(run),
@@ -93,7 +94,7 @@ def _judged_on(run: RunFolder, dataset: str) -> str:
     return next(iter([dataset] if dataset else own + evaluated), "")
 
 
-def _results(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> Section:
+def _results(dataset: str, metrics: Mapping[str, Any]) -> Section:
     if not metrics:
         return Section("Results", ["This run has not been evaluated yet."])
     what = "its own test rows" if metrics.get("rows", "test") == "test" else "every usable row"
@@ -188,7 +189,7 @@ def _settings(run: RunFolder) -> Section:
     usual = settings_table(PRESETS.get(config.preset, PRESETS["dissertation"]))
     frame = pd.DataFrame(
         [
-            (name, value, usual[name] if value != usual[name] and name != "dataset" else None)
+            (name, value, usual[name] if value != usual[name] and name != "dataset" else "")
             for name, value in mine.items()
         ],
         columns=["setting", "value", "preset's value, where it differs"],
@@ -223,10 +224,10 @@ def _provenance(run: RunFolder, store: Store, judged: str) -> Section:
     if info:
         flagged = ", ".join(f"{n:,} {name}" for name, n in info.get("flagged", {}).items() if n)
         lines += [("file", info.get("source_file")), ("unit of the flux", info.get("unit"))]
-        lines += [("spectra", f"{info.get('n_rows', 0):,}"), ("flagged", flagged or "none")]
+        lines += [("spectra", info.get("n_rows")), ("flagged", flagged or "none")]
     else:
         lines += [("file", "not in this store")]
-    lines += [(f"{part} rows", f"{n:,}") for part, n in environment.get("split", {}).items()]
+    lines += [(f"{part} rows", n) for part, n in environment.get("split", {}).items()]
     lines += [(f"scaler: {key}", value) for key, value in environment.get("scaler", {}).items()]
     if judged and judged != run.config.dataset:
         lines += [("judged on", here.get(judged, {}).get("name") or judged)]
@@ -242,9 +243,14 @@ def _environment(run: RunFolder) -> Section:
     return Section("Environment", [_facts(lines, "environment", "Versions, device and commit.")])
 
 
+def _fact(value: Any) -> str:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return document.cell_text(value, "localized" if whole else "")
+
+
 def _facts(lines: list[tuple[str, Any]], name: str, caption: str) -> Table:
     frame = pd.DataFrame(
-        [(key, None if value in (None, "") else str(value)) for key, value in lines],
+        [(key, None if value in (None, "") else _fact(value)) for key, value in lines],
         columns=["what", "value"],
     )
     return Table(frame, name, caption, caption)

@@ -26,7 +26,7 @@ from redshift_core.arrays import load_arrays
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
 from redshift_core.export import check_out
-from redshift_core.runs import ACTIVE_STATES, RunFolder, Store, read_json, slug, write_json
+from redshift_core.runs import RunFolder, Store, read_json, slug, write_json
 
 FORMAT = 1
 MANIFEST = "redshift-lab-run.json"
@@ -53,14 +53,13 @@ _DAMAGED = (
 
 
 def export_run(run: RunFolder, out: Path) -> Path:
-    """Pack a run that has ended, as ``.zip``; the path written, whole or not at all."""
+    """Pack a run that is not at work, as ``.zip``; the path written, whole or not at all."""
     out = check_out(out, suffixes=(".zip",))
-    state = read_json(run.status_path).get("state")
-    if state in ACTIVE_STATES or not run.model_path.exists():
+    if not run.model_path.exists():
         raise InputError(
-            f"Run {run.id} has no finished model to share (it is {state}); wait until it has "
-            "ended, or stop it after an epoch."
+            f"Run {run.id} has no model to share; let it train to the end of an epoch."
         )
+    state = read_json(run.status_path).get("state")
     paths = [run.path / name for name in NAMES]
     paths += sorted(run.path.glob("evaluations/*/*"))
     names = {path.relative_to(run.path).as_posix(): path for path in paths if path.is_file()}
@@ -241,7 +240,7 @@ def _place(store: Store, staged: Path, manifest: dict[str, Any]) -> RunFolder:
     name, note = manifest["name"] or slug(manifest["run"]), manifest["note"]
     origin = {"run": manifest["run"], "at": time.time()}
     write_json(staged / "meta.json", {"name": name, "note": note, "imported": origin})
-    state = "stopped" if manifest.get("state") == "stopped" else "finished"
+    state = "finished" if manifest.get("state") == "finished" else "stopped"
     message = "Imported from a ZIP; its checkpoint was not in it, so it cannot go on."
     write_json(staged / "status.json", {"state": state, "kind": "train", "message": message})
     for attempt in range(1, 1000):

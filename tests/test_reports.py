@@ -3,6 +3,7 @@
 import json
 import zipfile
 
+import psutil
 import pytest
 
 from redshift_core import cli, jobs, report
@@ -51,7 +52,7 @@ def test_a_report_holds_every_metric_setting_and_fact(run, store, tmp_path):
     metrics = read_json(run.metrics_path(run.config.dataset))
     assert all(f'<td class="n">{cell_text(metrics[key], "%.4f")}</td>' in text for key in METRICS)
     assert all(f">model.{key}</td>" in text for key in run.config.model.to_dict())
-    for fact in ("ab" * 32, "2.21.0", "AMD EPYC, 2 threads", "89601", "378"):
+    for fact in ("ab" * 32, "2.21.0", "AMD EPYC, 2 threads", "89,601", "378"):
         assert fact in text
     assert "best &lt;run&gt;" in text
     assert "<run>" not in text
@@ -142,6 +143,15 @@ def test_what_the_user_can_fix_is_one_sentence_and_exit_2(here, run, dataset, ar
     assert (code, out) == (2, "")
     assert sentence in err
     assert err.count("\n") == 1
+
+
+def test_a_run_at_work_is_not_exported(here, store, dataset, tmp_path):
+    process = psutil.Process()
+    alive = {"pid": process.pid, "pid_started": process.create_time()}
+    run = make_run(store, dataset, "running", **alive)
+    code, _, err = here("export", run.id, "--out", tmp_path / "r.zip")
+    assert code == 2
+    assert "export it when it has ended" in err
 
 
 def test_reproduce_takes_the_finished_run_of_the_preset(here, store, dataset, tmp_path):

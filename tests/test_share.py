@@ -4,30 +4,33 @@ import hashlib
 import json
 import stat
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from redshift_core import jobs, share
 from redshift_core.arrays import save_arrays
+from redshift_core.config import preset
 from redshift_core.errors import InputError
 from redshift_core.runs import Store, read_json, write_json
 from redshift_core.share import MANIFEST, export_run, import_run
 from redshift_core.split import Split
 from tests.pages.made_up import make_dataset, make_run
 
+DATASET = SimpleNamespace(id="20260101-000000-made-up")  # of a run its id is enough
+
 
 @pytest.fixture
 def run(store):
-    dataset = make_dataset(store)
-    made = make_run(store, dataset, name="shared *run*", evaluated=True)
+    made = make_run(store, DATASET, name="shared *run*", evaluated=True)
     made.update_info(note="what I learned")
     Split(*(np.arange(n) for n in (3, 2, 1))).save(made.split_path)
     save_arrays(made.scaler_path, {"low": np.zeros(186)})
     save_arrays(made.coverage_path, {"edges": np.zeros(3)})
     with zipfile.ZipFile(made.model_path, "w") as model:
         model.writestr("config.json", "{}")
-    write_json(made.environment_path, {"dataset": {"id": dataset.id, "simulated": True}})
+    write_json(made.environment_path, {"dataset": {"id": DATASET.id, "simulated": True}})
     made.checkpoint_path.mkdir()
     (made.checkpoint_path / "weights.npz").write_bytes(b"large")
     return made
@@ -98,14 +101,16 @@ def test_another_run_of_the_same_id_gets_a_new_one_and_overwrites_nothing(run, p
     assert import_run(store, packed) == (arrived, True)
 
 
-def test_an_imported_run_cannot_go_on_since_its_checkpoint_stayed_behind(packed, store, run):
-    dataset = store.dataset(run.config.dataset)
+def test_an_imported_run_cannot_go_on_since_its_checkpoint_stayed_behind(run, store, tmp_path):
+    config = preset("fast", make_dataset(store).id)
+    write_json(run.config_path, config.to_dict())
+    packed = export_run(run, tmp_path / "run.zip")
     run.delete()
     arrived, _ = import_run(store, packed)
-    assert arrived.config.dataset == dataset.id
     with pytest.raises(InputError, match="imported without its checkpoint"):
         jobs.resume(arrived, 30)
     assert arrived.model_path.exists()
+    assert arrived.config == config
 
 
 @pytest.mark.parametrize(
@@ -193,12 +198,16 @@ def test_what_is_no_zip_and_what_is_another_zip_are_told_apart(other, tmp_path):
         import_run(other, letter)
 
 
-def test_a_run_that_is_at_work_or_has_no_model_is_not_packed(store, tmp_path):
-    dataset = make_dataset(store)
-    for state in ("running", "failed"):
-        with pytest.raises(InputError, match="no finished model"):
-            export_run(make_run(store, dataset, state), tmp_path / "run.zip")
+def test_a_run_without_a_model_is_not_packed(store, tmp_path):
+    with pytest.raises(InputError, match="no model to share"):
+        export_run(make_run(store, DATASET, "failed"), tmp_path / "run.zip")
     assert list(tmp_path.glob("*.zip")) == []
+
+
+def test_a_run_that_did_not_finish_arrives_as_stopped(run, other, tmp_path):
+    write_json(run.status_path, read_json(run.status_path) | {"state": "lost"})
+    arrived, _ = import_run(other, export_run(run, tmp_path / "run.zip"))
+    assert jobs.status(arrived).state == "stopped"
 
 
 def test_the_manifest_names_every_file_with_its_digest(packed):

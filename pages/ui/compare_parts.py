@@ -42,6 +42,12 @@ def chosen_runs(runs: Sequence[RunFolder]) -> list[RunFolder]:
     return [found[name] for name in known]
 
 
+def add_run(name: str) -> None:
+    """Put a run first among the chosen ones."""
+    others = [one for one in st.session_state.get("_compared", []) if one != name]
+    _remember([name, *others][:LIMIT])
+
+
 def labels(runs: Sequence[RunFolder]) -> dict[str, str]:
     """Name of each run by its id; with the time it was made where two share a name."""
     count = Counter(run.name for run in runs)
@@ -99,7 +105,8 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
     st.subheader("Errors")
     judged = Counter(name for run in runs.values() for name in run.evaluated())
     if not judged:
-        st.info("None of these runs has been evaluated yet; Evaluate does it.")
+        st.info("None of these runs has been evaluated yet.")
+        st.page_link("pages/evaluate.py", label="Evaluate one", icon=":material/fact_check:")
         return
     known = {folder.id: folder.name for folder in store.datasets()}
     options = [name for name, _ in judged.most_common()]

@@ -44,16 +44,19 @@ def next_step(store: Store, dataset: DatasetFolder, run: RunFolder | None) -> No
         st.error(escape(message))
     if run is None:
         st.markdown("No run on this dataset yet. The figures of the data need none.")
+    else:
+        now = show_job(run, "Training")
+        done = run.metrics_path(dataset.id).exists()
+        if not now.active and run.model_path.exists() and not done:
+            _judge(store, dataset, run)
+    mine = [one for one in runs_on(store, dataset.id) if one.config.preset == "dissertation"]
+    if not any(one.model_path.exists() or jobs.status(one).active for one in mine):
         st.button(
-            "Train the dissertation's network", type="primary", key="train_dissertation",
-            icon=":material/play_arrow:", on_click=_train, args=(dataset,),
+            "Train the dissertation's network", type="secondary" if run else "primary",
+            key="train_dissertation", icon=":material/play_arrow:", on_click=_train,
+            args=(dataset,),
             help="Its preset: 20 epochs, batches of 16. An hour or more on a large survey.",
         )  # fmt: skip
-        return
-    now = show_job(run, "Training")
-    done = run.metrics_path(dataset.id).exists()
-    if not now.active and run.model_path.exists() and not done:
-        _judge(store, dataset, run)
 
 
 def continue_button(run: RunFolder) -> None:
@@ -122,7 +125,7 @@ def _key(source: Source) -> tuple[str, str, int, float]:
     return str(source.dataset.folder.path), str(run.path) if run else "", source.seed, changed
 
 
-@st.cache_data(max_entries=64, show_spinner="Drawing")
+@st.cache_data(max_entries=64, show_spinner=False)
 def _built(number: int, dataset: str, run: str, seed: int, changed: float) -> list[Part]:
     opened = open_dataset(DatasetFolder(Path(dataset)))
     return ITEMS[number].build(Source(opened, RunFolder(Path(run)) if run else None, seed))

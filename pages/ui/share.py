@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -70,10 +71,17 @@ def offer_files(label: str, kind: str, *, since: float = 0.0, **request: str | i
     )  # fmt: skip
 
 
-def import_door() -> None:
-    """Uploader for a run that was packed elsewhere; what came of it is said below."""
+def import_door(arrived: Callable[[str], None] = lambda _: None) -> None:
+    """Uploader for a run that was packed elsewhere; what came of it is said below.
+
+    Parameters
+    ----------
+    arrived : callable
+        Called with the id of a run that came in, before the page is drawn again.
+    """
     st.file_uploader(
-        "ZIP of a run", type="zip", key="import_zip", max_upload_size=MAX_MB, on_change=_take_in,
+        "ZIP of a run", type="zip", key="import_zip", max_upload_size=MAX_MB,
+        on_change=_take_in, args=(arrived,),
         help="Made by “Report and share” or `redshift-lab export`. A larger one comes in with "
         "`redshift-lab import FILE`.",
     )  # fmt: skip
@@ -86,7 +94,7 @@ def _start(request: dict[str, str | int]) -> None:
     jobs.start(Store(), **request)
 
 
-def _take_in() -> None:
+def _take_in(arrived: Callable[[str], None]) -> None:
     st.session_state.pop("import_said", None)
     file = st.session_state["import_zip"]
     if file is None:
@@ -103,5 +111,6 @@ def _take_in() -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     choose.select(run=run.id)
+    arrived(run.id)
     ended = "was here already" if existing else "is here; it can be compared and applied"
     st.session_state["import_said"] = ("success", f"{run.name} {ended}.")

@@ -91,6 +91,8 @@ def export(
     from redshift_core.share import export_run
 
     folder = Store().run(run)
+    if (state := jobs.status(folder)).active:
+        raise InputError(f"{folder.id} is {state.state}; export it when it has ended.")
     target = export_run(folder, out)
     emit(_written(folder, target), f"{folder.id} is packed in {target}.", as_json)
 

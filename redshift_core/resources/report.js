@@ -11,6 +11,7 @@ function changes(layout, isDark) {
   const found = { "font.color": text };
   for (const axis of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {
     for (const part of ["gridcolor", "zerolinecolor", "linecolor"]) found[`${axis}.${part}`] = line;
+    found[`${axis}.title.standoff`] = 10; /* clear of the numbers, which have margins of their own */
   }
   return found;
 }

@@ -8,7 +8,7 @@ import pytest
 from pages.ui.text import escape
 from redshift_core.arrays import save_arrays
 from redshift_core.runs import Store
-from redshift_core.share import export_run
+from redshift_core.share import export_run, import_run
 from tests.pages.made_up import add_evaluation, make_dataset, make_run, open_page, texts
 
 
@@ -114,20 +114,39 @@ def test_settings_that_cannot_be_read_are_said_and_the_others_shown(store, datas
     assert legend(at, 0) == ["good", "dissertation"]
 
 
-def test_a_run_packed_elsewhere_comes_in_by_the_door(store, tmp_path):
-    elsewhere = Store(tmp_path / "elsewhere")
+def packed_elsewhere(folder):
+    """A run of another store, and the ZIP of it."""
+    elsewhere = Store(folder / "elsewhere")
     run = make_run(elsewhere, make_dataset(elsewhere), name="from afar", evaluated=True)
     save_arrays(run.scaler_path, {})
     save_arrays(run.coverage_path, {})
     with zipfile.ZipFile(run.model_path, "w") as model:
         model.writestr("config.json", "{}")
-    content = export_run(run, tmp_path / "run.zip").read_bytes()
+    return run, export_run(run, folder / "run.zip")
+
+
+@pytest.mark.parametrize("page", ["evaluate", "train", "predict", "compare"])
+def test_an_imported_run_shows_on_every_page_without_its_dataset(store, tmp_path, page):
+    run, path = packed_elsewhere(tmp_path)
+    import_run(store, path)
+    at = open_page(page, run=run.id, view="Runs")
+    assert not at.exception
+    assert "from afar" in texts(at) + str([box.options for box in at.selectbox]) + str(
+        [box.options for box in at.multiselect]
+    ) + str([frame.value for frame in at.dataframe])
+    assert store.datasets() == []
+
+
+def test_a_run_packed_elsewhere_comes_in_by_the_door(store, tmp_path):
+    run, path = packed_elsewhere(tmp_path)
+    content = path.read_bytes()
+    mine = make_run(store, make_dataset(store), name="mine")
     at = opened()
     at.file_uploader(key="import_zip").upload("run.zip", content, "application/zip").run()
     assert not at.exception
     assert any("from afar is here" in message.value for message in at.success)
-    assert [one.id for one in store.runs()] == [run.id]
-    assert chosen(at) == [run.id]
+    assert chosen(at) == [run.id, mine.id]
+    assert store.run(run.id).note == run.note
     assert list(store.cache.iterdir()) == []
 
 

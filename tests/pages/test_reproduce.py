@@ -80,6 +80,7 @@ def test_a_run_fills_the_other_chapters(store, run, chapter, charts):
 
 def test_a_run_without_an_evaluation_offers_one(store, run, waiting):
     at = opened()
+    assert "train_dissertation" not in keys(at)
     at.button(key="evaluate_run").click().run()
     assert not at.exception
     (job,) = store.jobs()
@@ -100,6 +101,19 @@ def test_a_run_that_cannot_go_on_says_why(store, run):
     at.button(key="continue_run").click().run()
     assert "imported without its checkpoint" in texts(at)
     assert run.config.training.epochs == 20
+
+
+@pytest.mark.parametrize(
+    ("state", "preset_name"), [("failed", "dissertation"), ("finished", "fast")]
+)
+def test_without_a_usable_run_of_the_preset_training_one_is_offered(store, state, preset_name):
+    dataset = make_dataset(store)
+    run = make_run(store, dataset, state, message="It diverged.")
+    write_json(run.config_path, preset(preset_name, dataset.id).to_dict())
+    at = opened(run=run.id)
+    assert not at.exception
+    assert "train_dissertation" in keys(at)
+    assert ("It diverged." in texts(at)) == (state == "failed")
 
 
 def test_other_galaxies_are_drawn_at_a_click(store):

@@ -1,4 +1,4 @@
-"""Runs beside each other: what was set differently, what came out; and beside the dissertation."""
+"""Runs beside each other: what was set differently, what came out."""
 
 from __future__ import annotations
 
@@ -7,21 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from redshift_core import reference
 from redshift_core.config import RunConfig
 from redshift_core.metrics import METRICS
 
-LABELS = {  # metric → name with the quantity it is of
-    "mae": "MAE (z)",
-    "rmse": "RMSE (z)",
-    "bias_median": "bias, median of e_z",
-    "bias_mean": "bias, mean of e_z",
-    "sigma_nmad": "σ_NMAD of e_z",
-    "sigma_iqr": "σ_IQR of e_z",
-    "outlier_fraction_0.05": "outliers, |e_z| > 0.05",
-    "outlier_fraction_0.15": "outliers, |e_z| > 0.15",
-    "outlier_fraction_lsst": "outliers, LSST",
-}
 UNSEEN = ("schema_version",)  # of no interest where settings are compared
 
 
@@ -76,11 +64,10 @@ def metrics_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     for name, metrics in results.items():
         line: dict[str, Any] = {"run": name, "galaxies": metrics.get("n")}
         intervals = metrics.get("intervals") or {}
-        for key in METRICS:
-            label = LABELS.get(key, key)
-            line[label] = metrics.get(key)
+        for key, metric in METRICS.items():
+            line[metric.title] = metrics.get(key)
             if any((one.get("intervals") or {}).get(key) for one in results.values()):
-                line[f"{label}, 68 %"] = interval_text(intervals.get(key))
+                line[f"{metric.title}, 68 %"] = interval_text(intervals.get(key))
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -123,46 +110,3 @@ def interval_text(interval: Sequence[float] | None) -> str:
     '0.0215 to 0.0217'
     """
     return "{:.4f} to {:.4f}".format(*interval) if interval else ""
-
-
-def beside_table_3(bins: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Bins of ``metrics.json`` beside the dissertation's Table 3 and Gaia's UGC.
-
-    Bins are matched by both their limits; those of another width have no published values.
-    """
-    mine = pd.DataFrame(bins)[["z_low", "z_high", "n", "mean_error", "std", "percent"]]
-    keys = [mine.z_low.round(4), mine.z_high.round(4)]
-    published = reference.table_3().set_index(["z_low", "z_high"])
-    found = published.reindex(pd.MultiIndex.from_arrays(keys)).reset_index(drop=True)
-    return pd.DataFrame(
-        {
-            "z bin": [f"{low:.2f}–{high:.2f}" for low, high in zip(*keys, strict=True)],
-            "n": mine.n,
-            "mean error": mine.mean_error.astype(float),
-            "σ": mine["std"].astype(float),
-            "% of rows": mine.percent.astype(float),
-            "published mean error": found.mean_error,
-            "published σ": found["std"],
-            "published %": found.percent,
-            "UGC mean error (read off a figure)": found.ugc_mean_error,
-            "UGC σ (read off a figure)": found.ugc_std,
-        }
-    )
-
-
-TABLE_3_FORMATS = {
-    "n": "localized",
-    "mean error": "%+.4f",
-    "σ": "%.4f",
-    "% of rows": "%.2f",
-    "published mean error": "%+.4f",
-    "published σ": "%.4f",
-    "published %": "%.2f",
-    "UGC mean error (read off a figure)": "%+.3f",
-    "UGC σ (read off a figure)": "%.3f",
-}
-TABLE_3_CAPTION = (
-    "Error = z_phot − z_spec, in bins of true redshift; σ with ddof 0. Published: the "
-    "dissertation's Table 3, whose last column is the share of all its galaxies. UGC: Gaia DR3's "
-    "own classifier, read off a figure (±0.003)."
-)

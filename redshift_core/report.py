@@ -11,34 +11,16 @@ import numpy as np
 import pandas as pd
 
 from redshift_core import __version__, document, figures, reference, share, statistics
-from redshift_core.comparison import (
-    LABELS,
-    TABLE_3_CAPTION,
-    TABLE_3_FORMATS,
-    beside_table_3,
-    interval_text,
-    settings_table,
-)
+from redshift_core.comparison import interval_text, settings_table
 from redshift_core.config import PRESETS
 from redshift_core.constants import Z_MAX, Z_MIN
 from redshift_core.document import Chart, Part, Section, Table
+from redshift_core.error_table import CAPTION, FORMATS, error_table
 from redshift_core.errors import InputError
 from redshift_core.history import read_history
 from redshift_core.layers import layer_table
 from redshift_core.metrics import METRICS
 from redshift_core.runs import JobContext, RunFolder, Store, read_json, slug
-
-MEANINGS = {  # metric → its definition in plain text
-    "mae": "mean |z_phot − z_spec|; the dissertation reports 0.021",
-    "rmse": "root of the mean (z_phot − z_spec)²",
-    "bias_median": "median of e_z = (z_phot − z_spec) / (1 + z_spec)",
-    "bias_mean": "mean of e_z",
-    "sigma_nmad": "1.4826 · median |e_z − median e_z|",
-    "sigma_iqr": "interquartile range of e_z / 1.349",
-    "outlier_fraction_0.05": "share of galaxies, SDSS main sample's limit",
-    "outlier_fraction_0.15": "share of galaxies, the classic limit",
-    "outlier_fraction_lsst": "share of galaxies with |e_z| > max(0.06, 3 σ_IQR)",
-}
 
 
 def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> Path:
@@ -107,10 +89,10 @@ def _results(dataset: str, metrics: Mapping[str, Any]) -> Section:
     intervals = metrics.get("intervals") or {}
     frame = pd.DataFrame(
         {
-            "figure": [LABELS.get(key, key) for key in METRICS],
+            "figure": [metric.title for metric in METRICS.values()],
             "value": [metrics.get(key) for key in METRICS],
             "68 % interval": [interval_text(intervals.get(key)) or None for key in METRICS],
-            "definition": [MEANINGS.get(key, "") for key in METRICS],
+            "definition": [metric.definition for metric in METRICS.values()],
         }
     )
     frame["value"] = frame["value"].astype(float)
@@ -144,11 +126,11 @@ def _learning(run: RunFolder) -> Section:
 
 def _errors(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> list[Section]:
     table = Table(
-        beside_table_3(metrics["bins"]),
+        error_table(metrics["bins"]),
         "error_per_bin",
-        TABLE_3_CAPTION,
+        CAPTION,
         "Mean error and scatter per redshift bin beside the published Table 3",
-        TABLE_3_FORMATS,
+        FORMATS,
     )
     chart = Chart(
         figures.error_per_bin(metrics["bins"], reference.table_3()),

@@ -12,10 +12,11 @@ from pages.ui.choose import when
 from pages.ui.display import chart, table
 from pages.ui.text import escape
 from redshift_core import figures, reference
-from redshift_core.comparison import LABELS, caveats, differing_settings, metrics_table
+from redshift_core.comparison import caveats, differing_settings, metrics_table
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
 from redshift_core.history import read_history
+from redshift_core.metrics import METRICS
 from redshift_core.runs import RunFolder, Store, read_json
 
 LIMIT = 8  # runs compared at a time
@@ -118,7 +119,7 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
     results = {name: metrics for name, metrics in results.items() if metrics}
     for sentence in caveats(configs, results, dataset):
         st.caption(f":material/info: {escape(sentence)}")
-    formats = {"galaxies": "localized", **dict.fromkeys(LABELS.values(), "%.4f")}
+    formats = {"galaxies": "localized", **{metric.title: "%.4f" for metric in METRICS.values()}}
     about = {"simulated": any(metrics.get("simulated") for metrics in results.values())}
     table(
         metrics_table(results), "metrics_of_runs", alt="Every metric of each run",

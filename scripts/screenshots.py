@@ -129,7 +129,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=CHECKOUT / "docs", help="folder (docs)")
     parser.add_argument("--width", type=int, default=1400, help="of the window, px (1400)")
-    parser.add_argument("--height", type=int, default=900, help="of the window, px (900)")
+    parser.add_argument("--height", type=int, default=1000, help="of the window, px (1000)")
     parser.add_argument("--scheme", choices=("light", "dark"), default="light")
     parser.add_argument("--whole", action="store_true", help="each page to its end")
     parser.add_argument("--empty", action="store_true", help="an empty store")

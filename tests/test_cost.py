@@ -33,7 +33,7 @@ def test_memory_of_a_small_network_by_hand():
     config = FAST.with_values({"dense_units": "10", "batch_size": 100})
     n = 188 * 10 + 10 + 10 + 1  # 186 pixels, brightness, scatter → 10 → 1
     found = memory(config, N_TRAIN, N_VAL)
-    assert found.data == 1400 * 189 * 4
+    assert found.data == 2 * 1400 * 189 * 4
     assert found.weights == 12 * n
     assert found.optimizer == 8 * n
     assert found.activations == 2 * 100 * (188 + 10 + 1) * 4

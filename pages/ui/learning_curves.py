@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.ui.display import download
 from redshift_core import diagnosis, figures
+from redshift_core.glossary import GLOSSARY
 
 CHART_HEIGHT, SLOT_HEIGHT = 320, 376  # px; the slot is there before the first epoch
 LOOKS = {
@@ -41,6 +42,10 @@ def show_curves(history: pd.DataFrame, name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(reading.kind, color=colour, icon=icon)
         st.markdown(reading.text)
+        if (word := reading.kind.replace("-", "_")) in GLOSSARY:
+            st.page_link(
+                "pages/glossary.py", label=f"What {reading.kind} is", query_params={"word": word}
+            )
     with st.expander("History as a table"):
         st.dataframe(history, hide_index=True, alt="Loss and error of every epoch", height=220)
         download(history, f"history_{name}")

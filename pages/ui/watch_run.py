@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pandas as pd
 import streamlit as st
 
@@ -11,6 +9,7 @@ from pages.ui.at_work import COLOURS, show_at_work, stop
 from pages.ui.display import duration, shown
 from pages.ui.job import show_failure
 from pages.ui.learning_curves import show_curves
+from pages.ui.run_progress import epoch_share, epoch_text, heartbeat, whole_text
 from pages.ui.text import count, escape
 from redshift_core import jobs
 from redshift_core.history import read_history
@@ -18,8 +17,6 @@ from redshift_core.jobs import Status
 from redshift_core.runs import RunFolder, Store, read_json
 
 POLL = 2.0  # s between two looks at a run that is training
-SILENT = 20.0  # s without a heartbeat after which the page says so
-VALIDATION = 0.125  # share of an epoch's work that validation is, with the default split
 METRIC_WIDTH = 142  # px; six fit side by side on a desktop, two on a phone
 
 
@@ -75,7 +72,7 @@ def _head(run: RunFolder, now: Status) -> None:
         if device := now.detail.get("device"):
             st.caption(escape(str(device)), width="content")
         if now.active:
-            st.caption(_heartbeat(now), width="content")
+            st.caption(heartbeat(now), width="content")
     if now.active:
         st.progress(epoch_share(now), text=epoch_text(now))
         st.progress(now.fraction, text=whole_text(now))
@@ -98,7 +95,7 @@ def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
     last = history.iloc[-1] if len(history) else {}
     detail = now.detail
     epochs = detail.get("epochs") or run.config.training.epochs
-    found = {"Epochs done": f"{len(history)} of {epochs}"}
+    found = {"Epochs done": f"{len(history)}/{epochs}"}
     if now.active:
         rate = detail.get("rate")
         found["Training MAE now"] = shown(detail.get("mae", last.get("mae")))
@@ -110,7 +107,8 @@ def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
     }
     with st.container(horizontal=True):
         for label, value in found.items():
-            st.metric(label, value, width=METRIC_WIDTH)
+            last_one = label == "Time in epochs"  # nothing stands behind it that could move
+            st.metric(label, value, width="content" if last_one else METRIC_WIDTH)
 
 
 def _outcome(run: RunFolder) -> str:
@@ -118,56 +116,3 @@ def _outcome(run: RunFolder) -> str:
     done = result.get("epochs", run.config.training.epochs)
     text = f"Finished after {done} epochs: validation MAE {shown(result.get('val_mae'))}"
     return text + (f", test MAE {shown(judged['mae'])} in z." if judged.get("mae") else " in z.")
-
-
-def in_epoch(now: Status) -> bool:
-    """Whether an epoch is under way: neither before the first nor after the last."""
-    message = now.message
-    return (
-        now.state in ("running", "stopping")
-        and bool(now.detail.get("epoch"))
-        and (not message or "epoch" in message)
-    )
-
-
-def epoch_share(now: Status) -> float:
-    """Share of the epoch under way that is done, 0 to 1: its steps, then its validation."""
-    if not in_epoch(now) or not now.detail.get("steps"):
-        return 0.0
-    steps = now.detail.get("step", 0) / now.detail["steps"]
-    return min(1.0, (1 - VALIDATION) * steps + VALIDATION * now.detail.get("validated", 0.0))
-
-
-def epoch_text(now: Status) -> str:
-    """Which epoch is under way and how far it is."""
-    if not in_epoch(now):
-        return "No epoch under way"
-    detail = now.detail
-    parts = [f"Epoch {detail['epoch']} of {detail.get('epochs', '?')}"]
-    if now.message.startswith("Validating"):
-        parts.append("validating")
-    elif detail.get("steps"):
-        parts.append(f"step {count(detail.get('step', 0))} of {count(detail['steps'])}")
-    return " · ".join(parts)
-
-
-def whole_text(now: Status) -> str:
-    """What the run is doing, how far it is, how long it will take."""
-    waiting = {"starting": "Starting", "queued": "In the queue", "stopping": "Stopping"}
-    parts = [waiting.get(now.state, "")]
-    if in_epoch(now):
-        parts.append(f"{now.fraction:.0%} of the run")
-        left = now.detail.get("seconds_left")
-        if now.state == "running" and left is not None:
-            parts.append(f"about {duration(left)} left")
-    else:
-        parts.append(now.message.rstrip("."))
-    return " · ".join(escape(part) for part in parts if part) or "Starting"
-
-
-def _heartbeat(now: Status) -> str:
-    if not now.heartbeat:
-        return ""
-    silent = time.time() - now.heartbeat
-    text = f"updated {duration(silent)} ago"
-    return f":orange[{text}: no sign of life]" if silent > SILENT else text

@@ -131,7 +131,7 @@ def test_a_running_run_shows_progress_and_can_be_stopped(store, alive):
     run = make_run(store, make_dataset(store), "running", **alive)
     at = opened(view="Runs", run=run.id)
     assert not at.exception
-    assert "5 of 10" in [metric.value for metric in at.metric]
+    assert "5/10" in [metric.value for metric in at.metric]
     epoch, whole = (bar.proto for bar in at.get("progress"))
     assert epoch.text == "Epoch 6 of 10 · step 30 of 120"
     assert epoch.value == int(100 * 0.875 * 30 / 120)

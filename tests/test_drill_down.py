@@ -77,8 +77,12 @@ def test_from_a_bin_to_its_galaxies_to_a_spectrum_with_lines_at_both_redshifts(s
         visit = Visit(context.new_page(), server).open(f"evaluate?run={run.id}")
         page = visit.page
         drawn(visit, "error_per_bin")
+        pick(visit, "bin_table", 1)
+        page.get_by_role("button", name="z_spec 0.05–0.1").wait_for()
+        visit.settle()
         pick(visit, "bin_table", 2)
         page.get_by_role("button", name="z_spec 0.1–0.15").wait_for()
+        assert address(visit, "galaxy") is None  # the row ticked for the bin before
         assert address(visit, "bin") == "z_spec:0.1,0.15"
         found = listed(visit, tmp_path)
         wanted = table[(table.z_spec >= 0.1) & (table.z_spec < 0.15)]

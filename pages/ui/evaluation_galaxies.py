@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -12,9 +13,9 @@ import streamlit as st
 from pages.ui import evaluation_data
 from pages.ui.display import download
 from pages.ui.evaluation_spectra import show_mean, show_spectrum
-from pages.ui.evaluation_state import GALAXIES, GALAXY, choose, current
+from pages.ui.evaluation_state import GALAXIES, GALAXY, choose, current, select_rows
 from pages.ui.text import count
-from redshift_core.judged import BY_BRIGHTNESS, ORDERS, Choice
+from redshift_core.judged import BY_BRIGHTNESS, ORDERS, Choice, Judged
 from redshift_core.runs import RunFolder, Store
 
 ORDER = "evaluate_order"
@@ -47,7 +48,7 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> N
     folder = {one.id: one for one in Store().datasets()}.get(dataset)
     left, right = st.columns(2)
     with left:
-        _list(found, choice, order, positions)
+        _list(known, choice.by, positions, place)
     with right:
         if folder is None:
             st.info(
@@ -79,10 +80,7 @@ def _place(rows: np.ndarray) -> int:
     return int(found[0]) if len(found) else 0
 
 
-def _list(
-    found: evaluation_data.Key, choice: Choice, order: str, positions: np.ndarray
-) -> None:  # fmt: skip
-    known = evaluation_data.galaxies(*found)
+def _list(known: Judged, by: str, positions: np.ndarray, place: int) -> None:
     n = len(positions)
     frame = known.table(positions[:SHOWN])
     first = f"First {count(SHOWN)} of " if n > SHOWN else ""
@@ -92,7 +90,9 @@ def _list(
     config: dict[str, Any] = {
         name: st.column_config.NumberColumn(format=form) for name, form in FORMATS.items()
     }
-    key = f"list_{choice.by}_{choice.text()}_{order}"
+    # A key of its own for each list: a tick in the one before is none in this.
+    key = f"galaxy_list_{zlib.crc32(frame.row.to_numpy().tobytes()):x}"
+    select_rows(key, [place] if place < len(frame) else [])
     st.dataframe(
         frame.assign(source_id=frame.source_id.astype(str)),  # a browser's numbers end at 2^53
         hide_index=True,
@@ -103,9 +103,7 @@ def _list(
         selection_mode="single-row",
         alt=f"{count(min(n, SHOWN))} galaxies with true and predicted redshift",
     )
-    download(
-        lambda: known.table(positions), f"galaxies_{choice.by}", f"Download all {count(n)} as CSV"
-    )
+    download(lambda: known.table(positions), f"galaxies_{by}", f"Download all {count(n)} as CSV")
 
 
 def _picked(key: str, rows: list[int]) -> None:

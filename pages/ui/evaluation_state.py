@@ -36,6 +36,8 @@ def current() -> Choice | None:
 def choose(choice: Choice | None) -> None:
     """Choose galaxies, or none; draws what shows the choice anew. Only from a callback."""
     before = current()
+    if choice == before:
+        return
     for name in ("bin", BOX, GALAXY):
         st.query_params.pop(name, None)
     if choice is not None:
@@ -49,6 +51,14 @@ def limits_of(by: str) -> tuple[float, ...] | None:
     """Limits of the chosen galaxies, where they were chosen by this."""
     choice = current()
     return choice.limits if choice is not None and choice.by == by else None
+
+
+def select_rows(key: str, rows: list[int]) -> None:
+    """Tick these rows of the table that is about to be shown under a key, and no others."""
+    ticked = st.session_state.get(key)
+    if (ticked["selection"]["rows"] if ticked else []) != rows:
+        # As complete as the browser's own answer, which would count as another choice otherwise.
+        st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
 
 
 def bound(name: str, default: Any, options: Sequence[Any] | None = None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import streamlit as st
 from pandas.io.formats.style import Styler
 
 from pages.ui.display import download
-from pages.ui.evaluation_state import choose, current
+from pages.ui.evaluation_state import choose, current, select_rows
 from redshift_core.constants import FLUX_UNIT
 from redshift_core.error_table import FORMATS, better
 from redshift_core.export import csv_text, latex_text, markdown_text
@@ -39,8 +39,7 @@ def show_table(frame: pd.DataFrame, bins: list[dict[str, Any]], by: str, name: s
     unit = "brightness" if by == "brightness" else "z"
     choices = [Choice(by, (one[f"{unit}_low"], one[f"{unit}_high"])) for one in bins]
     rows = [place for place, choice in enumerate(choices) if choice == current()]
-    if st.session_state.get(TABLE, {"selection": {"rows": []}})["selection"]["rows"] != rows:
-        st.session_state[TABLE] = {"selection": {"rows": rows}}
+    select_rows(TABLE, rows)
     st.dataframe(
         styled(frame),
         hide_index=True,

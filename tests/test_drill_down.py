@@ -96,7 +96,7 @@ def test_from_a_bin_to_its_galaxies_to_a_spectrum_with_lines_at_both_redshifts(s
         galaxy = table.loc[row]
         legend = drawn(visit, "galaxy_spectrum").locator(".legend")
         for name in ("z_spec", "z_phot"):
-            legend.get_by_text(f"rest-frame lines at {name} = {galaxy[name]:.4f}").wait_for()
+            legend.get_by_text(f"lines at {name} = {galaxy[name]:.4f}").wait_for()
 
         other = Visit(context.new_page(), server)
         other.open(f"evaluate?{urlsplit(page.url).query}")

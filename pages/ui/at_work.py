@@ -89,6 +89,14 @@ def _about(folder: JobFolder) -> tuple[str, str, dict[str, Any]]:
             {"run": request.get("run", "latest")},
         ),
         "predict": (f"Predicting {file}", "pages/predict.py", own),
+        "report": (
+            f"Writing the report of {request.get('run', '')}", "pages/evaluate.py",
+            {"run": request.get("run", "latest")},
+        ),
+        "reproduce": (
+            "Writing the reproduction", "pages/reproduce.py",
+            {"dataset": request.get("dataset", "")},
+        ),
     }  # fmt: skip
     return known.get(kind, (kind.capitalize(), "", {}))
 

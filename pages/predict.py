@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import choose, intake, predictions, server
-from pages.ui.display import chart
+from pages.ui.display import MISSING, chart
 from pages.ui.empty import empty_state, simulated_badge
 from pages.ui.job import show_job
 from pages.ui.nav import guard
@@ -79,7 +79,10 @@ def result(job: JobFolder) -> None:
         )
     flags(outcome["flagged"])
     with st.expander("First rows", icon=":material/table_rows:"):
-        st.dataframe(seen.head, hide_index=True, alt="First rows of the table of predictions")
+        st.dataframe(
+            seen.head, hide_index=True, placeholder=MISSING,
+            alt="First rows of the table of predictions",
+        )  # fmt: skip
 
 
 def downloads(job: JobFolder, files: list[Path]) -> None:

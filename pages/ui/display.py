@@ -14,6 +14,7 @@ from redshift_core.export import csv_text
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+MISSING = "–"  # in a table, where there is no value
 PLOTLY = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
 
 
@@ -72,7 +73,9 @@ def table(
         column: st.column_config.NumberColumn(format=form)
         for column, form in (formats or {}).items()
     }
-    st.dataframe(frame, hide_index=True, column_config=columns, height=height, alt=alt)
+    st.dataframe(
+        frame, hide_index=True, column_config=columns, height=height, placeholder=MISSING, alt=alt
+    )  # fmt: skip
     if caption:
         st.caption(caption)
     download(frame, name)
@@ -112,4 +115,4 @@ def duration(seconds: float) -> str:
 
 def shown(value: float | None, form: str = ".4f") -> str:
     """Number as text; a dash where there is none."""
-    return "–" if value is None or value != value else format(value, form)
+    return MISSING if value is None or value != value else format(value, form)

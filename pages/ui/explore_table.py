@@ -7,6 +7,7 @@ import io
 import pandas as pd
 import streamlit as st
 
+from pages.ui.display import MISSING
 from pages.ui.explore_rows import ROW
 from pages.ui.explore_spectrum import FRAGMENT
 from pages.ui.text import count
@@ -27,8 +28,8 @@ def show_table(view: View) -> None:
     n = len(selected_rows(view))
     frame = first_galaxies(view)
     st.dataframe(
-        frame, hide_index=True, height=260, key=TABLE, selection_mode="single-row",
-        on_select=lambda: _clicked(view),
+        frame, hide_index=True, placeholder=MISSING, height=260, key=TABLE,
+        selection_mode="single-row", on_select=lambda: _clicked(view),
         column_config={
             name: st.column_config.NumberColumn(format=form) for name, form in FORMATS.items()
         },

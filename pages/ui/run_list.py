@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.choose import select, when
-from pages.ui.display import download
+from pages.ui.display import MISSING, download
 from pages.ui.text import escape
 from redshift_core import jobs
 from redshift_core.errors import InputError
@@ -29,7 +29,7 @@ def show_runs(store: Store) -> None:
             select(run=runs[picked[0]].id)
 
     st.dataframe(
-        frame, hide_index=True, key="run_table", on_select=choose, selection_mode="single-row",
+        frame, hide_index=True, placeholder=MISSING, key="run_table", on_select=choose, selection_mode="single-row",
         column_config={"validation MAE": st.column_config.NumberColumn(format="%.5f")},
         alt=f"{len(frame)} runs with their states, newest first",
     )  # fmt: skip

@@ -29,7 +29,8 @@ def show_runs(store: Store) -> None:
             select(run=runs[picked[0]].id)
 
     st.dataframe(
-        frame, hide_index=True, placeholder=MISSING, key="run_table", on_select=choose, selection_mode="single-row",
+        frame, hide_index=True, placeholder=MISSING, key="run_table", on_select=choose,
+        selection_mode="single-row",
         column_config={"validation MAE": st.column_config.NumberColumn(format="%.5f")},
         alt=f"{len(frame)} runs with their states, newest first",
     )  # fmt: skip

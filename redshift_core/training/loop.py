@@ -87,6 +87,19 @@ class Loop:
         _assign(self.variables, values)
         return True
 
+    def validation_redshifts(self, weights: list[NDArray]) -> tuple[NDArray, NDArray]:
+        """z_spec and z_phot of the validation rows under the given weights, shape (n_val,) each."""
+        current = self.weights()
+        _assign(self.trunk.trainable_variables, weights)
+        features, z_spec = self.data["val"]
+        blocks = range(0, self.n_val, self.block)
+        z_phot = [
+            np.asarray(self.trunk(features[start : start + self.block], training=False), np.float64)
+            for start in blocks
+        ]
+        _assign(self.trunk.trainable_variables, current)
+        return np.asarray(z_spec, np.float64), np.concatenate(z_phot)[:, 0]
+
     def on_device(self, order: NDArray[np.int32]) -> tf.Tensor:
         """An epoch's permutation, beside the data."""
         with tf.device(self.data_device):
@@ -179,6 +192,12 @@ class Loop:
     def _penalty(self) -> tf.Tensor:
         penalties = self.trunk.losses
         return tf.add_n(penalties) if penalties else tf.zeros(())
+
+
+def start_session(devices: Devices) -> None:
+    """Forget the networks trained so far in this process, and what Keras holds for them."""
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(devices.precision)  # the session had it
 
 
 def make_loss(config: TrainingConfig) -> Callable[[tf.Tensor], tf.Tensor]:

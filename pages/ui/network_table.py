@@ -10,7 +10,7 @@ from pages.ui.text import count
 from redshift_core import reference
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
-from redshift_core.layers import layer_table
+from redshift_core.layers import LayerRow, layer_table
 
 
 def show_network(config: RunConfig) -> bool:
@@ -28,21 +28,26 @@ def show_network(config: RunConfig) -> bool:
         f"{n_flops / 1e6:.1f} million operations per spectrum forward."
     )
     with st.expander("Layer table"):
-        frame = pd.DataFrame(
-            {
-                "layer": [row.name for row in rows],
-                "kind": [row.kind for row in rows],
-                "output": [" × ".join(map(str, row.output_shape)) for row in rows],
-                "parameters": [row.n_parameters for row in rows],
-                "operations": [row.n_flops for row in rows],
-            }
-        )
-        table(
-            frame,
-            "layers",
-            "Output shape of one spectrum; operations of one spectrum forward, a multiply-add "
-            "counted as two.",
-            alt=f"Layer table with {count(n_parameters)} parameters in all",
-            formats={"parameters": "localized", "operations": "localized"},
-        )
+        show_layers(rows, n_parameters)
     return True
+
+
+def show_layers(rows: list[LayerRow], n_parameters: int, name: str = "layers") -> None:
+    """Layer table with its download; ``name`` is the file's."""
+    frame = pd.DataFrame(
+        {
+            "layer": [row.name for row in rows],
+            "kind": [row.kind for row in rows],
+            "output": [" × ".join(map(str, row.output_shape)) for row in rows],
+            "parameters": [row.n_parameters for row in rows],
+            "operations": [row.n_flops for row in rows],
+        }
+    )
+    table(
+        frame,
+        name,
+        "Output shape of one spectrum; operations of one spectrum forward, a multiply-add "
+        "counted as two.",
+        alt=f"Layer table with {count(n_parameters)} parameters in all",
+        formats={"parameters": "localized", "operations": "localized"},
+    )

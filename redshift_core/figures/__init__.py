@@ -18,6 +18,7 @@ from redshift_core.figures.spectra import (
     published_averages,
     spectrum,
 )
+from redshift_core.figures.tuning import importance_bars, parallel_coordinates
 
 __all__ = [
     "BLUE",
@@ -26,9 +27,11 @@ __all__ = [
     "average_flux",
     "density",
     "error_per_bin",
+    "importance_bars",
     "layout",
     "line_positions",
     "mark_simulated",
+    "parallel_coordinates",
     "published_averages",
     "range_colours",
     "redshift_histogram",

@@ -1,0 +1,83 @@
+"""Every name that a setting may take, each with one line that says what it is.
+
+``config`` checks against the names; the form shows the line of the one that is chosen.
+"""
+
+SCALERS = {
+    "minmax": "Each pixel to 0–1 by its lowest and highest training flux; the dissertation's.",
+    "standard": "Each pixel minus its mean, divided by its standard deviation.",
+    "robust": "Each pixel minus its median, divided by its interquartile range.",
+    "quantile": "Each pixel replaced by its rank among the training fluxes, 0–1.",
+    "spectrum": "Each spectrum divided by its own mean; brightness and scatter join as two inputs.",
+}
+FIT_ON = {
+    "train": "The scaler sees the training rows only.",
+    "all": "The scaler sees every row, as in the dissertation's listing: the test rows leak in.",
+}
+ARCHITECTURES = {
+    "cnn": "Convolutions look for shapes along the spectrum, then dense layers weigh them.",
+    "mlp": "Dense layers only: every unit sees every pixel. Many times quicker than cnn.",
+}
+PADDINGS = {
+    "valid": "Kernels stay inside the spectrum, so each layer is a little shorter.",
+    "same": "Zeros are added at both ends, so the length stays.",
+}
+POOLINGS = {
+    "max": "Keeps the largest value of each window.",
+    "average": "Keeps the mean of each window.",
+    "none": "No pooling: the length falls by kernels and strides only.",
+}
+ACTIVATIONS = {
+    "relu": "max(0, x): the plain choice, and the dissertation's.",
+    "leaky_relu": "As relu, but a fifth of the slope below zero, so no unit dies.",
+    "elu": "Bends smoothly to −1 below zero.",
+    "selu": "elu scaled so that values keep their spread; wants lecun_normal.",
+    "gelu": "A smooth relu: x times the normal distribution's cumulative probability.",
+    "silu": "A smooth relu: x times sigmoid(x); also called swish.",
+    "mish": "A smooth relu: x times tanh(softplus(x)).",
+    "tanh": "S-shaped, −1 to 1; flat far from zero, where learning slows.",
+    "sigmoid": "S-shaped, 0 to 1; flat far from zero, where learning slows.",
+    "linear": "No bend: such a layer adds nothing that its neighbour could not do.",
+}
+INITIALIZERS = {
+    "glorot_uniform": "Uniform, scaled by inputs and outputs; Keras's default.",
+    "glorot_normal": "Normal, scaled by inputs and outputs.",
+    "he_uniform": "Uniform, scaled by inputs; made for relu.",
+    "he_normal": "Normal, scaled by inputs; made for relu.",
+    "lecun_normal": "Normal, scaled by inputs; made for selu, good for gelu.",
+}
+OPTIMIZERS = {
+    "adamax": "Adam with the largest recent gradient in place of its mean square; calm steps.",
+    "adam": "Step sizes of each weight from running means of its gradient and its square.",
+    "adamw": "Adam that also lets every weight decay a little at each step.",
+    "sgd": "Plain gradient descent with momentum; wants a larger learning rate.",
+}
+SCHEDULES = {
+    "constant": "The same rate throughout.",
+    "one_cycle": "Up to the rate over the first fifth, then down to a thousandth of it.",
+    "cosine": "Half a cosine from the rate down to a thousandth of it.",
+    "exponential": "Falls steadily to a hundredth of the rate.",
+}
+LOSSES = {
+    "huber": "Squared for small errors, linear for large ones: outliers weigh less.",
+    "mse": "Squared error: large errors weigh most; aims at the mean redshift.",
+    "mae": "Absolute error: every error weighs by its size; aims at the median redshift.",
+}
+KEEP = {
+    "best": "The epoch with the lowest validation MAE.",
+    "last": "The last epoch, as the dissertation did.",
+}
+PRECISIONS = {
+    "float32": "32-bit numbers throughout.",
+    "mixed_bfloat16": "Layers in 16 bits with float32's range; for new GPUs and a few CPUs.",
+    "mixed_float16": "Layers in 16 bits with loss scaling; for GPUs.",
+}
+DEVICES = {
+    "auto": "Every GPU there is, else the CPU.",
+    "cpu": "The CPU, even where there is a GPU.",
+    "gpu": "A GPU; the run fails where there is none.",
+}
+PRESETS = {
+    "dissertation": "The published network and recipe: 699,073 parameters, batch 16, 20 epochs.",
+    "fast": "A small dense network on normalised spectra: reaches that accuracy sooner.",
+}

@@ -6,12 +6,13 @@ from pages.ui import choose
 from pages.ui.empty import demo_button, empty_state, simulated_badge
 from pages.ui.nav import guard
 from pages.ui.text import escape
+from pages.ui.tune_ending import ERROR, manage_search
 from pages.ui.tune_form import tuning_form
-from pages.ui.tune_list import ERROR, manage_search, show_ending, show_searches
+from pages.ui.tune_list import show_searches
 from pages.ui.tune_watch import watch
 from redshift_core import jobs
 from redshift_core.errors import InputError
-from redshift_core.runs import DatasetFolder, Store
+from redshift_core.runs import DatasetFolder, Store, TuningFolder
 from redshift_core.tuning_config import TuningConfig
 
 NEW, SEARCHES = "New search", "Searches"
@@ -61,7 +62,7 @@ def searches_view() -> None:
     show_searches(store)
 
 
-def show_search(tuning, config: TuningConfig) -> None:
+def show_search(tuning: TuningFolder, config: TuningConfig) -> None:
     """A search from its state to its settings."""
     simulated_badge(tuning.trained_on)
     if tuning.note:
@@ -71,11 +72,8 @@ def show_search(tuning, config: TuningConfig) -> None:
             f"The dataset {escape(config.dataset)} is not in the store any more. What was found "
             "stays; to go on or to train a trial, read the same file in again and start anew."
         )
-    now = watch(tuning, config)
-    if now.active:
+    if watch(tuning, config).active:
         manage_search(tuning)
-    else:
-        show_ending(tuning, config, now)
     with st.expander("Settings of this search"):
         st.json(config.to_dict(), expanded=1)
 

@@ -143,17 +143,18 @@ def parameters(trials: Iterable[Trial]) -> list[str]:
 
 
 def table(trials: Sequence[Trial]) -> pd.DataFrame:
-    """One line per trial: how it went, then its values, then what was said about it.
+    """One line per trial: how it went, what was said about it, its values.
 
-    A parameter of a layer that the network lacks is missing; so is the score of a trial that has
-    not finished.
+    Missing are the score of a trial that has not finished, and the parameters of layers that a
+    network lacks.
     """
     lines = []
     for one in trials:
         facts = {name: getattr(one, name) for name in _FACTS}
-        said = {"remark": " ".join(part for part in (one.message, *one.repaired) if part)}
-        lines.append({**facts, **active_values(one), **said, "begun again": one.retries})
-    columns = [*_FACTS, *parameters(trials), "remark", "begun again"]
+        remark = " ".join(part for part in (one.message, *one.repaired) if part)
+        said = {"remark": remark or None, "begun_again": one.retries or None}
+        lines.append({**facts, **said, **active_values(one)})
+    columns = [*_FACTS, "remark", "begun_again", *parameters(trials)]
     frame = pd.DataFrame(lines, columns=columns)
     return frame.astype({"score": float, "val_mae": float})
 

@@ -30,7 +30,10 @@ def show_best_so_far(progress: pd.DataFrame, title: str) -> None:
         if not len(progress):
             st.caption("The first point appears when a trial has ended.")
             return
-        number = alt.X("number:Q", title="Trial", axis=alt.Axis(tickMinStep=1, format="d"))
+        number = alt.X(
+            "number:Q", title="Trials in the order of their start",
+            axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(zero=False, nice=False),
+        )  # fmt: skip
         score = alt.Y("score:Q", title=title, scale=_scale(progress.score))
         about = ["trial", "state", alt.Tooltip("score:Q", format=".5g")]
         chart = alt.Chart(progress).encode(x=number)

@@ -1,4 +1,4 @@
-"""All searches as a table; what can be done with one that has ended."""
+"""All searches as a table."""
 
 from __future__ import annotations
 
@@ -9,48 +9,12 @@ import streamlit as st
 
 from pages.ui.choose import select, when
 from pages.ui.display import download
-from pages.ui.run_list import manage
 from pages.ui.tune_watch import read_cached
 from redshift_core import jobs, trials
 from redshift_core.errors import InputError
-from redshift_core.jobs import Status
 from redshift_core.runs import Store, TuningFolder
-from redshift_core.tuning_config import TuningConfig
 
 SHOWN = 100  # newest searches in the table
-ERROR = "tune_error"  # session state: what the next drawing of the page says at the top
-
-
-def show_ending(tuning: TuningFolder, config: TuningConfig, now: Status) -> None:
-    """Go on with a search that has ended, to as many trials as wanted; rename or delete it."""
-    begun = len(read_cached(tuning))
-    lowest = begun + 1 if now.state == "finished" and begun >= config.trials else max(begun, 1)
-    finished = now.state == "finished"
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        total = st.number_input(
-            "Trials in all", lowest, 100_000, max(lowest, config.trials),
-            key=f"trials_{tuning.id}", width=160,
-        )  # fmt: skip
-        st.button(
-            "Continue with more trials" if finished else "Resume", key="resume_tuning",
-            type="secondary" if finished else "primary", icon=":material/play_arrow:",
-            on_click=resume, args=(tuning, int(total)),
-            help="Finished trials are kept; those that were interrupted are done again.",
-        )  # fmt: skip
-        manage_search(tuning)
-
-
-def resume(tuning: TuningFolder, total: int) -> None:
-    """Go on with a search; runs before the page is drawn again."""
-    try:
-        jobs.resume_tuning(tuning, total)
-    except InputError as error:
-        st.session_state[ERROR] = str(error)
-
-
-def manage_search(tuning: TuningFolder) -> None:
-    """Name, note and removal of a search."""
-    manage(tuning, "tuning", "all its trials; runs trained from them stay")
 
 
 def show_searches(store: Store) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 AXES = 6  # parameters drawn at first; more are a choice
+BARS = 12  # most important parameters drawn; the table has all
 Ended = tuple[tuple[str, float], ...]  # trial and score of each that has finished: the cache's key
 
 
@@ -38,12 +39,12 @@ def show_what_mattered(tuning: TuningFolder, found: Sequence[Trial], title: str)
         return
     about = tuning.trained_on
     chart(
-        figures.importance_bars(importance.table),
+        figures.importance_bars(importance.table.head(BARS)),
         "importance",
         f"Random-forest permutation importance over {importance.n_trials} finished trials: the R² "
         "lost in predicting the rank of a trial's score when one parameter is shuffled, in five "
         "folds of trials that the forest has not seen; bars ± the scatter of the folds. "
-        f"{_trust(importance)}",
+        f"{_trust(importance)}{_rest(len(importance.table))}",
         f"Importance of each parameter; {importance.table.parameter[0]} matters most",
         about,
     )
@@ -60,6 +61,10 @@ def _trust(importance: Importance) -> str:
     return f"The forest explains {importance.explained:.0%} of the variance of unseen trials."
 
 
+def _rest(n: int) -> str:
+    return f" The first {BARS} of {n} parameters; the table has all." if n > BARS else ""
+
+
 def _parallel(
     tuning: TuningFolder,
     counted: Sequence[Trial],
@@ -69,17 +74,17 @@ def _parallel(
 ) -> None:
     frame = trials.table(counted)
     names = [name for name in trials.parameters(counted) if frame[name].nunique(dropna=False) > 1]
-    first = names if importance is None else [*importance.table.parameter, *names]
-    usual = list(dict.fromkeys(first))[:AXES]
+    helped = [] if importance is None else importance.table.query("importance > 0").parameter
+    usual = list(dict.fromkeys([*helped, *names]))[:AXES]
     picked = st.multiselect(
         "Parameters shown", names, [name for name in names if name in usual],
         key=f"axes_{tuning.id}", format_func=lambda name: name.replace("_", " "),
     )  # fmt: skip
     chart(
-        _coordinates(str(tuning.path), ended, tuple(picked), title),
+        _coordinates(str(tuning.path), ended, tuple(picked)),
         "parallel",
-        f"Each line is one of {len(counted)} finished trials. Colour: {title}, blue is best; the "
-        "worst tenth shares the last colour. Drag along an axis to keep the lines through a range.",
+        f"Each line is one of {len(counted)} finished trials. Score: {title}; blue is best, "
+        "the worst tenth shares one red. Drag along an axis to keep the lines through a range.",
         f"Parallel coordinates of {len(counted)} trials over {len(picked)} parameters",
         tuning.trained_on,
     )
@@ -91,8 +96,8 @@ def _importance(path: str, ended: Ended) -> Importance | None:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _coordinates(path: str, ended: Ended, names: tuple[str, ...], title: str) -> go.Figure:
-    return figures.parallel_coordinates(trials.table(_counted(path, ended)), names, title)
+def _coordinates(path: str, ended: Ended, names: tuple[str, ...]) -> go.Figure:
+    return figures.parallel_coordinates(trials.table(_counted(path, ended)), names)
 
 
 def _counted(path: str, ended: Ended) -> list[Trial]:

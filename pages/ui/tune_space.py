@@ -16,7 +16,7 @@ from redshift_core.search_space import ADDABLE, DEFAULT_SPACE, KINDS, Parameter
 
 KEPT = "_search_space"  # the edited table, which a change of page would forget
 VERSION = "_search_space_version"  # a new number is a new editor, without edits
-HEIGHT = 36 * (len(DEFAULT_SPACE) + len(ADDABLE) + 1)  # px; no scrolling inside the table
+HEIGHT = 35 * (len(DEFAULT_SPACE) + len(ADDABLE) + 1) + 2  # px; no scrolling inside the table
 OF_LAYERS = {
     "conv_layers": "Number of convolutional layers.",
     "dense_layers": "Number of dense layers.",
@@ -92,7 +92,7 @@ def default_lines() -> list[dict[str, Any]]:
             "search": parameter in DEFAULT_SPACE,
             "parameter": parameter.name,
             "kind": parameter.kind,
-            **{name: getattr(parameter, name) for name in ("low", "high", "step", "log")},
+            **_range(parameter),
             "values": ", ".join(parameter.choices),
             "about": OF_LAYERS.get(parameter.name) or _help(parameter.name),
         }
@@ -120,6 +120,13 @@ def meanings(lines: pd.DataFrame) -> str:
         if said := [f"- `{name}`: {known[name]}" for name in names if name in known]:
             texts.append("\n".join([f"**{line['parameter'].replace('_', ' ')}**", "", *said]))
     return "\n\n".join(texts) or "No choice of names is ticked."
+
+
+def _range(parameter: Parameter) -> dict[str, Any]:
+    """Cells of a range; empty where the parameter is none."""
+    if parameter.values is not None:
+        return {"low": None, "high": None, "step": None, "log": False}
+    return {name: getattr(parameter, name) for name in ("low", "high", "step", "log")}
 
 
 def _parameter(line: dict[str, Any]) -> Parameter:

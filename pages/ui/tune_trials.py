@@ -60,8 +60,8 @@ def show_trial(tuning: TuningFolder, trial: Trial, found: list[Trial], title: st
     if trial.message:
         st.error(escape(trial.message), icon=":material/error:")
     st.markdown(
-        f"{title} **{shown(trial.score, '.5f')}**, {count(trial.n_parameters)} parameters, "
-        f"{trial.epochs} epochs. {_values(trial)}."
+        f"{_score(trial, title)}, {count(trial.n_parameters)} parameters, {trial.epochs} "
+        f"epoch{'' if trial.epochs == 1 else 's'}. {_values(trial)}."
     )
     for sentence in trial.repaired:
         st.caption(f":material/build: Repaired: {escape(sentence)}")
@@ -115,13 +115,15 @@ def show_trials(tuning: TuningFolder, found: list[Trial], title: str) -> None:
             "val_mae": st.column_config.NumberColumn("validation MAE", format="%.5f"),
             "seconds": st.column_config.NumberColumn("time, s", format="%.1f"),
             "n_parameters": st.column_config.NumberColumn("parameters", format="localized"),
+            "remark": st.column_config.TextColumn(width="medium"),
         },
+        placeholder="",
         alt=f"Trials of the search, newest first, {len(frame)} lines",
     )  # fmt: skip
     more = f"; the newest {SHOWN} of {count(len(found))}" if len(found) > SHOWN else ""
     st.caption(
-        f"Tick a line to look at that trial; click a heading to sort. The score is the {title}"
-        f"{more}. An empty cell is a layer that the network lacks."
+        f"Tick a line to look at that trial; click a heading to sort. Score: {title}{more}. "
+        "An empty cell is a layer that the network lacks."
     )
     download(trials.table(found), f"trials_{tuning.id}")
 
@@ -137,6 +139,12 @@ def _train(tuning: TuningFolder, trial: Trial) -> None:
         return
     select(run=run.id)
     st.switch_page("pages/train.py", query_params={"view": "Runs", "run": run.id})
+
+
+def _score(trial: Trial, title: str) -> str:
+    if trial.score is None and trial.val_mae is not None:
+        return f"Validation MAE so far **{trial.val_mae:.5f}**"
+    return f"{title} **{shown(trial.score, '.5f')}**"
 
 
 def _text(trial: Trial) -> str:

@@ -12,6 +12,7 @@ from pages.ui.display import duration, shown
 from pages.ui.job import progress_text, show_failure
 from pages.ui.text import escape
 from pages.ui.tune_charts import show_best_so_far
+from pages.ui.tune_ending import show_ending
 from pages.ui.tune_matter import show_what_mattered
 from pages.ui.tune_trials import pick_trial, show_trial, show_trial_curve, show_trials
 from pages.ui.watch_run import COLOURS
@@ -23,7 +24,7 @@ from redshift_core.trials import Trial
 from redshift_core.tuning_config import TuningConfig
 
 POLL = 2.0  # s between two looks at a search that is at work
-METRIC_WIDTH = 150  # px; two side by side on a phone
+METRIC_WIDTH = 172  # px; five side by side on a desktop, two on a phone
 TITLES = {"val_mae": "Validation MAE in z"}
 
 
@@ -52,8 +53,8 @@ def _panel(tuning: TuningFolder, config: TuningConfig, shown_state: str) -> None
         st.rerun()  # the page around shows the state too, and other buttons for one that ended
     found = [_as_of(now, one) for one in read_cached(tuning)]
     title = score_title(config)
-    _head(tuning, now)
-    _numbers(found, config, title)
+    _head(tuning, config, now, len(found))
+    _numbers(found, config)
     if now.state in ("failed", "lost"):
         show_failure(tuning, now)
     left, right = st.columns(2, vertical_alignment="bottom")
@@ -79,7 +80,7 @@ def _as_of(now: Status, trial: Trial) -> Trial:
     return dataclasses.replace(trial, state="interrupted")
 
 
-def _head(tuning: TuningFolder, now: Status) -> None:
+def _head(tuning: TuningFolder, config: TuningConfig, now: Status, begun: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(now.state, color=COLOURS.get(now.state, "gray"))
         if device := now.detail.get("device"):
@@ -87,27 +88,28 @@ def _head(tuning: TuningFolder, now: Status) -> None:
     if now.active:
         left = now.detail.get("seconds_left")
         more = f" · about {duration(left)} left" if left is not None else ""
-        st.progress(now.fraction, text=progress_text(now) + more)
+        plain = dataclasses.replace(now, message=now.message.rstrip("."))
+        st.progress(now.fraction, text=progress_text(plain) + more)
         st.button(
             "Stop", key=f"stop_{tuning.id}", icon=":material/stop:", on_click=_stop,
             args=(tuning,), disabled=now.state == "stopping",
         )  # fmt: skip
-    elif now.message and now.state in ("stopped", "finished"):
+        return
+    if now.message and now.state in ("stopped", "finished"):
         st.caption(escape(now.message))
+    show_ending(tuning, config, now, begun)
 
 
-def _numbers(found: list[Trial], config: TuningConfig, title: str) -> None:
+def _numbers(found: list[Trial], config: TuningConfig) -> None:
     """Figures of the search; the same ones from its start to its end, so that nothing moves."""
     best = trials.best(found)
     failed = sum(one.state == "failed" for one in found)
-    at_work = sum(one.state == "running" for one in found)
     spent = sum(one.seconds for one in found)
     values = {
         "Trials ended": f"{sum(one.ended for one in found)} of {config.trials}",
-        "At work": str(at_work),
         "Failed": str(failed),
         "Best trial": best.trial if best else "–",
-        f"Best {title}": shown(best.score if best else None, ".5f"),
+        "Best score": shown(best.score if best else None, ".5f"),
         "Time in trials": duration(spent) if spent else "–",
     }
     with st.container(horizontal=True):

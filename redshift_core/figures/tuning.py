@@ -17,9 +17,7 @@ SCORE_SCALE = [[0.0, BLUE], [0.35, TEAL], [0.7, AMBER], [1.0, RED]]
 WORST_SHOWN = 0.9  # quantile of the scores that takes the last colour: failures to learn share it
 
 
-def parallel_coordinates(
-    trials: pd.DataFrame, parameters: Sequence[str], score_title: str = "Score"
-) -> go.Figure:
+def parallel_coordinates(trials: pd.DataFrame, parameters: Sequence[str]) -> go.Figure:
     """One line per finished trial through its values, coloured by its score.
 
     Parameters
@@ -36,7 +34,7 @@ def parallel_coordinates(
     figure.add_parcoords(
         dimensions=[
             *(_axis(name, trials[name]) for name in parameters),
-            _axis(score_title, trials.score),
+            _axis("score", trials.score),
         ],
         line={
             "color": score,
@@ -44,10 +42,15 @@ def parallel_coordinates(
             "cmin": float(score.min(initial=worst)),
             "cmax": worst,
         },
-        labelangle=-20,
+        domain={"y": [0.0, 0.93]},  # the mark of simulated data stands above the axes
+        labelside="bottom",
+        labelangle=20,
+        labelfont={"size": 12},
+        tickfont={"size": 11},
+        rangefont={"size": 1, "color": "rgba(0,0,0,0)"},  # the marks name the ends already
         unselected={"line": {"color": GREY, "opacity": 0.15}},
     )
-    figure.update_layout(margin={"l": 48, "r": 48, "t": 84, "b": 24})
+    figure.update_layout(margin={"l": 56, "r": 24, "t": 8, "b": 60})
     return figure
 
 
@@ -70,6 +73,7 @@ def importance_bars(table: pd.DataFrame) -> go.Figure:
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
     figure.update_layout(margin={"t": 8}, showlegend=False)
+    figure.update_yaxes(domain=[0.0, 0.94])  # likewise
     return figure
 
 
@@ -104,9 +108,10 @@ def _axis(name: str, values: pd.Series) -> dict[str, Any]:
 
 
 def _ticks(values: np.ndarray, log: bool) -> np.ndarray:
-    """The values themselves where they are few, else evenly spaced ones between their ends."""
+    """The values themselves where they are few and whole, else evenly spaced between their ends."""
     unique = np.unique(values)
-    if len(unique) <= TICKS:
+    whole = not (unique % 1).any()
+    if len(unique) < 2 or (whole and len(unique) <= TICKS):
         return unique
-    space = np.geomspace if log else np.linspace
-    return space(unique[0], unique[-1], TICKS)
+    space = (np.geomspace if log else np.linspace)(unique[0], unique[-1], TICKS)
+    return np.unique(space.round()) if whole else space

@@ -189,8 +189,8 @@ def test_any_trial_can_be_looked_at_with_the_reason_it_failed(store):
     assert not at.exception
     assert at.query_params["trial"] == "01"
     assert any(r"\*not\* a number" in error.value for error in at.error)
-    table = next(one.value for one in at.dataframe if "remark" in one.value)
-    assert list(table.remark) == ["The loss is *not* a number.", ""]
+    table = next(one.value for one in at.dataframe if "val_mae" in one.value)
+    assert table.remark.fillna("").tolist() == ["The loss is *not* a number.", ""]
 
 
 def test_a_repaired_trial_says_what_was_left_out(store):
@@ -286,7 +286,7 @@ def test_a_search_whose_worker_died_is_lost_and_its_trial_interrupted(store):
     at = seen(tuning)
     assert "without a word" in texts(at)
     assert "resume_tuning" in keys(at)
-    table = next(one.value for one in at.dataframe if "remark" in one.value)
+    table = next(one.value for one in at.dataframe if "val_mae" in one.value)
     assert list(table.state) == ["interrupted", "finished"]
 
 

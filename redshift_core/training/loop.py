@@ -198,6 +198,7 @@ def start_session(devices: Devices) -> None:
     """Forget the networks trained so far in this process, and what Keras holds for them."""
     keras.utils.clear_session()
     keras.config.set_dtype_policy(devices.precision)  # the session had it
+    tf.get_logger().setLevel("ERROR")  # a new network is a new trace, not a slip to warn of
 
 
 def make_loss(config: TrainingConfig) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -5,9 +5,8 @@ when it last heard of each worker. A worker that has died, or has been silent fo
 its trial to the next that asks; what it sends later is refused, so no trial counts twice. The
 chief ends when no trial is left, whoever is dead (KerasTuner's waits for ever).
 
-What the service's messages have no field for, or round to float32, travels as metadata of the
-call: the worker's name, its progress, a trial's figures, the reason of a failure; back, the
-search's id and a trial's values.
+What the service's messages have no field for travels as metadata of the call: the worker's name,
+its progress, the reason of a failure; back, the search's id.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
-from redshift_core.errors import InputError
 from redshift_core.devices import n_cores
+from redshift_core.errors import InputError
 from redshift_core.runs import CHECKOUT, JobContext, TuningFolder
 from redshift_core.tuning.book import TrialBook
 from redshift_core.tuning_config import TuningConfig
@@ -48,6 +47,7 @@ class Servicer(OracleServicer):
         super().__init__(oracle)
         self.book, self.tuning_id = book, tuning_id
         self.heard: dict[str, float] = {}  # worker → monotonic time of its last word
+        self.told: set[str] = set()  # workers that know that no trial is left
         self.error: Exception | None = None  # that broke the oracle
 
     def GetSpace(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
@@ -61,11 +61,8 @@ class Servicer(OracleServicer):
         with self._guarded():
             trial = self.oracle.create_trial(request.tuner_id)
         if trial.status == "STOPPED":
-            self.heard.pop(request.tuner_id, None)
-        values = json.dumps(trial.hyperparameters.values).encode()
-        context.set_trailing_metadata((("values-bin", values),))
-        bare = Trial(keras_tuner.HyperParameters(), trial.trial_id, trial.status)
-        return protos.get_service().CreateTrialResponse(trial=bare.to_proto())
+            self.told.add(request.tuner_id)
+        return protos.get_service().CreateTrialResponse(trial=bare(trial).to_proto())
 
     def GetTrial(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Hear that a worker lives and how far its trial is."""
@@ -78,10 +75,9 @@ class Servicer(OracleServicer):
 
     def UpdateTrial(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Take the figures of a trial."""
-        said = self._said(context)
-        self._refuse_others(context, said["worker"], request.trial_id)
+        self._refuse_others(context, self._said(context)["worker"], request.trial_id)
         with self._guarded():
-            self.oracle.update_trial(request.trial_id, json.loads(said["metrics-bin"]))
+            self.oracle.update_trial(request.trial_id, dict(request.metrics))
         return protos.get_service().UpdateTrialResponse()
 
     def EndTrial(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
@@ -197,19 +193,28 @@ class Chief:
     def _report(self, address: str | None) -> None:
         n_busy = len(self.oracle.ongoing_trials)
         self.book.report(self.context, max(1, n_busy))
-        if not n_busy and address:
-            self.context.report(message=f"Waiting for workers at {address}.")
+        if not n_busy:
+            self.context.report(
+                message=f"Waiting for workers{f' at {address}' if address else ''}."
+            )
 
     def _dismiss(self, stopped: bool) -> None:
-        """Wait until the workers have heard that it is over."""
+        """Wait until the workers know that it is over: from the chief, or from the stop file."""
         self.oracle.closed = self.oracle.closed or "stopped"
         end = time.monotonic() + (STOP_LIMIT if stopped else LINGER)
         while time.monotonic() < end:
-            living = [c for c in self.children.values() if c.poll() is None]
-            if not living and (self.children or not self.servicer.heard):
-                return
             self._bury()
+            at_work = set(self.servicer.heard) - self.servicer.told
+            if not at_work:
+                return
             time.sleep(POLL)
+
+
+def bare(trial: Trial) -> Trial:
+    """Trial without its search space, which a worker does not need (and KerasTuner prints)."""
+    values = keras_tuner.HyperParameters()
+    values.values = dict(trial.hyperparameters.values)
+    return Trial(values, trial.trial_id, trial.status)
 
 
 def _listen(server: grpc.Server, address: str) -> int:

@@ -20,14 +20,13 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import grpc
-import keras_tuner
 from keras_tuner.engine.trial import Trial
 from keras_tuner.src import protos
 
 from redshift_core.devices import open_devices
 from redshift_core.errors import InputError
 from redshift_core.runs import Store
-from redshift_core.tuning.chief import SILENCE
+from redshift_core.tuning.chief import SILENCE, bare
 from redshift_core.tuning.search import NotMine, Searcher
 from redshift_core.tuning.trial import Interrupted, Rows
 
@@ -36,7 +35,7 @@ BEAT = min(2.0, SILENCE / 6)  # s between two heartbeats
 POLL = 0.02  # s between two looks at an answer
 
 
-class ChiefGone(ConnectionError):
+class ChiefGoneError(ConnectionError):
     """The chief has not answered for too long."""
 
 
@@ -63,24 +62,21 @@ class Client:
         return dict(call.trailing_metadata())["tuning-bin"].decode()
 
     def create_trial(self, tuner_id: str) -> Trial:
-        """Next trial, with its exact values."""
+        """Next trial."""
         request = protos.get_service().CreateTrialRequest(tuner_id=tuner_id)
-        answer, metadata = self._ask(self.stub.CreateTrial, request)
-        trial = Trial.from_proto(answer.trial)
-        trial.hyperparameters.values = json.loads(metadata["values-bin"])
+        trial = Trial.from_proto(self._ask(self.stub.CreateTrial, request).trial)
         self.taken, self.progress = False, {}
         self.trial = trial.trial_id if trial.status == "RUNNING" else ""
         return trial
 
     def update_trial(self, trial_id: str, metrics: dict[str, float]) -> None:
         """Send the figures of a trial."""
-        request = protos.get_service().UpdateTrialRequest(trial_id=trial_id)
-        self._ask(self.stub.UpdateTrial, request, ("metrics-bin", json.dumps(metrics).encode()))
+        request = protos.get_service().UpdateTrialRequest(trial_id=trial_id, metrics=metrics)
+        self._ask(self.stub.UpdateTrial, request)
 
     def end_trial(self, trial: Trial) -> None:
         """Send how a trial ended."""
-        bare = Trial(keras_tuner.HyperParameters(), trial.trial_id, trial.status)
-        request = protos.get_service().EndTrialRequest(trial=bare.to_proto())
+        request = protos.get_service().EndTrialRequest(trial=bare(trial).to_proto())
         self._ask(self.stub.EndTrial, request, ("message-bin", (trial.message or "").encode()))
 
     def tell(self, trial_id: str, progress: dict[str, Any]) -> None:
@@ -88,9 +84,9 @@ class Client:
         self.progress = dict(progress)
 
     def check(self) -> None:
-        """Raise NotMine or ChiefGone where there is no use in going on."""
+        """Raise NotMine or ChiefGoneError where there is no use in going on."""
         if self.gone:
-            raise ChiefGone(
+            raise ChiefGoneError(
                 f"The chief at {self.address} is gone: it ended, or the network failed. What it "
                 "had counted is kept; resume the search to go on."
             )
@@ -98,7 +94,7 @@ class Client:
             self.taken = False
             raise NotMine
 
-    def _ask(self, method: Any, request: Any, *said: tuple[str, Any]) -> tuple[Any, dict]:
+    def _ask(self, method: Any, request: Any, *said: tuple[str, Any]) -> Any:
         """Answer of the chief; asked again where the connection broke."""
         while True:
             metadata = (("worker", self.worker), *said)
@@ -107,12 +103,12 @@ class Client:
                 self.check()
                 time.sleep(POLL)
             try:
-                return call.result(), dict(call.trailing_metadata())
+                return call.result()
             except grpc.RpcError as error:
                 if error.code() == grpc.StatusCode.FAILED_PRECONDITION:
                     raise NotMine from error
                 if error.code() != grpc.StatusCode.UNAVAILABLE:
-                    raise ChiefGone(f"The chief failed: {error.details()}") from error
+                    raise ChiefGoneError(f"The chief failed: {error.details()}") from error
                 time.sleep(1.0)
 
     def _beat(self) -> None:
@@ -149,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(error, file=sys.stderr, flush=True)
         return 2
-    except ChiefGone as error:
+    except ChiefGoneError as error:
         print(error, file=sys.stderr, flush=True)
         return 1
     return 0

@@ -12,20 +12,22 @@ in a row end in an exception that keeps its lock.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras_tuner
-from keras_tuner.engine.metrics_tracking import MetricsTracker
+import numpy as np
 from keras_tuner.engine.trial import Trial, TrialStatus
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
 from redshift_core.runs import TuningFolder, write_json
 from redshift_core.search_space import (
     CONV_SETTINGS,
-    LAYER_COUNTS,
     PER_LAYER,
     Parameter,
     fixed,
@@ -38,6 +40,10 @@ from redshift_core.tuning_config import TuningConfig
 LOST_LIMIT = 2  # times a trial may take its process down before it counts as failed
 FAILURE_LIMIT = 5  # failures in a row that end a search: one cause is behind them all
 HYPERBAND_FACTOR = 3  # Li et al. 2018: one in three goes on, for three times the epochs
+NOISE = 0.1  # of a score, in units of their variance; KerasTuner's 1e-4 takes it for exact
+N_CANDIDATES = 500  # random candidates of a Bayesian step
+N_BEST, N_NEAR = 5, 100  # best trials so far, candidates near each
+SHARE_CHANGED = 0.2  # of the values of a candidate near a trial
 _ENDED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 
 
@@ -138,7 +144,7 @@ class Lasting:
     def _queue(self, trial: Trial, lost: bool) -> None:
         """Queue a trial that was interrupted, unless it took its process down too often."""
         n_lost = self.book.entries[trial.trial_id]["retries"] + int(lost)
-        trial.metrics, trial.score = MetricsTracker(), None
+        trial.metrics, trial.score = type(trial.metrics)(), None
         if n_lost >= LOST_LIMIT:
             trial.status = TrialStatus.FAILED
             trial.message = (
@@ -154,7 +160,64 @@ class Lasting:
 
 
 class Bayesian(Lasting, keras_tuner.oracles.BayesianOptimizationOracle):
-    """Gaussian process over the trials so far."""
+    """Gaussian process over the trials so far; the next is the most promising of many candidates.
+
+    KerasTuner's process, kernel and bound (mean − β · deviation, the lowest wins). Only the search
+    for the lowest differs: KerasTuner follows gradients over a cube in which layers that do not
+    exist, steps and names count as distances, one prediction at a time. Here the candidates are
+    networks that can be: some drawn at random, some that differ in a few values from the best.
+    """
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Values of the most promising candidate; random ones while there are few trials."""
+        finished = [t for t in self.trials.values() if t.status == TrialStatus.COMPLETED]
+        if len(finished) < self.num_initial_points:
+            return self._random_populate_space()
+        self._fit(finished)
+        generator = np.random.default_rng([self.seed, len(self.trials)])
+        best = sorted(finished, key=lambda trial: trial.score)[:N_BEST]
+        bases = [None] * N_CANDIDATES + [t.hyperparameters.values for t in best] * N_NEAR
+        candidates = [self._draw(generator, base) for base in bases]
+        candidates = [values for values in candidates if not self._duplicate(values)]
+        if not candidates:
+            return self._random_populate_space()
+        mean, deviation = self.gpr.predict(self._embedded(candidates), return_std=True)
+        values = candidates[int(np.argmin(mean - self.beta * deviation))]
+        return {"status": TrialStatus.RUNNING, "values": values}
+
+    def _fit(self, finished: list[Trial]) -> None:
+        """Fit the process; a trial under way counts with a pessimistic guess, as in KerasTuner."""
+        x = self._embedded([trial.hyperparameters.values for trial in finished])
+        y = np.array([trial.score for trial in finished])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.gpr.fit(x, y)
+            if self.ongoing_trials:
+                under_way = [t.hyperparameters.values for t in self.ongoing_trials.values()]
+                guessed = self._embedded(under_way)
+                mean, deviation = self.gpr.predict(guessed, return_std=True)
+                self.gpr.fit(np.vstack([x, guessed]), np.concatenate([y, mean + deviation]))
+
+    def _embedded(self, choices: list[dict[str, Any]]) -> NDArray[np.float64]:
+        """Choices in the unit cube, shape (n, n_parameters); what does not exist at its default."""
+        space = self.hyperparameters.space
+        return np.array(
+            [
+                [hp.value_to_prob(values.get(hp.name, hp.default)) for hp in space]
+                for values in choices
+            ]
+        )
+
+    def _draw(self, generator: np.random.Generator, base: dict[str, Any] | None) -> dict[str, Any]:
+        """Random values, or those of a base of which a few are drawn anew."""
+        drawn = keras_tuner.HyperParameters()
+        for hp in self.hyperparameters.space:
+            if drawn.is_active(hp):
+                if base and hp.name in base and generator.random() > SHARE_CHANGED:
+                    drawn.values[hp.name] = base[hp.name]
+                else:
+                    drawn.values[hp.name] = hp.prob_to_value(generator.random())
+        return drawn.values
 
 
 class Random(Lasting, keras_tuner.oracles.RandomSearchOracle):
@@ -174,8 +237,11 @@ class Grid(Lasting, keras_tuner.oracles.GridSearchOracle):
             return super().populate_space(trial_id)
         last = self.trials[self.start_order[-1]].hyperparameters.values
         values = self._get_next_combination(last)
-        status = TrialStatus.STOPPED if values is None else TrialStatus.RUNNING
-        return {"status": status, "values": values}
+        if values is None:
+            return {"status": TrialStatus.STOPPED, "values": None}
+        whole = {hp.name for hp in self.hyperparameters.space if type(hp).__name__ == "Int"}
+        values = {name: int(v) if name in whole else v for name, v in values.items()}
+        return {"status": TrialStatus.RUNNING, "values": values}
 
 
 def open_oracle(tuning: TuningFolder, config: TuningConfig, book: TrialBook) -> Any:
@@ -273,7 +339,7 @@ def _bayesian(config: TuningConfig, common: dict[str, Any]) -> Bayesian:
     # KerasTuner's own choice, three random trials per dimension, would make most searches random.
     n_dimensions = len(common["hyperparameters"].space)
     n_random = min(3 * n_dimensions, max(3, config.trials // 2))
-    return Bayesian(num_initial_points=n_random, **common)
+    return Bayesian(num_initial_points=n_random, alpha=NOISE, **common)
 
 
 def _hyperband(config: TuningConfig, common: dict[str, Any]) -> Hyperband:

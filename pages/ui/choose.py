@@ -96,7 +96,7 @@ def when(folder: Folder) -> str:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _open(path: str, _changed: int) -> Dataset:
+def _open(path: str, changed: int) -> Dataset:
     return open_dataset(DatasetFolder(Path(path)))
 
 

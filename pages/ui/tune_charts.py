@@ -26,7 +26,7 @@ def show_best_so_far(progress: pd.DataFrame, title: str) -> None:
     """
     import altair as alt
 
-    with st.container(height=SLOT, border=False):
+    with st.container(height=SLOT, border=False, key="best_slot"):
         if not len(progress):
             st.caption("The first point appears when a trial has ended.")
             return
@@ -73,7 +73,7 @@ def show_curve(history: pd.DataFrame, best: pd.DataFrame | None) -> None:
     """
     import altair as alt
 
-    with st.container(height=SLOT, border=False):
+    with st.container(height=SLOT, border=False, key="curve_slot"):
         if not len(history):
             st.caption("The curve appears after the trial's first epoch.")
             return

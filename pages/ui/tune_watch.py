@@ -123,5 +123,5 @@ def _stop(tuning: TuningFolder) -> None:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _read(path: str, _changed: int) -> list[Trial]:
+def _read(path: str, changed: int) -> list[Trial]:
     return trials.read(TuningFolder(Path(path)))

@@ -40,7 +40,8 @@ LONG = {"epochs": 100_000, "trials": 2, "space": TINY}  # a trial that does not 
 
 def search(store, dataset="d", **values) -> TuningFolder:
     """Folder of a search that has not begun."""
-    config = TuningConfig(dataset=dataset, base=BASE, **{"space": SMALL, "epochs": 1, **values})
+    usual = {"base": BASE, "space": SMALL, "epochs": 1}
+    config = TuningConfig(dataset=dataset, **{**usual, **values})
     tuning = store.new_tuning("search")
     write_json(tuning.config_path, config.to_dict())
     return tuning
@@ -383,21 +384,29 @@ def lab(tmp_path_factory, survey_file):
             lab.tunings[name] = search(store, dataset_id, **values)
         scenes.append({"tuning": lab.tunings[name].id, "stop_after": stop_after, "name": name})
 
-    scene("random", algorithm="random", trials=3, epochs=2)
-    scene("again", algorithm="random", trials=3, epochs=2)
-    scene("spoiled", "spoiled", algorithm="random", trials=3, epochs=2)
-    scene("bayesian", algorithm="bayesian", trials=5)
-    scene("bayesian again", algorithm="bayesian", trials=5)
-    scene("halting", algorithm="random", trials=3, epochs=2, stop_after=4)
+    two = {"algorithm": "random", "trials": 2, "epochs": 2}
+    scene("random", **two)
+    scene("spoiled", "spoiled", **two)
+    scene("halting", **two, stop_after=4)
     scene("halting", stop_after=6)
     scene("halting")
-    rates = (Parameter("learning_rate", "choice", choices=("0.001", "10.0")), *TINY)
-    diverging = BASE.with_values({"optimizer": "sgd", "clip_norm": 0, "schedule": "constant"})
-    scene("diverging", algorithm="grid", trials=3, space=rates[:2], base=diverging.with_values(
-        {"loss": "mse", "momentum": 0.99}), epochs=3)  # fmt: skip
-    scene("share", algorithm="random", trials=1, train_share=0.5, repeats=2, objective="rmse")
+    scene("bayesian", algorithm="bayesian", trials=4, space=TINY)
+    scene("bayesian again", algorithm="bayesian", trials=4, space=TINY)
+    rates = (Parameter("learning_rate", "choice", choices=("0.001", "10.0")), TINY[0])
+    wild = {"optimizer": "sgd", "loss": "mse", "clip_norm": 0, "momentum": 0.99}
+    wild = BASE.with_values({**wild, "schedule": "constant"})
+    scene("diverging", algorithm="grid", trials=3, epochs=3, space=rates, base=wild)
+    scene(
+        "share",
+        algorithm="random",
+        trials=1,
+        space=TINY,
+        train_share=0.5,
+        repeats=2,
+        objective="rmse",
+    )
     scene("patient", algorithm="random", trials=1, epochs=30, early_stopping=1, space=TINY)
-    scene("hyperband", algorithm="hyperband", trials=5, epochs=3, space=TINY)
+    scene("hyperband", algorithm="hyperband", trials=4, epochs=3, space=TINY)
     _spoil(spoiled, dataset)
     (store.root / "scenes.json").write_text(json.dumps(scenes))
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
@@ -431,7 +440,6 @@ def figures(tuning) -> list[tuple]:
 
 
 def test_one_thread_repeats_a_search_exactly(lab):
-    assert figures(lab.tunings["random"]) == figures(lab.tunings["again"])
     assert figures(lab.tunings["bayesian"]) == figures(lab.tunings["bayesian again"])
 
 
@@ -452,9 +460,9 @@ def test_a_search_stopped_and_resumed_is_the_search_that_was_not(lab):
 
 def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_goes_on(lab):
     trials = lab.tunings["diverging"].trials
-    assert [one["state"] for one in trials] == ["finished", "finished", "failed"]
-    assert "The loss became NaN in epoch" in trials[2]["message"]
-    assert "now 10" in trials[2]["message"]
+    assert [one["state"] for one in trials] == ["finished", "failed", "finished"]
+    assert "The loss became NaN in epoch" in trials[1]["message"]
+    assert "now 10" in trials[1]["message"]
     outcome = dict(lab.outcomes)["diverging"]
     assert (outcome["trials"], outcome["failed"]) == (2, 1)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -33,6 +34,7 @@ from redshift_core.runs import (
 from redshift_core.tuning_config import TuningConfig
 
 START_LIMIT = 60.0  # s a job may be "starting" without a process before it counts as lost
+SILENCE = 120.0  # s without a sign of life after which a process of another machine is lost
 POLL = 0.1  # s between two looks at a job's status
 
 
@@ -47,6 +49,7 @@ class Status:
     total: float = 0.0
     submitted: float = 0.0  # Unix time, s
     heartbeat: float = 0.0  # Unix time of the last sign of life, s
+    host: str = ""  # machine on which the process runs
     pid: int = 0
     pid_started: float = 0.0  # Unix time at which that process started, s
     user_error: bool = False  # the failure is one the user can fix
@@ -258,6 +261,8 @@ def _replaced(found: Status, **values: Any) -> Status:
 def _alive(found: Status) -> bool:
     if not found.pid:
         return time.time() - found.submitted < START_LIMIT
+    if found.host not in ("", platform.node()):
+        return time.time() - found.heartbeat < SILENCE
     try:
         process = psutil.Process(found.pid)
         same = abs(process.create_time() - found.pid_started) < 1.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import platform
 import sys
 import time
 import traceback
@@ -47,7 +48,8 @@ def main(path: str) -> int:
     job = FOLDERS.get(folder.parent.name, JobFolder)(folder)
     context = JobContext.of(job)
     process = psutil.Process()
-    context.set_state("queued", pid=process.pid, pid_started=process.create_time())
+    started = process.create_time()
+    context.set_state("queued", host=platform.node(), pid=process.pid, pid_started=started)
     try:
         with _slot(context):
             context.set_state("running", message="")

@@ -92,7 +92,7 @@ def test_every_command_is_in_the_readme():
 def test_the_commands_of_the_specification_exist():
     assert set(COMMANDS) >= {
         "simulate", "ingest", "train", "stop", "resume", "runs", "datasets", "evaluate", "predict",
-        "app", "rename", "note", "delete",
+        "app", "rename", "note", "delete", "tune", "trials",
     }  # fmt: skip
 
 
@@ -104,13 +104,20 @@ def test_the_commands_of_the_specification_exist():
         (["train", "x", "--epochs", "many"], "Invalid value for '--epochs'"),
         (["train", "x"], "No dataset 'x' here."),
         (["evaluate", "x"], "No run 'x' here."),
-        (["stop", "x"], "No run 'x' here."),
+        (["stop", "x"], "No run or search 'x'"),
         (["resume", "latest"], "No run 'latest' here."),
         (["ingest", "nowhere.csv"], "There is no file"),
         (["ingest", "/"], "is not a file"),
-        (["rename", "x", "y"], "No dataset or run 'x'"),
+        (["rename", "x", "y"], "No dataset or run or search 'x'"),
         (["simulate", "--n", "0", "--out", "a.csv"], "0 galaxies cannot be simulated"),
         (["simulate", "--n", "5", "--out", "a.fits"], "none of the endings"),
+        (["tune"], "Name a dataset, or a search with --resume."),
+        (["tune", "x"], "No dataset 'x' here."),
+        (["tune", "--resume", "x"], "No tuning 'x' here."),
+        (["tune", "x", "--role", "cook"], "choose chief or worker"),
+        (["tune", "x", "--role", "worker"], "needs --chief HOST:PORT"),
+        (["trials", "x"], "No tuning 'x' here."),
+        (["train", "x", "--from-trial", "y"], "No dataset 'x' here."),
         (["app", "--port", "99999"], "Invalid value for '--port'"),
     ],
 )

@@ -76,6 +76,7 @@ class Client:
 
     def end_trial(self, trial: Trial) -> None:
         """Send how a trial ended."""
+        self.trial = ""  # a heartbeat still on its way is not about a trial that was taken
         request = protos.get_service().EndTrialRequest(trial=bare(trial).to_proto())
         self._ask(self.stub.EndTrial, request, ("message-bin", (trial.message or "").encode()))
 
@@ -84,15 +85,17 @@ class Client:
         self.progress = dict(progress)
 
     def check(self) -> None:
-        """Raise NotMine or ChiefGoneError where there is no use in going on."""
+        """Raise ChiefGoneError or NotMine where there is no use in training on."""
+        self._check_chief()
+        if self.taken:
+            raise NotMine
+
+    def _check_chief(self) -> None:
         if self.gone:
             raise ChiefGoneError(
                 f"The chief at {self.address} is gone: it ended, or the network failed. What it "
                 "had counted is kept; resume the search to go on."
             )
-        if self.taken:
-            self.taken = False
-            raise NotMine
 
     def _ask(self, method: Any, request: Any, *said: tuple[str, Any]) -> Any:
         """Answer of the chief; asked again where the connection broke."""
@@ -100,7 +103,7 @@ class Client:
             metadata = (("worker", self.worker), *said)
             call = method.future(request, wait_for_ready=True, metadata=metadata)
             while not call.done():
-                self.check()
+                self._check_chief()
                 time.sleep(POLL)
             try:
                 return call.result()

@@ -15,6 +15,7 @@ from redshift_core.errors import InputError
 from redshift_core.search_space import ADDABLE, DEFAULT_SPACE, KINDS, Parameter
 
 KEPT = "_search_space"  # the edited table, which a change of page would forget
+BEGUN = "_search_space_begun"  # the table that the edits apply to; it must not change meanwhile
 VERSION = "_search_space_version"  # a new number is a new editor, without edits
 HEIGHT = 35 * (len(DEFAULT_SPACE) + len(ADDABLE) + 1) + 2  # px; no scrolling inside the table
 OF_LAYERS = {
@@ -64,11 +65,13 @@ def space_editor(base: RunConfig) -> tuple[Parameter, ...] | None:
     base : RunConfig
         Where the search starts from; it gives the values of what is not ticked.
     """
-    version = st.session_state.setdefault(VERSION, 0)
-    frame = pd.DataFrame(st.session_state.get(KEPT) or default_lines())
+    key = f"space_{st.session_state.setdefault(VERSION, 0)}"
+    if key not in st.session_state:  # the page was entered: begin with what it was left with
+        st.session_state[BEGUN] = st.session_state.get(KEPT) or default_lines()
     edited = st.data_editor(
-        frame, hide_index=True, column_config=COLUMNS, disabled=["parameter", "about"],
-        key=f"space_{version}", height=HEIGHT, alt="Search space: one line per parameter",
+        pd.DataFrame(st.session_state[BEGUN]), hide_index=True, column_config=COLUMNS,
+        disabled=["parameter", "about"], key=key, height=HEIGHT,
+        alt="Search space: one line per parameter",
     )  # fmt: skip
     st.session_state[KEPT] = edited.to_dict("records")
     left, right = st.columns([3, 1], vertical_alignment="center")

@@ -17,7 +17,7 @@ from redshift_core.layers import layer_table
 from redshift_core.runs import Store, TuningFolder
 from redshift_core.trials import Trial
 
-AUTO = "auto"  # the trial at work, else the best
+AUTO = "auto"  # the newest trial while the search is at work, then the best
 SHOWN = 500  # newest trials in the table
 
 
@@ -25,10 +25,10 @@ def pick_trial(found: list[Trial], active: bool) -> Trial | None:
     """Select box over the trials; the address keeps the choice (``?trial=03``)."""
     if not found:
         return None
-    running = [one for one in found if one.state == "running"]
-    usual = running[-1] if running else trials.best(found) or found[-1]
+    begun = [one for one in found if one.epochs] or found  # one without an epoch has no curve yet
+    usual = begun[-1] if active else trials.best(found) or begun[-1]
     texts = {
-        AUTO: "The one at work" if active else "The best",
+        AUTO: "The newest" if active else "The best",
         **{t.trial: _text(t) for t in found},
     }
     wanted = st.query_params.get("trial", AUTO)
@@ -100,15 +100,16 @@ def show_trials(tuning: TuningFolder, found: list[Trial], title: str) -> None:
     if not found:
         st.caption("The table begins with the first trial.")
         return
-    newest = list(reversed(found))[:SHOWN]
+    newest = found[-SHOWN:]  # oldest first: a ticked line keeps its place when others join
+    key = f"trial_table_{tuning.id}"
     frame = trials.table(newest).dropna(axis=1, how="all")
 
     def choose() -> None:
-        if picked := st.session_state["trial_table"]["selection"]["rows"]:
+        if picked := st.session_state[key]["selection"]["rows"]:
             select(trial=newest[picked[0]].trial)
 
     st.dataframe(
-        frame, hide_index=True, key="trial_table", on_select=choose,
+        frame, hide_index=True, key=key, on_select=choose,
         selection_mode="single-row", height=300,
         column_config={
             "score": st.column_config.NumberColumn(format="%.5f", help=title),
@@ -118,7 +119,7 @@ def show_trials(tuning: TuningFolder, found: list[Trial], title: str) -> None:
             "remark": st.column_config.TextColumn(width="medium"),
         },
         placeholder="",
-        alt=f"Trials of the search, newest first, {len(frame)} lines",
+        alt=f"Trials of the search in the order of their start, {len(frame)} lines",
     )  # fmt: skip
     more = f"; the newest {SHOWN} of {count(len(found))}" if len(found) > SHOWN else ""
     st.caption(

@@ -190,7 +190,7 @@ def test_any_trial_can_be_looked_at_with_the_reason_it_failed(store):
     assert at.query_params["trial"] == "01"
     assert any(r"\*not\* a number" in error.value for error in at.error)
     table = next(one.value for one in at.dataframe if "val_mae" in one.value)
-    assert table.remark.fillna("").tolist() == ["The loss is *not* a number.", ""]
+    assert table.remark.fillna("").tolist() == ["", "The loss is *not* a number."]
 
 
 def test_a_repaired_trial_says_what_was_left_out(store):
@@ -287,7 +287,7 @@ def test_a_search_whose_worker_died_is_lost_and_its_trial_interrupted(store):
     assert "without a word" in texts(at)
     assert "resume_tuning" in keys(at)
     table = next(one.value for one in at.dataframe if "val_mae" in one.value)
-    assert list(table.state) == ["interrupted", "finished"]
+    assert list(table.state) == ["finished", "interrupted"]
 
 
 def test_a_dataset_deleted_meanwhile_leaves_the_results_and_says_so(store):

@@ -126,14 +126,11 @@ def test_a_small_space_ends_before_the_trials_do(store):
 
 
 def test_bayesian_trials_after_the_first_half_are_better_than_random_ones(store):
-    later = []
+    later = {}
     for algorithm in ("bayesian", "random"):
-        played = [
-            play(search(store, algorithm=algorithm, trials=20, seed=seed, space=DEFAULT_SPACE))
-            for seed in (1, 2)
-        ]
-        later.append(np.median([score(values) for trials in played for values in trials[10:]]))
-    assert later[0] < later[1]
+        played = play(search(store, algorithm=algorithm, trials=16, space=DEFAULT_SPACE))
+        later[algorithm] = np.median([score(values) for values in played[8:]])
+    assert later["bayesian"] < later["random"]
 
 
 def test_only_layers_that_exist_have_values(store):
@@ -390,8 +387,6 @@ def lab(tmp_path_factory, survey_file):
     scene("halting", **two, stop_after=4)
     scene("halting", stop_after=6)
     scene("halting")
-    scene("bayesian", algorithm="bayesian", trials=4, space=TINY)
-    scene("bayesian again", algorithm="bayesian", trials=4, space=TINY)
     rates = (Parameter("learning_rate", "choice", choices=("0.001", "10.0")), TINY[0])
     wild = {"optimizer": "sgd", "loss": "mse", "clip_norm": 0, "momentum": 0.99}
     wild = BASE.with_values({**wild, "schedule": "constant"})
@@ -437,10 +432,6 @@ def figures(tuning) -> list[tuple]:
     """What the trials of a search gave, but for times."""
     keys = ("trial", "state", "values", "score", "val_mae", "epochs")
     return [tuple(json.dumps(one[key]) for key in keys) for one in tuning.trials]
-
-
-def test_one_thread_repeats_a_search_exactly(lab):
-    assert figures(lab.tunings["bayesian"]) == figures(lab.tunings["bayesian again"])
 
 
 def test_the_test_rows_are_never_touched(lab):

@@ -64,10 +64,11 @@ def searches_view() -> None:
 
 def show_search(tuning: TuningFolder, config: TuningConfig) -> None:
     """A search from its state to its settings."""
-    simulated_badge(tuning.trained_on)
+    dataset = next((one for one in store.datasets() if one.id == config.dataset), None)
+    simulated_badge(dataset.info if dataset else tuning.trained_on)
     if tuning.note:
         st.caption(escape(tuning.note))
-    if config.dataset not in [dataset.id for dataset in store.datasets()]:
+    if dataset is None:
         st.warning(
             f"The dataset {escape(config.dataset)} is not in the store any more. What was found "
             "stays; to go on or to train a trial, read the same file in again and start anew."

@@ -18,6 +18,10 @@ def server(store, tmp_path):
     running = Server(store.root, tmp_path / "server.txt").start()
     yield running
     running.stop()
+    for job in (*store.tunings(), *store.runs()):
+        if jobs.status(job).active:
+            jobs.stop(job)
+            jobs.wait(job, timeout=60)
 
 
 def ended(store: Store) -> list[str]:
@@ -77,8 +81,6 @@ def test_a_search_is_watched_stopped_resumed_by_a_new_server_and_its_best_traine
         (run,) = store.runs()
         best = min((t for t in tuning.trials if t["score"]), key=lambda one: one["score"])
         assert run.config == tuning.trial(best["trial"]).config
-        jobs.stop(run)
-        jobs.wait(run, timeout=60)
         assert visit.strangers == []
         assert visit.errors == []
         assert "tensorflow" not in server.maps()

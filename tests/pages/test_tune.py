@@ -314,15 +314,18 @@ def test_a_newer_schema_gets_its_sentence_and_the_others_stay_reachable(store):
     assert sorted(at.dataframe[-1].value.name) == ["new", "old"]
 
 
-def test_several_searches_are_listed_and_a_simulated_one_is_marked(store, alive):
+def test_a_simulated_survey_is_marked_from_the_first_moment_and_when_it_is_gone(store, alive):
     folder = make_dataset(store)
-    older = make_tuning(store, folder, "running", name="older", **alive)
-    make_tuning(store, folder, "finished", name="newer")
-    write_json(older.environment_path, {"dataset": {"simulated": True}})
-    at = seen(older)
+    folder.update_info(simulated=True)
+    young = make_tuning(store, folder, "starting", [], name="young", **alive)
+    young.environment_path.unlink()
+    assert "SIMULATED" in texts(seen(young))
+    old = make_tuning(store, folder, "finished", name="old")
+    folder.delete()
+    at = seen(old)
     assert "SIMULATED" in texts(at)
-    assert "SIMULATED" in at.get("plotly_chart")[0].proto.spec
-    assert sorted(at.dataframe[-1].value.state) == ["finished", "running"]
+    assert all("SIMULATED" in chart.proto.spec for chart in at.get("plotly_chart"))
+    assert sorted(at.dataframe[-1].value.state) == ["finished", "starting"]
 
 
 def test_a_search_can_be_renamed_and_deleted(store):

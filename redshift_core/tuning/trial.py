@@ -15,11 +15,9 @@ from redshift_core.runs import RunFolder, Store, TuningFolder
 from redshift_core.scaling import Scaler, fit_scaler
 from redshift_core.split import Split
 from redshift_core.training.job import Trainer
-from redshift_core.training.loop import Loop, start_session
-from redshift_core.training.prepare import Part, new_split, open_for, scaled_part
+from redshift_core.training.loop import Data, Loop, start_session
+from redshift_core.training.prepare import new_split, open_for, scaled_part
 from redshift_core.tuning_config import TuningConfig
-
-CACHE_BYTES = 2 * 2**30  # scaled arrays kept for later trials of the same scaler
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error
@@ -27,23 +25,24 @@ class Interrupted(Exception):  # noqa: N818 - not an error
 
 
 class Rows:
-    """Rows of a search, scaled once per scaler; the test rows are not read."""
+    """Rows of a search, scaled once per scaler; the test rows are not read.
+
+    Every trial shares them. (A copy of its own would stay for ever: TensorFlow does not let go of
+    what a compiled loop has used.)
+    """
 
     def __init__(self, tuning: TuningFolder, config: TuningConfig, store: Store):
         self.dataset = open_for(tuning, store, config.dataset)
         self.split = _split(tuning, config, self.dataset)
-        self._scaled: dict[ScalerConfig, tuple[Scaler, Part, Part]] = {}
+        self._scaled: dict[ScalerConfig, tuple[Scaler, Data]] = {}
 
-    def scaled(self, config: ScalerConfig) -> tuple[Scaler, Part, Part]:
-        """Scaler fitted on the training rows, training rows, validation rows."""
+    def scaled(self, config: ScalerConfig, devices: Devices) -> tuple[Scaler, Data]:
+        """Scaler fitted on the training rows, and what it makes of training and validation rows."""
         if config not in self._scaled:
-            size = sum(p.features.nbytes for _, *ps in self._scaled.values() for p in ps)
-            if size > CACHE_BYTES:
-                self._scaled.clear()
             scaler = fit_scaler(config, self.dataset.flux, self.split)
             train = scaled_part(self.dataset, scaler, self.split.train)
             val = scaled_part(self.dataset, scaler, self.split.val)
-            self._scaled[config] = scaler, train, val
+            self._scaled[config] = scaler, Data.of(train, val, devices)
         return self._scaled[config]
 
 
@@ -131,8 +130,8 @@ def _train(
     context: TrialContext,
 ) -> dict[str, float]:
     start_session(devices)  # forget the network before this one
-    scaler, train, val = rows.scaled(run.scaler)
-    loop = Loop(run, scaler, train, val, devices)
+    scaler, data = rows.scaled(run.scaler, devices)
+    loop = Loop(run, scaler, data, devices)
     trainer = TrialTrainer(context, folder, run, loop, None)
     if trainer.train()["stopped"]:
         raise Interrupted

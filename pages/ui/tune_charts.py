@@ -61,20 +61,20 @@ def show_best_so_far(progress: pd.DataFrame, title: str) -> None:
         )
 
 
-def show_curve(history: pd.DataFrame, best: pd.DataFrame | None) -> None:
+def show_curve(history: pd.DataFrame | None, best: pd.DataFrame | None) -> None:
     """MAE of a trial over its epochs, and the best trial's for comparison.
 
     Parameters
     ----------
-    history : DataFrame
-        See `redshift_core.history.read_history`.
+    history : DataFrame or None
+        See `redshift_core.history.read_history`; None before the first trial.
     best : DataFrame or None
         The same of the best trial, where that is another one.
     """
     import altair as alt
 
     with st.container(height=SLOT, border=False, key="curve_slot"):
-        if not len(history):
+        if history is None or not len(history):
             st.caption("The curve appears after the trial's first epoch.")
             return
         columns = {"mae": "training", "val_mae": "validation"}

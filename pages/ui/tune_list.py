@@ -29,6 +29,7 @@ def show_searches(store: Store) -> None:
 
     st.dataframe(
         frame, hide_index=True, key="search_table", on_select=choose, selection_mode="single-row",
+        placeholder="",
         column_config={"best score": st.column_config.NumberColumn(format="%.5f")},
         alt=f"{len(frame)} searches with their states, newest first",
     )  # fmt: skip

@@ -23,10 +23,9 @@ SHOWN = 500  # newest trials in the table
 
 def pick_trial(found: list[Trial], active: bool) -> Trial | None:
     """Select box over the trials; the address keeps the choice (``?trial=03``)."""
-    if not found:
-        return None
     begun = [one for one in found if one.epochs] or found  # one without an epoch has no curve yet
-    usual = begun[-1] if active else trials.best(found) or begun[-1]
+    newest = begun[-1] if begun else None
+    usual = newest if active else trials.best(found) or newest
     texts = {
         AUTO: "The newest" if active else "The best",
         **{t.trial: _text(t) for t in found},
@@ -43,7 +42,7 @@ def pick_trial(found: list[Trial], active: bool) -> Trial | None:
 def show_trial_curve(tuning: TuningFolder, trial: Trial | None, found: list[Trial]) -> None:
     """Learning curve of a trial beside the best one's."""
     if trial is None:
-        st.caption("The first trial has not begun yet.")
+        show_curve(None, None)
         return
     best = trials.best(found)
     other = best if best is not None and best.trial != trial.trial else None

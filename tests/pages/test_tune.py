@@ -176,7 +176,11 @@ def test_a_running_search_shows_where_it_is_and_can_be_stopped(store, alive):
 
 def test_before_the_first_trial_every_figure_says_when_it_begins(store, alive):
     at = seen(make_tuning(store, make_dataset(store), "running", [], **alive))
-    for words in ("has not begun yet", "begins with the first trial", "second finished trial"):
+    for words in (
+        "after the trial's first epoch",
+        "begins with the first trial",
+        "second finished trial",
+    ):
         assert words in texts(at)
 
 

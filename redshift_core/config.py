@@ -48,7 +48,7 @@ def setting(
 def _plain(value: Any) -> Any:
     if isinstance(value, Settings):
         return value.to_dict()
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _coerce(name: str, value: Any, kind: Any) -> Any:

@@ -6,7 +6,9 @@ the rest. A process is known by its pid and its start time, so a pid used again 
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -25,11 +27,14 @@ from redshift_core.runs import (
     JobFolder,
     RunFolder,
     Store,
+    TuningFolder,
     read_json,
     write_json,
 )
+from redshift_core.tuning_config import TuningConfig
 
 START_LIMIT = 60.0  # s a job may be "starting" without a process before it counts as lost
+SILENCE = 120.0  # s without a sign of life after which a process of another machine is lost
 POLL = 0.1  # s between two looks at a job's status
 
 
@@ -44,6 +49,7 @@ class Status:
     total: float = 0.0
     submitted: float = 0.0  # Unix time, s
     heartbeat: float = 0.0  # Unix time of the last sign of life, s
+    host: str = ""  # machine on which the process runs
     pid: int = 0
     pid_started: float = 0.0  # Unix time at which that process started, s
     user_error: bool = False  # the failure is one the user can fix
@@ -74,7 +80,7 @@ def status(folder: JobFolder) -> Status:
         found,
         state="lost",
         message="The worker process ended without a word: killed, out of memory, or a crash. "
-        "The end of its log is below; a training run can be resumed.",
+        "The end of its log is below; a training run or a search can be resumed.",
     )
 
 
@@ -123,6 +129,60 @@ def start_training(store: Store, config: RunConfig, name: str = "") -> RunFolder
     return run
 
 
+def start_tuning(
+    store: Store, config: TuningConfig, name: str = "", **request: Any
+) -> TuningFolder:
+    """Make a folder for a search and start it.
+
+    Parameters
+    ----------
+    request : optional
+        ``address``, "HOST:PORT": only coordinate, for workers that connect there.
+    """
+    dataset = store.dataset(config.dataset)
+    if not dataset.info.get("has_z", True):
+        raise InputError(
+            f"Dataset {dataset.id} has no redshifts to learn from; choose one that has."
+        )
+    tuning = store.new_tuning(name or f"{config.algorithm}-{dataset.name}")
+    base = dataclasses.replace(config.base, dataset=dataset.id)
+    config = dataclasses.replace(config, dataset=dataset.id, base=base)
+    write_json(tuning.config_path, config.to_dict())
+    if name:
+        tuning.update_info(name=name)
+    submit(tuning, _tuning_request(request))
+    return tuning
+
+
+def resume_tuning(tuning: TuningFolder, trials: int | None = None, **request: Any) -> TuningFolder:
+    """Go on with a search that has ended: with the trials it lacks, or to more in all.
+
+    Trials that were interrupted are done again. ``request`` is that of `start_tuning`.
+    """
+    config, state = tuning.config, status(tuning).state
+    if state in ACTIVE_STATES:
+        raise InputError(f"{tuning.id} is {state}; only a search that has ended can be resumed.")
+    begun = len(tuning.trials)
+    if trials is None and state == "finished" and begun >= config.trials:
+        raise InputError(
+            f"{tuning.id} has finished its {config.trials} trials; say how many trials it shall "
+            "have in all to go on."
+        )
+    if trials is not None and (trials < begun or (state == "finished" and trials == begun)):
+        raise InputError(
+            f"{tuning.id} has begun {begun} trials already; ask for more than {begun} in all."
+        )
+    _check_dataset(tuning, config.dataset)
+    if trials is not None:
+        write_json(tuning.config_path, dataclasses.replace(config, trials=trials).to_dict())
+    submit(tuning, _tuning_request(request))
+    return tuning
+
+
+def _tuning_request(request: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "coordinate" if request.get("address") else "tune", **request}
+
+
 def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
     """Go on with a stopped, failed or lost run, or with a finished one for more epochs.
 
@@ -150,12 +210,7 @@ def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
 
 def _check_resumable(run: RunFolder, config: RunConfig, state: str, epochs: int | None) -> None:
     """Refuse what cannot work before the run loses the state and the result it has."""
-    known = [dataset.id for dataset in Store(run.path.parent.parent).datasets()]
-    if config.dataset not in known:
-        raise InputError(
-            f"{run.id} needs the dataset {config.dataset!r}, which is not in the store any more; "
-            "read the same file in again and start a new run on it."
-        )
+    _check_dataset(run, config.dataset)
     if run.info.get("imported") and not run.checkpoint_path.exists():
         raise InputError(
             f"{run.id} was imported without its checkpoint, so it cannot go on; start a new run "
@@ -165,6 +220,16 @@ def _check_resumable(run: RunFolder, config: RunConfig, state: str, epochs: int 
     if epochs is not None and (epochs < done or (state == "finished" and epochs == done)):
         raise InputError(
             f"{run.id} has completed {done} epochs already; ask for more than {done} in all."
+        )
+
+
+def _check_dataset(job: RunFolder | TuningFolder, name: str) -> None:
+    known = [dataset.id for dataset in Store(job.path.parent.parent).datasets()]
+    if name not in known:
+        what = "run" if isinstance(job, RunFolder) else "search"
+        raise InputError(
+            f"{job.id} needs the dataset {name!r}, which is not in the store any more; "
+            f"read the same file in again and start a new {what} on it."
         )
 
 
@@ -207,6 +272,8 @@ def _replaced(found: Status, **values: Any) -> Status:
 def _alive(found: Status) -> bool:
     if not found.pid:
         return time.time() - found.submitted < START_LIMIT
+    if found.host not in ("", platform.node()):
+        return time.time() - found.heartbeat < SILENCE
     try:
         process = psutil.Process(found.pid)
         same = abs(process.create_time() - found.pid_started) < 1.0

@@ -1,11 +1,13 @@
-"""Dataset, run and job folders on disk: the only place that knows their file names.
+"""Dataset, run, tuning and job folders on disk: the only place that knows their file names.
 
     datasets/<id>/   flux.npy  catalogue.parquet  dataset.json
     runs/<id>/       config.json  environment.json  history.csv  split.npz  scaler.npz  coverage.npz
                      model.keras  checkpoint/
                      evaluations/<dataset>/metrics.json  predictions.parquet
+    tuning/<id>/     config.json  environment.json  split.npz  trials.json
+                     oracle/ (KerasTuner's own)  trials/<trial>/config.json  history.csv
     jobs/<id>/       output/
-    every job (a run is one): request.json  status.json  result.json  log.txt  STOP
+    every job (a run or a tuning is one): request.json  status.json  result.json  log.txt  STOP
     inbox/  cache/  locks/
 
 JSON is written to ``.tmp`` and renamed, so a reader never sees half a file.
@@ -25,6 +27,7 @@ from typing import Any
 
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
+from redshift_core.tuning_config import TuningConfig
 
 PACKAGE = Path(__file__).parent
 CHECKOUT = PACKAGE.parent
@@ -40,7 +43,7 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
 
 
-def write_json(path: Path, value: dict[str, Any]) -> None:
+def write_json(path: Path, value: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Write a JSON file whole or not at all."""
     part = path.with_suffix(f".{os.getpid()}.tmp")
     part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -255,6 +258,59 @@ class RunFolder(JobFolder):
 
 
 @dataclass(frozen=True)
+class TuningFolder(JobFolder):
+    """A search for a network, and its trials."""
+
+    @property
+    def config_path(self) -> Path:
+        """Every setting of the search."""
+        return self.path / "config.json"
+
+    @property
+    def environment_path(self) -> Path:
+        """Versions, device, commit, dataset SHA-256."""
+        return self.path / "environment.json"
+
+    @property
+    def split_path(self) -> Path:
+        """Row numbers: train (the share that trials see), val, test (which no trial touches)."""
+        return self.path / "split.npz"
+
+    @property
+    def oracle_path(self) -> Path:
+        """KerasTuner's own folder, from which the search resumes."""
+        return self.path / "oracle"
+
+    @property
+    def trials_path(self) -> Path:
+        """What is known of every trial, in the order in which they began."""
+        return self.path / "trials.json"
+
+    @property
+    def config(self) -> TuningConfig:
+        """Every setting of the search, checked."""
+        try:
+            return TuningConfig.from_dict(read_json(self.config_path))
+        except ValueError as error:
+            raise InputError(f"The settings of {self.id} cannot be read: {error}") from error
+
+    @property
+    def trials(self) -> list[dict[str, Any]]:
+        """Entries of ``trials.json``; empty before the first trial."""
+        found: Any = read_json(self.trials_path)
+        return found or []
+
+    @property
+    def trained_on(self) -> dict[str, Any]:
+        """What the search remembers of its dataset: id, name, sha256, simulated."""
+        return read_json(self.environment_path).get("dataset", {})
+
+    def trial(self, name: str) -> RunFolder:
+        """Folder of a trial: the settings of the run it stands for, and its history."""
+        return RunFolder(self.path / "trials" / name)
+
+
+@dataclass(frozen=True)
 class Store:
     """All folders under one root."""
 
@@ -283,6 +339,10 @@ class Store:
         """Every run, newest first."""
         return self._list("runs", RunFolder)
 
+    def tunings(self) -> list[TuningFolder]:
+        """Every search, newest first."""
+        return self._list("tuning", TuningFolder)
+
     def jobs(self) -> list[JobFolder]:
         """Every short job, newest first."""
         return self._list("jobs", JobFolder)
@@ -295,6 +355,10 @@ class Store:
         """Run by id, or by name where only one has it; ``latest`` is the newest."""
         return self._find(name, self.runs(), "run")
 
+    def tuning(self, name: str) -> TuningFolder:
+        """Search by id, or by name where only one has it; ``latest`` is the newest."""
+        return self._find(name, self.tunings(), "tuning")
+
     def job(self, name: str) -> JobFolder:
         """Short job by id."""
         return self._find(name, self.jobs(), "job")
@@ -306,6 +370,10 @@ class Store:
     def new_run(self, name: str) -> RunFolder:
         """Empty run folder."""
         return RunFolder(self._new("runs", name))
+
+    def new_tuning(self, name: str) -> TuningFolder:
+        """Empty folder of a search."""
+        return TuningFolder(self._new("tuning", name))
 
     def new_job(self, kind: str) -> JobFolder:
         """Empty job folder."""

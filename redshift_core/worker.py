@@ -1,13 +1,16 @@
 """The child process that executes one job: ``python -m redshift_core.worker <job folder>``.
 
-Long jobs take the device's lock, one at a time; short jobs run beside them at low priority in one
-of two slots. A lock is the operating system's, so it dies with its owner.
+Long jobs take the device's lock, one at a time, a search for all its trials; short jobs run
+beside them at low priority in one of two slots. A lock is the operating system's, so it dies with
+its owner.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import platform
 import sys
 import time
 import traceback
@@ -18,12 +21,15 @@ import filelock
 import psutil
 
 from redshift_core.errors import InputError
-from redshift_core.runs import JobContext, JobFolder, RunFolder, write_json
+from redshift_core.runs import JobContext, JobFolder, RunFolder, TuningFolder, write_json
 
-LONG_KINDS = ("train",)
+FOLDERS = {"runs": RunFolder, "tuning": TuningFolder}
+LONG_KINDS = ("train", "tune")
 SHORT_SLOTS = 2
 JOBS = {
     "train": "redshift_core.worker:train_and_judge",
+    "tune": "redshift_core.tuning:tune_job",
+    "coordinate": "redshift_core.tuning:tune_job",
     "ingest": "redshift_core.data:ingest_job",
     "simulate": "redshift_core.simulation:simulate_job",
     "evaluate": "redshift_core.prediction:evaluate_job",
@@ -41,10 +47,11 @@ class Stopped(Exception):  # noqa: N818 - not an error
 def main(path: str) -> int:
     """Execute one job; the exit code is 0 finished or stopped, 1 failed, 2 the user's to fix."""
     folder = Path(path).resolve()
-    job = (RunFolder if folder.parent.name == "runs" else JobFolder)(folder)
+    job = FOLDERS.get(folder.parent.name, JobFolder)(folder)
     context = JobContext.of(job)
     process = psutil.Process()
-    context.set_state("queued", pid=process.pid, pid_started=process.create_time())
+    started = process.create_time()
+    context.set_state("queued", host=platform.node(), pid=process.pid, pid_started=started)
     try:
         with _slot(context):
             context.set_state("running", message="")
@@ -83,9 +90,11 @@ def _execute(context: JobContext) -> dict[str, Any]:
     return getattr(importlib.import_module(module), function)(context)
 
 
-def _slot(context: JobContext) -> filelock.BaseFileLock:
+def _slot(context: JobContext) -> contextlib.AbstractContextManager[Any]:
     """Lock under which the job may run; waits for it, unless the user stops the job."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if context.request["kind"] == "coordinate":  # its workers compute, on other machines
+        return contextlib.nullcontext()
     if context.request["kind"] in LONG_KINDS:
         names = ["device"]
     else:

@@ -134,3 +134,13 @@ def test_progress_is_written_with_a_heartbeat(store):
     assert written["detail"] == {"rows": 7}
     assert abs(written["heartbeat"] - time.time()) < 5
     assert jobs.status(job).fraction == 0.5
+
+
+def test_a_job_of_another_machine_lives_by_its_heartbeat(store):
+    job = store.new_job("ingest")
+    context = JobContext(job, store)
+    context.set_state("running", host="another machine", pid=1, pid_started=1.0)
+    assert jobs.status(job).state == "running"
+    silent = time.time() - 2 * jobs.SILENCE
+    write_json(job.status_path, {**json.loads(job.status_path.read_text()), "heartbeat": silent})
+    assert jobs.status(job).state == "lost"

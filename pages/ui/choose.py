@@ -1,7 +1,8 @@
-"""Which dataset and which run the visitor looks at: ids in the address, truth on disk.
+"""Which dataset, run and search the visitor looks at: ids in the address, truth on disk.
 
-The address carries ``?dataset=…&run=…``, so a link, a refresh and the back button all find the
-same page again; the session remembers the ids only to put them back after a change of page.
+The address carries ``?dataset=…&run=…&tuning=…``, so a link, a refresh and the back button all
+find the same page again; the session remembers the ids only to put them back after a change of
+page.
 ``latest`` in the address stands for the newest one.
 """
 
@@ -15,10 +16,10 @@ import streamlit as st
 
 from redshift_core.data import Dataset, open_dataset
 from redshift_core.jobs import status
-from redshift_core.runs import DatasetFolder, Folder, RunFolder, Store
+from redshift_core.runs import DatasetFolder, Folder, RunFolder, Store, TuningFolder
 
 LATEST = "latest"
-KEPT = ("dataset", "run")
+KEPT = ("dataset", "run", "tuning")
 
 
 def keep_in_url() -> None:
@@ -31,7 +32,7 @@ def keep_in_url() -> None:
 
 
 def select(**ids: str) -> None:
-    """Choose a dataset or a run by id: ``select(dataset="20261123-…")``."""
+    """Choose a dataset, a run or a search by id: ``select(dataset="20261123-…")``."""
     for kind, name in ids.items():
         st.session_state[f"_{kind}"] = name
         st.query_params[kind] = name
@@ -73,6 +74,14 @@ def run_picker(label: str = "Run", *, with_model: bool = False) -> RunFolder | N
     return _picker(
         "run", label, runs, lambda run: f"{run.name} · {status(run).state} · {when(run)}"
     )
+
+
+def tuning_picker(label: str = "Search") -> TuningFolder | None:
+    """Select box over all searches with their states; None where there is none."""
+    return _picker(
+        "tuning", label, Store().tunings(),
+        lambda tuning: f"{tuning.name} · {status(tuning).state} · {when(tuning)}",
+    )  # fmt: skip
 
 
 def open_cached(folder: DatasetFolder) -> Dataset:

@@ -26,6 +26,7 @@ SECTIONS: dict[str, list[tuple[str, str, str, str]]] = {  # file, title, icon, t
     ],
     "Network": [
         ("pages/train.py", "Train", ":material/model_training:", "Fit a network, watch it learn"),
+        ("pages/tune.py", "Tune", ":material/tune:", "Search for a better network"),
         ("pages/evaluate.py", "Evaluate", ":material/fact_check:", "How good the redshifts are"),
         ("pages/compare.py", "Compare", ":material/compare_arrows:", "Runs side by side"),
         ("pages/reproduce.py", "Reproduce", ":material/menu_book:", "The dissertation, again"),

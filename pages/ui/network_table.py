@@ -47,7 +47,7 @@ def show_network(config: RunConfig, n_rows: int) -> bool:
     for one in found:
         SHOW[one.level](one.text)
     with st.expander("Layer table"):
-        _layers(rows, n_parameters)
+        show_layers(rows, n_parameters)
     return runs
 
 
@@ -98,7 +98,8 @@ def _read_runs(root: str, newest: tuple[tuple[str, int], ...]) -> list[cost.Past
     return cost.past_runs(Store(Path(root)))
 
 
-def _layers(rows: list[LayerRow], n_parameters: int) -> None:
+def show_layers(rows: list[LayerRow], n_parameters: int, name: str = "layers") -> None:
+    """Layer table with its download; ``name`` is the file's."""
     frame = pd.DataFrame(
         {
             "layer": [row.name for row in rows],
@@ -110,7 +111,7 @@ def _layers(rows: list[LayerRow], n_parameters: int) -> None:
     )
     table(
         frame,
-        "layers",
+        name,
         "Output shape of one spectrum; operations of one spectrum forward, a multiply-add "
         "counted as two.",
         alt=f"Layer table with {count(n_parameters)} parameters in all",

@@ -12,7 +12,7 @@ from pages.ui.display import MISSING, download
 from pages.ui.text import escape
 from redshift_core import jobs
 from redshift_core.errors import InputError
-from redshift_core.runs import RunFolder, Store
+from redshift_core.runs import RunFolder, Store, TuningFolder
 
 SHOWN = 200  # newest runs in the table
 
@@ -57,8 +57,18 @@ def _line(run: RunFolder, datasets: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def manage(run: RunFolder) -> None:
-    """Popover with name, note and removal of a run; removal asks first."""
+def manage(
+    run: RunFolder | TuningFolder, kind: str = "run", parts: str = "its model and its evaluations"
+) -> None:
+    """Popover with name, note and removal of a run or a search; removal asks first.
+
+    Parameters
+    ----------
+    kind : {"run", "tuning"}
+        Which of the chosen ids stands for it.
+    parts : str
+        What is deleted with it.
+    """
     with st.popover("Rename, note, delete", icon=":material/edit:"):
         with st.form(f"manage_{run.id}", border=False):
             name = st.text_input("Name", run.name, max_chars=80)
@@ -67,12 +77,10 @@ def manage(run: RunFolder) -> None:
                 run.update_info(name=name.strip() or run.name, note=note.strip())
                 st.rerun()
         if jobs.status(run).active:
-            st.caption("Stop the run before you delete it.")
+            st.caption("Stop it before you delete it.")
             return
-        sure = st.checkbox(
-            f"Delete {escape(run.name)} with its model and its evaluations", key=f"sure_{run.id}"
-        )
+        sure = st.checkbox(f"Delete {escape(run.name)} with {parts}", key=f"sure_{run.id}")
         if st.button("Delete for good", key=f"delete_{run.id}", disabled=not sure, type="primary"):
             run.delete()
-            select(run="latest")
+            select(**{kind: "latest"})
             st.rerun()

@@ -15,6 +15,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.from_trial import from_trial
 from redshift_core import choices
 from redshift_core.config import PRESETS, SECTIONS, RunConfig, preset
 from redshift_core.errors import InputError
@@ -61,16 +62,20 @@ IRRELEVANT: dict[tuple[str, str], Callable[[Values], bool]] = {
 
 
 def settings_form(dataset: str) -> RunConfig | None:
-    """Preset and every setting; the configuration, or None with the reason shown.
+    """Preset or trial, and every setting; the configuration, or None with the reason shown.
 
     Parameters
     ----------
     dataset : str
         Id of the dataset to train on.
     """
-    name = st.selectbox("Preset", list(PRESETS), key="preset", bind="query-params")
-    st.caption(choices.PRESETS[name])
-    base = preset(name, dataset)
+    if (trial := from_trial()) is None:
+        name = st.selectbox("Preset", list(PRESETS), key="preset", bind="query-params")
+        st.caption(choices.PRESETS[name])
+        base = preset(name, dataset)
+    else:
+        name = trial.config.preset
+        base = dataclasses.replace(trial.config, dataset=dataset, preset=trial.id)
     values: Values = {"": {"seed": base.seed}, **{s: {} for s in SECTIONS}}
     for section in SECTIONS:
         values[section] = getattr(base, section).to_dict()

@@ -1,7 +1,7 @@
 """The ``redshift-lab`` command: the same stages and the same jobs as the dashboard, no browser.
 
-Tables for people on stdout, or with ``--json`` exactly one JSON object (a list from ``runs`` and
-``datasets``) and nothing else; progress and errors on stderr. Exit code 0 finished or stopped,
+Tables for people on stdout, or with ``--json`` exactly one JSON object (a list from commands that
+list) and nothing else; progress and errors on stderr. Exit code 0 finished or stopped,
 1 failed, 2 what the user can fix, told in one sentence on stderr. Work is done by worker
 processes: this one never imports TensorFlow, so ``--help`` is quick.
 """
@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from redshift_core import __version__
-from redshift_core.cli import datasets, manage, reports, results, training
+from redshift_core.cli import datasets, manage, reports, results, training, tuning
 from redshift_core.cli.follow import JobFailed
 from redshift_core.cli.output import say
 from redshift_core.errors import InputError
@@ -43,6 +43,9 @@ for _function in (
     training.stop,
     training.resume,
     training.runs,
+    tuning.tune,
+    tuning.trials,
+    tuning.tunings,
     results.evaluate,
     results.predict,
     reports.reproduce,

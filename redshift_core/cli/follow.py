@@ -41,7 +41,7 @@ class Progress:
             sys.stderr.flush()
             self._line = line
             return
-        stage = f"{status.state} {status.detail.get('epoch', '')}"
+        stage = f"{status.state} {status.detail.get('trial')} {status.detail.get('epoch', '')}"
         late = time.monotonic() - self._written > LINE_INTERVAL
         if line != self._line and (stage != self._stage or late):
             say(line)
@@ -109,12 +109,14 @@ def describe(status: Status) -> str:
         return f"{status.state}. {status.message}".rstrip()
     if not detail.get("epoch"):
         return f"{status.state} {status.fraction:4.0%}. {status.message}".rstrip()
-    parts = [f"{status.state}: epoch {detail['epoch']}/{detail.get('epochs', '?')}"]
+    trial = status.message.partition(",")[0]
+    of_search = f"{trial}, " if status.kind in ("tune", "coordinate") else ""
+    parts = [f"{status.state}: {of_search}epoch {detail['epoch']}/{detail.get('epochs', '?')}"]
     if detail.get("steps"):
         parts.append(f"step {detail.get('step', 0):,}/{detail['steps']:,}")
     parts += [
         f"{name} {detail[name]:.5f}"
-        for name in ("loss", "mae", "val_mae")
+        for name in ("loss", "mae", "val_mae", "best")
         if isinstance(detail.get(name), int | float)
     ]
     if detail.get("rate"):

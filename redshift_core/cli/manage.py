@@ -5,19 +5,27 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from redshift_core import jobs
 from redshift_core.cli.output import JsonOption, emit, say
 from redshift_core.errors import InputError
-from redshift_core.runs import DatasetFolder, Folder, RunFolder, Store, dashboard_root
+from redshift_core.runs import (
+    DatasetFolder,
+    Folder,
+    RunFolder,
+    Store,
+    TuningFolder,
+    dashboard_root,
+)
 
 NAME_LIMIT = 100  # characters
+KINDS = {DatasetFolder: "dataset", RunFolder: "run", TuningFolder: "search"}
 
 TargetArgument = Annotated[
-    str, typer.Argument(metavar="DATASET-or-RUN", help="Id or name of a dataset or a run.")
+    str, typer.Argument(metavar="ID", help="Id or name of a dataset, a run or a search.")
 ]
 
 
@@ -49,7 +57,7 @@ def rename(
     name: Annotated[str, typer.Argument(metavar="NAME", help="New name.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Give a dataset or a run another name; its id stays."""
+    """Give a dataset, a run or a search another name; its id stays."""
     name = " ".join(name.split())
     if not 1 <= len(name) <= NAME_LIMIT or name == "latest":
         raise InputError(
@@ -65,7 +73,7 @@ def note(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The note; empty text removes it.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Write a note to a dataset or a run."""
+    """Write a note to a dataset, a run or a search."""
     folder = find(Store(), target)
     folder.update_info(note=text.strip())
     emit({"id": folder.id, "note": folder.note}, f"Noted at {folder.id}.", as_json)
@@ -76,11 +84,11 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a dataset or a run, for good; asks first."""
+    """Delete a dataset, a run or a search, for good; asks first."""
     store = Store()
     folder = find(store, target)
     _refuse_while_used(store, folder)
-    users = [run.id for run in store.runs() if _dataset_of(run) == folder.id]
+    users = [job.id for job in (*store.runs(), *store.tunings()) if _dataset_of(job) == folder.id]
     if users:
         say(
             f"Trained on this dataset: {', '.join(users)}; they stay, but can no longer be "
@@ -89,42 +97,42 @@ def delete(
     if not yes:
         if as_json or not sys.stdin.isatty():
             raise InputError(f"{folder.id} was not deleted; add --yes to delete without asking.")
-        kind = "dataset" if isinstance(folder, DatasetFolder) else "run"
+        kind = KINDS[type(folder)]
         if not typer.confirm(f"Delete {kind} {folder.id} ({folder.name}) for good?", err=True):
             raise InputError(f"{folder.id} was not deleted.")
     folder.delete()
     emit({"deleted": folder.id}, f"Deleted {folder.id}.", as_json)
 
 
-def find(store: Store, name: str) -> Folder:
-    """Dataset or run by id or name, where only one has it."""
+def find(store: Store, name: str, *kinds: type[Folder]) -> Any:
+    """Dataset, run or search by id or name, where only one has it; only some kinds if given."""
+    getters = {DatasetFolder: store.dataset, RunFolder: store.run, TuningFolder: store.tuning}
+    kinds = kinds or tuple(getters)
     found: list[Folder] = []
-    for get in (store.dataset, store.run):
+    for kind in kinds:
         try:
-            found.append(get(name))
+            found.append(getters[kind](name))
         except InputError as error:
             if "are called" in str(error):
                 raise
     if len(found) == 1:
         return found[0]
     if found:
-        raise InputError(
-            f"A dataset and a run are called {name!r}; give the id: "
-            f"{found[0].id} (dataset) or {found[1].id} (run)."
-        )
+        ids = " or ".join(f"{folder.id} ({KINDS[type(folder)]})" for folder in found)
+        raise InputError(f"More than one thing is called {name!r}; give the id: {ids}.")
+    known = " or ".join(KINDS[kind] for kind in kinds)
     raise InputError(
-        f"No dataset or run {name!r} in {store.root}; list them with redshift-lab datasets and "
-        "redshift-lab runs."
+        f"No {known} {name!r} in {store.root}; list them with redshift-lab datasets, runs, tunings."
     )
 
 
 def _refuse_while_used(store: Store, folder: Folder) -> None:
     """InputError while a run or a short job works on a folder."""
-    for job in [*store.runs(), *store.jobs()]:
+    for job in [*store.runs(), *store.tunings(), *store.jobs()]:
         if not jobs.status(job).active:
             continue
         uses = {job.id, job.request.get("run"), job.request.get("dataset")}
-        if isinstance(job, RunFolder):
+        if isinstance(job, RunFolder | TuningFolder):
             uses.add(_dataset_of(job))
         if folder.id in uses:
             raise InputError(
@@ -132,9 +140,9 @@ def _refuse_while_used(store: Store, folder: Folder) -> None:
             )
 
 
-def _dataset_of(run: RunFolder) -> str:
+def _dataset_of(job: RunFolder | TuningFolder) -> str:
     try:
-        return run.config.dataset
+        return job.config.dataset
     except (InputError, ValueError):  # a configuration that cannot be read
         return ""
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Any
 
 import typer
 
 from redshift_core import jobs
 from redshift_core.cli.follow import check, follow
+from redshift_core.cli.manage import find
 from redshift_core.cli.output import JsonOption, emit, say, table
 from redshift_core.config import PRESETS, RunConfig, preset
 from redshift_core.errors import InputError
-from redshift_core.runs import RunFolder, Store, read_json
+from redshift_core.runs import RunFolder, Store, TuningFolder, read_json
 
 STOP_LIMIT = 60.0  # s that `stop` waits for the run to end
 
@@ -37,6 +39,12 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Replace one setting; may be repeated."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights, order and dropout.")] = None,
+    from_trial: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TUNING:TRIAL", help="Settings of a search's trial, or its `best`; no preset."
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of the run.")] = "",
     detach: DetachOption = False,
     as_json: JsonOption = False,
@@ -45,13 +53,15 @@ def train(
 
     Settings are those of the Train page: --set batch_size=64 --set dense_units=256,128.
     """
+    from redshift_core.cli.tuning import run_of_trial
     from redshift_core.layers import layer_table
 
     store = Store()
     folder = store.dataset(dataset)
-    values: dict[str, Any] = dict(_parse(item) for item in settings or [])
+    values: dict[str, Any] = dict(parse_setting(item) for item in settings or [])
     values.update({k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None})
-    config = preset(preset_name, folder.id).with_values(values)
+    base = run_of_trial(store, from_trial) if from_trial else preset(preset_name)
+    config = dataclasses.replace(base, dataset=folder.id).with_values(values)
     layer_table(config.model, config.scaler.name)  # refuses layers that do not fit, before a run
     if not folder.info.get("has_z", True):
         raise InputError(
@@ -63,12 +73,19 @@ def train(
     _finish(run, detach, as_json)
 
 
-def stop(run: RunArgument, as_json: JsonOption = False) -> None:
-    """Stop a run within a batch; it can be resumed where it stopped."""
-    folder = Store().run(run)
+def stop(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN-or-TUNING", help="Id or name; `latest` is the newest run.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Stop a run or a search within a batch; it can be resumed where it stopped."""
+    store = Store()
+    folder = store.run(run) if run == "latest" else find(store, run, RunFolder, TuningFolder)
     jobs.stop(folder)
     state = jobs.wait(folder, timeout=STOP_LIMIT).state
-    emit({"run": folder.id, "state": state}, f"{folder.id} is {state}.", as_json)
+    kind = "tuning" if isinstance(folder, TuningFolder) else "run"
+    emit({kind: folder.id, "state": state}, f"{folder.id} is {state}.", as_json)
 
 
 def resume(
@@ -120,7 +137,8 @@ def _val_mae(run: RunFolder) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _parse(item: str) -> tuple[str, str]:
+def parse_setting(item: str) -> tuple[str, str]:
+    """``KEY=VALUE`` of the command line."""
     key, equals, value = item.partition("=")
     if not equals or not key.strip():
         raise InputError(f"--set {item!r} is not KEY=VALUE, for example --set batch_size=64.")

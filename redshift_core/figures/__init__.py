@@ -21,6 +21,7 @@ from redshift_core.figures.spectra import (
     published_averages,
     spectrum,
 )
+from redshift_core.figures.tuning import importance_bars, parallel_coordinates
 
 __all__ = [
     "BLUE",
@@ -31,11 +32,13 @@ __all__ = [
     "bias_of_runs",
     "density",
     "error_per_bin",
+    "importance_bars",
     "layout",
     "learning_curve",
     "line_positions",
     "mark_simulated",
     "mean_and_std",
+    "parallel_coordinates",
     "published_averages",
     "range_colours",
     "redshift_histogram",

@@ -19,7 +19,7 @@ from redshift_core.training.checkpoint import (
     save_state,
     write_history,
 )
-from redshift_core.training.prepare import environment, prepare
+from redshift_core.training.prepare import environment, prepare, scaler_facts
 
 if TYPE_CHECKING:
     from redshift_core.training.loop import Loop
@@ -52,13 +52,15 @@ def train_job(context: JobContext, virtual_cpus: int = 1) -> dict[str, Any]:
     prepared = prepare(context, run, config)
     context.report(message="Loading TensorFlow.", now=True)
     from redshift_core.devices import open_devices
-    from redshift_core.training.loop import Loop
+    from redshift_core.training.loop import Data, Loop
 
     devices = open_devices(config.training, virtual_cpus)
     context.report(message="Building the network.", device=devices.text, now=True)
-    loop = Loop(config, prepared.scaler, prepared.train, prepared.val, devices)
-    facts = environment(config, prepared, devices.describe())
-    write_json(run.environment_path, {**facts, "n_parameters": loop.n_parameters})
+    data = Data.of(prepared.train, prepared.val, devices)
+    loop = Loop(config, prepared.scaler, data, devices)
+    facts = environment(prepared.dataset, prepared.split, devices.describe())
+    facts |= {"scaler": scaler_facts(prepared.scaler), "n_parameters": loop.n_parameters}
+    write_json(run.environment_path, facts)
     del prepared.train, prepared.val  # the loop holds its own copy
     return Trainer(context, run, config, loop, state).train()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -32,14 +33,30 @@ _NUMBER = tf.TensorSpec([], tf.int32)
 COSTLY = 5_000_000  # floating-point operations per spectrum that make a net costly
 
 
+@dataclass(frozen=True)
+class Data:
+    """Scaled features and redshifts where they are computed with; several loops may share them."""
+
+    train: tuple[tf.Tensor, tf.Tensor]  # (n_train, n_inputs), (n_train,)
+    val: tuple[tf.Tensor, tf.Tensor]
+    device: str
+
+    @classmethod
+    def of(cls, train: Part, val: Part, devices: Devices) -> Data:
+        """Copy arrays to where they are computed with."""
+        device = devices.data_device(train.features.nbytes + val.features.nbytes)
+        with tf.device(device):
+            return cls(_tensors(train), _tensors(val), device)
+
+
 class Loop:
     """Model, optimizer and data of a run, and the compiled functions over them."""
 
-    def __init__(self, config: RunConfig, scaler: Scaler, train: Part, val: Part, devices: Devices):
+    def __init__(self, config: RunConfig, scaler: Scaler, data: Data, devices: Devices):
         self.training = config.training
         self.strategy = devices.strategy
         self.n_replicas = devices.n_replicas
-        self.n_train, self.n_val = len(train.z_spec), len(val.z_spec)
+        self.n_train, self.n_val = (len(part[1]) for part in (data.train, data.val))
         self.batch = min(config.training.batch_size, self.n_train)
         self.n_steps = -(-self.n_train // self.batch)  # the last batch may be smaller
         costly = n_flops(config.model, scaler.name) > COSTLY
@@ -56,10 +73,9 @@ class Loop:
             config.training.clip_norm > 0 or devices.precision == "mixed_float16"
         )
         self.error_loss = make_loss(config.training)
-        n_bytes = train.features.nbytes + val.features.nbytes
-        self.data_device = devices.data_device(n_bytes)
+        self.data_device = data.device
+        self.data = {"train": data.train, "val": data.val}
         with tf.device(self.data_device):
-            self.data = {"train": _tensors(train), "val": _tensors(val)}
             self.sums = tf.Variable(tf.zeros(3, tf.float64), trainable=False)
 
     @property
@@ -86,6 +102,19 @@ class Loop:
             return False
         _assign(self.variables, values)
         return True
+
+    def validation_redshifts(self, weights: list[NDArray]) -> tuple[NDArray, NDArray]:
+        """z_spec and z_phot of the validation rows under the given weights, shape (n_val,) each."""
+        current = self.weights()
+        _assign(self.trunk.trainable_variables, weights)
+        features, z_spec = self.data["val"]
+        blocks = range(0, self.n_val, self.block)
+        z_phot = [
+            np.asarray(self.trunk(features[start : start + self.block], training=False), np.float64)
+            for start in blocks
+        ]
+        _assign(self.trunk.trainable_variables, current)
+        return np.asarray(z_spec, np.float64), np.concatenate(z_phot)[:, 0]
 
     def on_device(self, order: NDArray[np.int32]) -> tf.Tensor:
         """An epoch's permutation, beside the data."""
@@ -179,6 +208,13 @@ class Loop:
     def _penalty(self) -> tf.Tensor:
         penalties = self.trunk.losses
         return tf.add_n(penalties) if penalties else tf.zeros(())
+
+
+def start_session(devices: Devices) -> None:
+    """Forget the networks trained so far in this process, and what Keras holds for them."""
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(devices.precision)  # the session had it
+    tf.get_logger().setLevel("ERROR")  # a new network is a new trace, not a slip to warn of
 
 
 def make_loss(config: TrainingConfig) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import redshift_core
-from redshift_core.config import RunConfig
+from redshift_core.config import RunConfig, SplitConfig
 from redshift_core.coverage import fit_coverage
 from redshift_core.data import Dataset, open_dataset
 from redshift_core.errors import InputError
-from redshift_core.runs import CHECKOUT, JobContext, RunFolder, Store
+from redshift_core.runs import CHECKOUT, JobContext, RunFolder, Store, TuningFolder
 from redshift_core.scaling import BLOCK_ROWS, Scaler, fit_scaler
 from redshift_core.split import RowArray, Split, split_rows, training_rows
 
@@ -44,9 +44,13 @@ class Prepared:
 
 def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
     """Split the rows, fit the scaler and scale; a resumed run reads back what it had."""
-    dataset = _open(context.store, run, config)
+    dataset = open_for(run, context.store, config.dataset)
     context.report(message="Dividing the rows and fitting the scaler.", now=True)
-    split = _split(run, config, dataset)
+    if run.split_path.exists():
+        split = Split.load(run.split_path)
+    else:
+        split = new_split(config.split, dataset)
+        split.save(run.split_path)
     if run.scaler_path.exists():
         scaler = Scaler.load(run.scaler_path)
     else:
@@ -55,13 +59,13 @@ def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
     if not run.coverage_path.exists():
         fit_coverage(dataset.flux, split.train).save(run.coverage_path)
     context.report(message="Scaling the spectra.", now=True)
-    parts = (_part(dataset, scaler, rows) for rows in (split.train, split.val))
+    parts = (scaled_part(dataset, scaler, rows) for rows in (split.train, split.val))
     return Prepared(dataset, split, scaler, *parts)
 
 
-def environment(config: RunConfig, prepared: Prepared, device: dict[str, Any]) -> dict[str, Any]:
-    """Facts for ``environment.json``: what the run was made with and on."""
-    info = prepared.dataset.info
+def environment(dataset: Dataset, split: Split, device: dict[str, Any]) -> dict[str, Any]:
+    """Facts for ``environment.json``: what a run or a search was made with and on."""
+    info = dataset.info
     return {
         "versions": {
             "redshift-lab": redshift_core.__version__,
@@ -72,41 +76,43 @@ def environment(config: RunConfig, prepared: Prepared, device: dict[str, Any]) -
         "commit": _commit(),
         "device": device,
         "dataset": {
-            "id": config.dataset,
+            "id": dataset.id,
             "name": info.get("name", ""),
             "sha256": info.get("sha256"),
             "simulated": bool(info.get("simulated", False)),
         },
-        "split": prepared.split.counts,
-        "scaler": {
-            "name": prepared.scaler.name,
-            "fit_on": prepared.scaler.fit_on,
-            "n_fitted": prepared.scaler.n_fitted,
-            "saw_test_rows": prepared.scaler.fit_on == "all",
-        },
+        "split": split.counts,
     }
 
 
-def _open(store: Store, run: RunFolder, config: RunConfig) -> Dataset:
+def scaler_facts(scaler: Scaler) -> dict[str, Any]:
+    """What ``environment.json`` says of a fitted scaler."""
+    return {
+        "name": scaler.name,
+        "fit_on": scaler.fit_on,
+        "n_fitted": scaler.n_fitted,
+        "saw_test_rows": scaler.fit_on == "all",
+    }
+
+
+def open_for(job: RunFolder | TuningFolder, store: Store, name: str) -> Dataset:
+    """Dataset of a run or a search."""
     try:
-        folder = store.dataset(config.dataset)
+        folder = store.dataset(name)
     except InputError as error:
         raise InputError(
-            f"{run.id} needs the dataset {config.dataset!r}, which is not in the store any more. "
-            "Read the same file in again and start a new run on it."
+            f"{job.id} needs the dataset {name!r}, which is not in the store any more. "
+            "Read the same file in again and start anew on it."
         ) from error
     return open_dataset(folder)
 
 
-def _split(run: RunFolder, config: RunConfig, dataset: Dataset) -> Split:
-    if run.split_path.exists():
-        return Split.load(run.split_path)
-    split = split_rows(training_rows(dataset, config.split), config.split)
-    split.save(run.split_path)
-    return split
+def new_split(config: SplitConfig, dataset: Dataset) -> Split:
+    """Rows of a dataset that a training may use, divided."""
+    return split_rows(training_rows(dataset, config), config)
 
 
-def _part(dataset: Dataset, scaler: Scaler, rows: RowArray) -> Part:
+def scaled_part(dataset: Dataset, scaler: Scaler, rows: RowArray) -> Part:
     """Scaled features of some rows, in the order of the file, which reads fastest."""
     rows = np.sort(rows)
     features = np.empty((len(rows), scaler.n_inputs), np.float32)

@@ -1,0 +1,259 @@
+"""Commands about searches: tune, trials."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from redshift_core import jobs
+from redshift_core.cli.datasets import existing_file
+from redshift_core.cli.follow import check, follow
+from redshift_core.cli.output import JsonOption, emit, say, table
+from redshift_core.cli.training import DetachOption, parse_setting, simulated_mark
+from redshift_core.config import PRESETS, RunConfig, preset
+from redshift_core.errors import InputError
+from redshift_core.runs import Store, TuningFolder
+from redshift_core.search_space import DEFAULT_SPACE, Parameter
+from redshift_core.tuning_config import ALGORITHMS, OBJECTIVES, TuningConfig
+
+ROLES = ("chief", "worker")
+USUAL = TuningConfig()
+
+
+def tune(
+    dataset: Annotated[
+        str | None, typer.Argument(metavar="DATASET", help="Id or name; not with --resume.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(help=f"Trials in all; {USUAL.trials} where not given.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Epochs of each trial.")] = USUAL.epochs,
+    algorithm: Annotated[str, typer.Option(help=f"{', '.join(ALGORITHMS)}.")] = USUAL.algorithm,
+    workers: Annotated[int, typer.Option(help="Trials at a time.")] = USUAL.workers,
+    hours: Annotated[
+        float, typer.Option(help="Begin no trial later than this; 0 sets no limit.")
+    ] = USUAL.hours,
+    train_share: Annotated[
+        float, typer.Option(help="Share of the training rows that trials see.")
+    ] = USUAL.train_share,
+    early_stopping: Annotated[
+        int, typer.Option(help="End a trial after so many epochs without progress; 0 never.")
+    ] = USUAL.early_stopping,
+    repeats: Annotated[
+        int, typer.Option(help="Trainings of each trial, from different seeds.")
+    ] = USUAL.repeats,
+    objective: Annotated[
+        str, typer.Option(help=f"What is minimised: {', '.join(OBJECTIVES)}.")
+    ] = USUAL.objective,
+    seed: Annotated[int, typer.Option(help="Seed of the search.")] = USUAL.seed,
+    preset_name: Annotated[
+        str, typer.Option("--preset", help=f"What is not searched: {' or '.join(PRESETS)}.")
+    ] = "fast",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Fix one setting; may be repeated."),
+    ] = None,
+    space: Annotated[
+        Path | None,
+        typer.Option(help="JSON file: a list of parameters; else the dissertation's names."),
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="TUNING", help="Go on with a search; --trials in all.")
+    ] = None,
+    role: Annotated[
+        str | None, typer.Option(help="chief or worker of a search on several machines.")
+    ] = None,
+    chief: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where the chief listens.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the search.")] = "",
+    detach: DetachOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Search for a network: Bayesian, random, grid or Hyperband; Ctrl-C stops it.
+
+    Parameters of --space look like {"name": "learning_rate", "kind": "float", "low": 1e-4,
+    "high": 1e-2, "log": true}; kinds are int, float, choice (with "choices") and fixed ("value").
+    """
+    request = _request(role, chief)
+    if role == "worker":
+        raise typer.Exit(_work(str(chief), dataset))
+    store = Store()
+    if resume:
+        if dataset:
+            raise InputError("--resume goes on with its own dataset; leave DATASET out.")
+        tuning = jobs.resume_tuning(store.tuning(resume), trials, **request)
+    else:
+        if not dataset:
+            raise InputError("Name a dataset, or a search with --resume.")
+        folder = store.dataset(dataset)
+        base = preset(preset_name, folder.id).with_values(
+            dict(parse_setting(item) for item in settings or [])
+        )
+        config = TuningConfig(
+            dataset=folder.id,
+            base=base,
+            algorithm=algorithm,
+            trials=USUAL.trials if trials is None else trials,
+            epochs=epochs,
+            hours=hours,
+            early_stopping=early_stopping,
+            train_share=train_share,
+            repeats=repeats,
+            seed=seed,
+            objective=objective,
+            workers=workers,
+            space=_space(space),
+        )
+        tuning = jobs.start_tuning(store, config, name, **request)
+        say(f"Search {tuning.id} on {folder.id}{simulated_mark(folder.info)}.")
+    _finish(tuning, detach, as_json)
+
+
+def trials(
+    tuning: Annotated[
+        str, typer.Argument(metavar="TUNING", help="Id or name; `latest` is the newest.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """List the trials of a search, the best first."""
+    folder = Store().tuning(tuning)
+    score = folder.config.objective
+    entries = sorted(folder.trials, key=lambda one: (one["score"] is None, one["score"] or 0.0))
+    columns = ("trial", "state", "score", "val_mae", "epochs", "seconds", "n_parameters")
+
+    def text() -> str:
+        if not entries:
+            return f"{folder.id} has no trials yet."
+        rows = [[*(one[key] for key in columns), _values(one)] for one in entries]
+        headers = [score if key == "score" else key for key in columns]
+        return table([key.upper() for key in (*headers, "values")], rows)
+
+    emit(entries, text, as_json)
+
+
+def tunings(as_json: JsonOption = False) -> None:
+    """List the searches, newest first."""
+    listed = [_summary(folder) for folder in Store().tunings()]
+    columns = ("id", "name", "state", "algorithm", "dataset", "done", "trials", "val_mae")
+
+    def text() -> str:
+        if not listed:
+            return "No searches yet; redshift-lab tune DATASET makes one."
+        return table(
+            [key.upper() for key in columns], [[one[key] for key in columns] for one in listed]
+        )
+
+    emit(listed, text, as_json)
+
+
+def run_of_trial(store: Store, text: str) -> RunConfig:
+    """Settings of the run that ``TUNING:TRIAL`` stands for; TRIAL may be ``best``."""
+    name, colon, trial = text.rpartition(":")
+    if not colon or not name or not trial:
+        raise InputError(f"--from-trial {text!r} is not TUNING:TRIAL, for example latest:best.")
+    tuning = store.tuning(name)
+    finished = [one for one in tuning.trials if one["state"] == "finished"]
+    if trial == "best" and finished:
+        trial = min(finished, key=lambda one: one["score"])["trial"]
+    known = [one["trial"] for one in tuning.trials]
+    if trial not in known:
+        listed = ", ".join(known) or "none yet"
+        raise InputError(f"{tuning.id} has no trial {trial!r}; it has {listed}.")
+    return tuning.trial(trial).config
+
+
+def _request(role: str | None, chief: str | None) -> dict[str, Any]:
+    """What a job is asked beside its settings: the address of a chief."""
+    if role is None and chief is None:
+        return {}
+    if role not in ROLES:
+        raise InputError(f"--role {role!r} is not known; choose {' or '.join(ROLES)}.")
+    _, colon, port = (chief or "").rpartition(":")
+    if not colon or not port.isdigit() or not 0 < int(port) < 65536:
+        raise InputError(
+            f"--role {role} needs --chief HOST:PORT, the address at which the chief listens; "
+            f"got {chief!r}."
+        )
+    return {"address": chief}
+
+
+def _work(address: str, dataset: str | None) -> int:
+    """Be a worker of a chief, in a process of its own; its exit code."""
+    folder = Store().dataset(dataset) if dataset else None
+    command = [sys.executable, "-m", "redshift_core.tuning.member", address]
+    return subprocess.call([*command, "--dataset", folder.id if folder else ""])
+
+
+def _space(path: Path | None) -> tuple[Parameter, ...]:
+    if path is None:
+        return DEFAULT_SPACE
+    try:
+        listed = json.loads(existing_file(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}.") from error
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise InputError(f"{path} must hold a list of parameters; see redshift-lab tune --help.")
+    return tuple(Parameter.from_dict(one) for one in listed)
+
+
+def _finish(tuning: TuningFolder, detach: bool, as_json: bool) -> None:
+    """Follow a search to its end, print its result, and fail where it failed."""
+    status = jobs.status(tuning) if detach else follow(tuning)
+    result = tuning.result if not status.active else {}
+    finished = [one for one in tuning.trials if one["state"] == "finished"]
+    best = min(finished, key=lambda one: one["score"], default={})
+    value = {
+        "tuning": tuning.id,
+        "state": status.state,
+        "trials": result.get("trials", len(finished)),
+        "best": best.get("values"),
+        "trial": best.get("trial"),
+        "val_mae": best.get("val_mae"),
+        "score": best.get("score"),
+    }
+    said = f"; best is trial {best['trial']}, {_best(tuning, best)}" if best else ""
+    emit(value, f"{tuning.id} {status.state}: {value['trials']} trials{said}.", as_json)
+    check(tuning, status)
+
+
+def _summary(folder: TuningFolder) -> dict[str, Any]:
+    """What the list says of a search; also of one whose settings cannot be read."""
+    try:
+        config = folder.config
+    except InputError:
+        config = TuningConfig(dataset="unreadable")
+    finished = [one for one in folder.trials if one["state"] == "finished"]
+    best = min(finished, key=lambda one: one["score"], default={})
+    return {
+        "id": folder.id,
+        "name": folder.name,
+        "state": jobs.status(folder).state,
+        "algorithm": config.algorithm,
+        "dataset": config.dataset,
+        "done": len(finished),
+        "trials": config.trials,
+        "val_mae": best.get("val_mae"),
+        "note": folder.note,
+    }
+
+
+def _best(tuning: TuningFolder, best: dict[str, Any]) -> str:
+    objective = tuning.config.objective
+    score = "" if objective == "val_mae" else f", {objective} {best['score']:.5f}"
+    return f"validation MAE {best['val_mae']:.5f}{score}"
+
+
+def _values(entry: dict[str, Any]) -> str:
+    """Values of a trial, or the reason of its failure."""
+    values = " ".join(f"{key}={_short(value)}" for key, value in entry["values"].items())
+    return f"{values} – {entry['message']}" if entry["message"] else values
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -85,8 +85,8 @@ def status(folder: JobFolder) -> Status:
 
 
 def at_work(store: Store, recent: int = 50) -> list[tuple[JobFolder, Status]]:
-    """Runs, and the newest short jobs, that have something to do, each with its status."""
-    folders = [*store.runs(), *store.jobs()[:recent]]
+    """Runs, searches and the newest short jobs that have something to do, each with its status."""
+    folders = [*store.runs(), *store.tunings(), *store.jobs()[:recent]]
     return [(folder, now) for folder in folders if (now := status(folder)).active]
 
 

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from redshift_core import choices as named
 from redshift_core.config import (
     ARCHITECTURES,
     SCALERS,
-    SCHEDULES,
     SECTIONS,
     ModelConfig,
     RunConfig,
@@ -28,7 +28,12 @@ from redshift_core.config import (
 from redshift_core.errors import InputError
 from redshift_core.layers import layer_table
 
-KINDS = ("int", "float", "choice", "fixed")
+KINDS = {
+    "int": "Whole numbers of a range.",
+    "float": "Any numbers of a range.",
+    "choice": "One of some names.",
+    "fixed": "Always the same value.",
+}
 LAYER_COUNTS = {"conv_layers": 8, "dense_layers": 10}  # name → most layers allowed
 PER_LAYER = {  # name → what counts its layers
     "conv_filters": "conv_layers",
@@ -49,7 +54,7 @@ class Parameter(Settings):
     """One thing that a search may vary, and the values it may take."""
 
     name: str = setting("", "Setting, or one of the five names of layers.")
-    kind: str = setting("int", "A range of int or float, a choice, or fixed.", choices=KINDS)
+    kind: str = setting("int", "A range of int or float, a choice, or fixed.", names=KINDS)
     low: float = setting(0.0, "Low end of a range.")
     high: float = setting(0.0, "High end of a range, itself included.")
     step: float = setting(
@@ -200,7 +205,7 @@ ADDABLE: tuple[Parameter, ...] = (
     Parameter("pooling", "choice", choices=("max", "average", "none")),
     Parameter("pool_size", "int", low=2, high=4),
     Parameter("padding", "choice", choices=("valid", "same")),
-    Parameter("schedule", "choice", choices=SCHEDULES),
+    Parameter("schedule", "choice", choices=tuple(named.SCHEDULES)),
     Parameter("huber_delta", "float", low=0.01, high=1.0, log=True),
     Parameter("clip_norm", "float", low=0.05, high=1.0, log=True),
     Parameter("l2", "float", low=1e-7, high=1e-3, log=True),

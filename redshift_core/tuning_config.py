@@ -34,7 +34,7 @@ class TuningConfig(Settings):
 
     dataset: str = setting("", "Dataset id.")
     base: RunConfig = field(default_factory=lambda: preset("fast"))  # every setting not searched
-    algorithm: str = setting("bayesian", "How the next trial is chosen.", choices=tuple(ALGORITHMS))
+    algorithm: str = setting("bayesian", "How the next trial is chosen.", names=ALGORITHMS)
     trials: int = setting(30, "Trials in all.", low=1, high=100_000)
     epochs: int = setting(
         5, "Epochs of each trial; of the longest one in a Hyperband search.", low=1, high=100_000
@@ -55,7 +55,7 @@ class TuningConfig(Settings):
     seed: int = setting(1, "Seed of the search and of its share of rows.", low=0, high=2**31 - 2)
     objective: str = setting(
         "val_mae", "What is minimised, at the epoch of the lowest validation MAE.",
-        choices=tuple(OBJECTIVES),
+        names=OBJECTIVES,
     )  # fmt: skip
     workers: int = setting(1, "Trials at a time on this machine.", low=1, high=256)
     space: tuple[Parameter, ...] = DEFAULT_SPACE

@@ -12,7 +12,7 @@ from pages.ui.text import count, escape
 from redshift_core import jobs
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
-from redshift_core.runs import JobFolder, RunFolder, Store
+from redshift_core.runs import JobFolder, RunFolder, Store, TuningFolder
 
 SHOWN = 8  # jobs in the list
 COLOURS = {
@@ -78,6 +78,9 @@ def _about(folder: JobFolder) -> tuple[str, str, dict[str, Any]]:
     """What a job does in the user's words, and the page that shows it with its parameters."""
     if isinstance(folder, RunFolder):
         return f"Training {folder.name}", "pages/train.py", {"view": "Runs", "run": folder.id}
+    if isinstance(folder, TuningFolder):
+        query = {"search_view": "Searches", "tuning": folder.id}
+        return f"Searching {folder.name}", "pages/tune.py", query
     request = folder.request
     kind, file = request.get("kind", "job"), Path(request.get("file", "")).name
     own = {"job": folder.id}

@@ -64,7 +64,7 @@ def meanings(lines: pd.DataFrame) -> str:
     texts = []
     for line in lines[lines.search].to_dict("records"):
         known = MEANINGS.get(line["parameter"], {})
-        names = [name.strip() for name in str(line["values"] or "").split(",")]
+        names = [name.strip() for name in str(line["values"]).split(",")]
         if said := [f"- `{name}`: {known[name]}" for name in names if name in known]:
             texts.append("\n".join([f"**{line['parameter'].replace('_', ' ')}**", "", *said]))
     return "\n\n".join(texts) or "No choice of names is ticked."
@@ -94,7 +94,7 @@ def _range(parameter: Parameter) -> dict[str, Any]:
 def _parameter(line: dict[str, Any]) -> Parameter:
     """Parameter of a line; an emptied cell is no number, or no text."""
     name, kind = line["parameter"], line["kind"]
-    text = (line["values"] or "").strip()
+    text = line["values"].strip() if isinstance(line["values"], str) else ""
     if kind == "choice":
         return Parameter(name, kind, choices=(text,))
     if kind == "fixed":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.ui.text import escape
 from pages.ui.tune_lines import default_lines, meanings, parameters_of, taken_over
 from redshift_core.config import RunConfig
 from redshift_core.search_space import ADDABLE, DEFAULT_SPACE, KINDS, Parameter
@@ -60,7 +61,7 @@ def space_editor(base: RunConfig) -> tuple[Parameter, ...] | None:
         st.markdown(meanings(edited))
     space, wrong = parameters_of(edited)
     for sentence in wrong:
-        st.error(sentence)
+        st.error(escape(sentence))
     return None if wrong else space
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.text import count
+from pages.ui.text import count, escape
 from pages.ui.tune_space import space_editor
 from redshift_core import choices
 from redshift_core.config import PRESETS, preset
@@ -61,7 +61,7 @@ def tuning_form(dataset: str) -> TuningConfig | None:
     try:
         config = TuningConfig(dataset=dataset, base=base, space=space, **values)
     except InputError as error:
-        st.error(str(error))
+        st.error(escape(str(error)))
         return None
     st.markdown(summary(config))
     return config

@@ -14,7 +14,8 @@ from pages.ui.text import escape
 from pages.ui.tune_charts import show_best_so_far
 from pages.ui.tune_ending import show_ending
 from pages.ui.tune_matter import show_what_mattered
-from pages.ui.tune_trials import pick_trial, show_trial, show_trial_curve, show_trials
+from pages.ui.tune_trial import pick_trial, show_trial, show_trial_curve
+from pages.ui.tune_trials import show_trials
 from pages.ui.watch_run import COLOURS
 from redshift_core import jobs, trials
 from redshift_core.errors import InputError

@@ -23,8 +23,10 @@ OBJECTIVES = {
     "bias_median": "Size of the median of e_z on the validation rows.",
     "bias_mean": "Size of the mean of e_z on the validation rows.",
     "sigma_nmad": "Robust scatter of e_z on the validation rows: outliers do not count.",
+    "sigma_iqr": "Width of the middle half of e_z on the validation rows, in σ of a normal curve.",
     "outlier_fraction_0.05": "Share of validation rows with abs(e_z) > 0.05.",
     "outlier_fraction_0.15": "Share of validation rows with abs(e_z) > 0.15.",
+    "outlier_fraction_lsst": "Share of validation rows with abs(e_z) > max(0.06, 3 σ_IQR).",
 }
 
 

@@ -410,7 +410,7 @@ def lab(tmp_path_factory, survey_file):
         env=environment, capture_output=True, text=True, timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
-    outcomes = json.loads((store.root / "outcomes.json").read_text())
+    *outcomes, lab.n_graphs = json.loads((store.root / "outcomes.json").read_text())
     lab.outcomes = [(one["name"], outcome) for one, outcome in zip(scenes, outcomes, strict=True)]
     return lab
 
@@ -486,6 +486,10 @@ def test_a_share_of_the_rows_repeats_and_another_objective(lab):
     assert maes[0] != maes[1]
     assert entry["val_mae"] == pytest.approx(np.mean(maes))
     assert entry["score"] > entry["val_mae"]  # no RMSE is below its MAE
+
+
+def test_networks_that_are_done_free_their_memory(lab):
+    assert lab.n_graphs == 0
 
 
 def test_early_stopping_ends_a_trial(lab):

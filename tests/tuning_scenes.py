@@ -2,14 +2,18 @@
 
 ``python tuning_scenes.py FOLDER``: FOLDER holds the store and ``scenes.json``, a list of searches
 to do in order: ``{"tuning": id, "stop_after": looks}``. What each returned, or the sentence it was
-refused with, is written to ``outcomes.json``.
+refused with, is written to ``outcomes.json``, and at last how many of TensorFlow's graphs are left.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
+
+import keras
+import tensorflow as tf
 
 from redshift_core.errors import InputError
 from redshift_core.runs import JobContext, Store
@@ -41,6 +45,11 @@ def main(folder: Path) -> None:
     store = Store(folder)
     scenes = json.loads((folder / "scenes.json").read_text())
     outcomes = [play(store, scene) for scene in scenes]
+    keras.utils.clear_session()  # as before every trial
+    graphs = [
+        one for one in gc.get_objects() if isinstance(one, tf.Graph) and hasattr(one, "captures")
+    ]
+    outcomes.append(len(graphs))
     (folder / "outcomes.json").write_text(json.dumps(outcomes))
 
 

@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -243,9 +244,23 @@ def make_optimizer(config: TrainingConfig, devices: Devices) -> keras.optimizers
         "sgd": lambda: keras.optimizers.SGD(momentum=config.momentum, **common),
     }
     optimizer = kinds[config.optimizer]()
+    if devices.n_replicas == 1:
+        # Keras's own way, made for several replicas, keeps every graph and its weights for ever,
+        # which a search of many networks in one process cannot afford.
+        optimizer._backend_update_step = partial(_update, optimizer)
     if devices.precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def _update(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: list[tf.Tensor],
+    weights: list[keras.Variable],
+    learning_rate: tf.Tensor,
+) -> None:
+    for gradient, weight in zip(gradients, weights, strict=True):
+        optimizer.update_step(gradient, weight, learning_rate)
 
 
 def _tensors(part: Part) -> tuple[tf.Tensor, tf.Tensor]:

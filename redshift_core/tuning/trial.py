@@ -27,8 +27,7 @@ class Interrupted(Exception):  # noqa: N818 - not an error
 class Rows:
     """Rows of a search, scaled once per scaler; the test rows are not read.
 
-    Every trial shares them. (A copy of its own would stay for ever: TensorFlow does not let go of
-    what a compiled loop has used.)
+    Every trial shares them, where it computes.
     """
 
     def __init__(self, tuning: TuningFolder, config: TuningConfig, store: Store):

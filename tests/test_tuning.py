@@ -342,6 +342,20 @@ def test_the_trial_of_a_silent_worker_goes_to_another_and_its_late_result_is_ref
     assert len(again) == 1
 
 
+def test_a_stopped_chief_waits_only_for_workers_that_are_still_at_it(chief):
+    from redshift_core.tuning.member import Client
+
+    client = Client(chief.where, "a")
+    assert client.create_trial("a").trial_id == "0"
+    chief.tuning.stop_path.touch()
+    time.sleep(0.5)
+    assert chief.thread.is_alive()
+    client.leave()
+    client.gone = True
+    chief.thread.join(5)
+    assert not chief.thread.is_alive()
+
+
 def test_a_worker_whose_chief_is_gone_ends_with_a_sentence(monkeypatch):
     from redshift_core.tuning import member
 

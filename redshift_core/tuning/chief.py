@@ -47,7 +47,7 @@ class Servicer(OracleServicer):
         super().__init__(oracle)
         self.book, self.tuning_id = book, tuning_id
         self.heard: dict[str, float] = {}  # worker → monotonic time of its last word
-        self.told: set[str] = set()  # workers that know that no trial is left
+        self.told: set[str] = set()  # workers that know that it is over
         self.error: Exception | None = None  # that broke the oracle
 
     def GetSpace(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
@@ -68,6 +68,8 @@ class Servicer(OracleServicer):
         """Hear that a worker lives and how far its trial is."""
         said = self._said(context)
         self.heard[said["worker"]] = time.monotonic()
+        if "leaving" in said:
+            self.told.add(said["worker"])
         if request.trial_id:
             self._refuse_others(context, said["worker"], request.trial_id)
             self.book.progress(request.trial_id, json.loads(said["progress-bin"]))

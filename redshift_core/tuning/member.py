@@ -8,6 +8,7 @@ and when the chief has not answered for a while.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -44,7 +45,8 @@ class Client:
 
     def __init__(self, address: str, worker: str, parent: int = 0):
         self.address, self.worker, self.parent = address, worker, parent
-        self.stub = protos.get_service_grpc().OracleStub(grpc.insecure_channel(address))
+        channel = grpc.insecure_channel(address, [("grpc.max_reconnect_backoff_ms", 2000)])
+        self.stub = protos.get_service_grpc().OracleStub(channel)
         self.trial, self.progress = "", {}  # under way
         self.taken = self.gone = False
         threading.Thread(target=self._beat, daemon=True).start()
@@ -79,6 +81,12 @@ class Client:
         self.trial = ""  # a heartbeat still on its way is not about a trial that was taken
         request = protos.get_service().EndTrialRequest(trial=bare(trial).to_proto())
         self._ask(self.stub.EndTrial, request, ("message-bin", (trial.message or "").encode()))
+
+    def leave(self) -> None:
+        """Tell the chief not to wait for this worker, which the user has stopped."""
+        said = (("worker", self.worker), ("leaving", "yes"))
+        with contextlib.suppress(grpc.RpcError):  # it may have ended before
+            self.stub.GetTrial(protos.get_service().GetTrialRequest(), timeout=BEAT, metadata=said)
 
     def tell(self, trial_id: str, progress: dict[str, Any]) -> None:
         """Keep progress for the next heartbeat."""
@@ -118,6 +126,9 @@ class Client:
         """Tell the chief every few seconds that this worker lives, and notice if it does not."""
         while not self.gone:
             time.sleep(BEAT)
+            if self.parent and os.getppid() != self.parent:
+                self.gone = True
+                return
             trial = self.trial
             said = (("worker", self.worker), ("progress-bin", json.dumps(self.progress).encode()))
             request = protos.get_service().GetTrialRequest(trial_id=trial)
@@ -128,8 +139,6 @@ class Client:
                     self.taken = bool(trial) and trial == self.trial
                 elif error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
                     self.gone = True
-            if self.parent and os.getppid() != self.parent:
-                self.gone = True
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -176,7 +185,11 @@ def _work(options: argparse.Namespace) -> None:
 
     rows = Rows(tuning, config, store)
     searcher = Searcher(tuning, config, rows, devices, client.tell, should_stop)
-    searcher.search(client, options.name)
+    try:
+        searcher.search(client, options.name)
+    except Interrupted:
+        client.leave()
+        raise
     print(f"Worker {options.name}: no trial is left.", flush=True)
 
 

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
@@ -15,8 +16,9 @@ from pages.ui.display import download
 from pages.ui.evaluation_spectra import show_mean, show_spectrum
 from pages.ui.evaluation_state import GALAXIES, GALAXY, choose, current, select_rows
 from pages.ui.text import count
-from redshift_core.judged import BY_BRIGHTNESS, ORDERS, Choice, Judged
+from redshift_core.judged import BOX, BY_BRIGHTNESS, ORDERS, Choice, Judged
 from redshift_core.runs import RunFolder, Store
+from redshift_core.selection import Selection
 
 ORDER = "evaluate_order"
 SHOWN = 1000  # galaxies listed, at most
@@ -46,6 +48,8 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> N
         return
     place = _place(known.row[positions])
     folder = {one.id: one for one in Store().datasets()}.get(dataset)
+    if folder is not None and choice.by == BOX:
+        _explore_link(run, dataset, choice)
     left, right = st.columns(2)
     with left:
         _list(known, choice.by, positions, place)
@@ -71,6 +75,18 @@ def _chip(choice: Choice, has_brightness: bool) -> str:
         if st.session_state.get(ORDER) not in orders:
             st.session_state.pop(ORDER, None)
         return st.selectbox("Order", orders, key=ORDER, persist_state="session", width=230)
+
+
+def _explore_link(run: RunFolder, dataset: str, choice: Choice) -> None:
+    """The same box as Explore's current selection, where it has a width and a height."""
+    low, high, low_phot, high_phot = choice.limits
+    if low < high and low_phot < high_phot:
+        selection = Selection(z=(low, high), z_phot=(low_phot, high_phot), flag="all")
+        query = urlencode({"dataset": dataset, "run": run.id, **selection.params})
+        st.link_button(
+            "See them in Explore", f"explore?{query}", icon=":material/query_stats:",
+            type="tertiary",
+        )  # fmt: skip
 
 
 def _place(rows: np.ndarray) -> int:

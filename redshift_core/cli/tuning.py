@@ -125,14 +125,14 @@ def trials(
     folder = Store().tuning(tuning)
     score = folder.config.objective
     entries = sorted(folder.trials, key=lambda one: (one["score"] is None, one["score"] or 0.0))
-    columns = ("trial", "state", "score", "val_mae", "epochs", "seconds", "n_parameters")
+    columns = {"trial": "trial", "state": "state", score: "score", "val_mae": "val_mae"}
+    columns |= {key: key for key in ("epochs", "seconds", "n_parameters")}
 
     def text() -> str:
         if not entries:
             return f"{folder.id} has no trials yet."
-        rows = [[*(one[key] for key in columns), _values(one)] for one in entries]
-        headers = [score if key == "score" else key for key in columns]
-        return table([key.upper() for key in (*headers, "values")], rows)
+        rows = [[*(one[key] for key in columns.values()), _values(one)] for one in entries]
+        return table([key.upper() for key in (*columns, "values")], rows)
 
     emit(entries, text, as_json)
 

@@ -1,5 +1,7 @@
 """The Evaluate page: runs with none, one and several evaluations, and starting one."""
 
+from urllib.parse import parse_qsl, urlsplit
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from pages.ui.display import duration
 from pages.ui.evaluation_table import styled
 from redshift_core.runs import read_json, write_json
+from redshift_core.selection import Selection
 from tests.pages.made_up import (
     add_evaluation,
     every_slot_taken,
@@ -172,6 +175,17 @@ def test_a_link_opens_the_galaxies_it_names_and_the_chip_lets_them_go(store, que
     assert not at.exception
     assert chosen(at) is None
     assert not {"bin", "box", "galaxy"} & set(at.query_params)
+
+
+def test_a_box_leads_to_the_same_galaxies_in_explore(store):
+    run, folder = judged_run(store)
+    at = opened(run=run.id, box="0.1,0.2,0.1,0.3")
+    links = {one.proto.label: one.proto.url for one in at.get("link_button")}
+    query = dict(parse_qsl(urlsplit(links["See them in Explore"]).query))
+    assert query.pop("dataset") == folder.id
+    assert query.pop("run") == run.id
+    galaxies = Selection.from_params(query)
+    assert (galaxies.z, galaxies.z_phot, galaxies.flag) == ((0.1, 0.2), (0.1, 0.3), "all")
 
 
 @pytest.mark.parametrize("query", [{"bin": "z_spec:a"}, {"box": "1,2"}, {"bin": "flux:1,2"}])

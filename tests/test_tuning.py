@@ -111,6 +111,12 @@ def test_the_same_seed_gives_the_same_trials_and_another_seed_others(store, algo
     assert play(one) != play(other)
 
 
+def test_neighbouring_seeds_draw_different_trials(store):
+    drawn = [play(search(store, algorithm="random", trials=8, epochs=3, seed=s)) for s in (1, 2)]
+    one, two = ({json.dumps(values, sort_keys=True) for values in trials} for trials in drawn)
+    assert len(one & two) <= 1  # KerasTuner alone: all but one
+
+
 def test_a_grid_goes_through_every_combination_once(store):
     tuning = search(store, algorithm="grid", trials=100, space=TINY)
     seen = [json.dumps(values, sort_keys=True) for values in play(tuning)]

@@ -256,7 +256,7 @@ def open_oracle(tuning: TuningFolder, config: TuningConfig, book: TrialBook) -> 
     common = {
         "objective": keras_tuner.Objective(config.objective, "min"),
         "hyperparameters": space,
-        "seed": config.seed + 1,  # KerasTuner takes 0 for "draw one"
+        "seed": _spread(config.seed),
         "max_consecutive_failed_trials": sys.maxsize,  # Lasting counts them itself
     }
     oracle = _ORACLES[config.algorithm](config, common)
@@ -273,6 +273,14 @@ def open_oracle(tuning: TuningFolder, config: TuningConfig, book: TrialBook) -> 
                 "trials stay readable; start a new search."
             ) from error
     return oracle
+
+
+def _spread(seed: int) -> int:
+    """Seed for KerasTuner, which counts up from it: neighbours would draw the same trials.
+
+    Never 0, which KerasTuner takes for "draw one".
+    """
+    return int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1) or 1
 
 
 def hyperparameters(space: Sequence[Parameter], base: RunConfig) -> keras_tuner.HyperParameters:

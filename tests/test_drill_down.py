@@ -44,7 +44,7 @@ def address(visit, name):
 
 def drawn(visit, key):
     """Plotly's own element of a chart, once it is drawn."""
-    chart = visit.page.locator(f".st-key-{key} .js-plotly-plot")
+    chart = visit.page.locator(f".st-key-{key} .js-plotly-plot").last  # the one before may not be gone
     chart.locator(".main-svg").first.wait_for()
     chart.scroll_into_view_if_needed()
     return chart

@@ -44,7 +44,8 @@ def address(visit, name):
 
 def drawn(visit, key):
     """Plotly's own element of a chart, once it is drawn."""
-    chart = visit.page.locator(f".st-key-{key} .js-plotly-plot").last  # the one before may not be gone
+    # The last, because the figure before may not have left the page yet.
+    chart = visit.page.locator(f".st-key-{key} .js-plotly-plot").last
     chart.locator(".main-svg").first.wait_for()
     chart.scroll_into_view_if_needed()
     return chart

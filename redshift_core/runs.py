@@ -185,8 +185,8 @@ class JobFolder(Folder):
 
 
 @dataclass(frozen=True)
-class RunFolder(JobFolder):
-    """A training run; it alone reproduces every number shown for it."""
+class LongFolder(JobFolder):
+    """What a run and a search keep alike."""
 
     @property
     def config_path(self) -> Path:
@@ -199,14 +199,19 @@ class RunFolder(JobFolder):
         return self.path / "environment.json"
 
     @property
+    def split_path(self) -> Path:
+        """Row numbers: train (for a search the share that trials see), val, test."""
+        return self.path / "split.npz"
+
+
+@dataclass(frozen=True)
+class RunFolder(LongFolder):
+    """A training run; it alone reproduces every number shown for it."""
+
+    @property
     def history_path(self) -> Path:
         """One line per epoch."""
         return self.path / "history.csv"
-
-    @property
-    def split_path(self) -> Path:
-        """Row numbers: train, val, test."""
-        return self.path / "split.npz"
 
     @property
     def scaler_path(self) -> Path:
@@ -258,23 +263,8 @@ class RunFolder(JobFolder):
 
 
 @dataclass(frozen=True)
-class TuningFolder(JobFolder):
+class TuningFolder(LongFolder):
     """A search for a network, and its trials."""
-
-    @property
-    def config_path(self) -> Path:
-        """Every setting of the search."""
-        return self.path / "config.json"
-
-    @property
-    def environment_path(self) -> Path:
-        """Versions, device, commit, dataset SHA-256."""
-        return self.path / "environment.json"
-
-    @property
-    def split_path(self) -> Path:
-        """Row numbers: train (the share that trials see), val, test (which no trial touches)."""
-        return self.path / "split.npz"
 
     @property
     def oracle_path(self) -> Path:

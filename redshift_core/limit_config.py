@@ -108,7 +108,7 @@ def trainings(config: LimitConfig, passes: float) -> list[Training]:
 def affordable_passes(config: LimitConfig, spectra: float) -> int:
     """Most spectra that every size can be shown if all trainings together see so many.
 
-    At least the largest size: every size is seen whole once, even where that is more than asked.
+    Every size is seen whole once, even where that is more than asked.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def affordable_passes(config: LimitConfig, spectra: float) -> int:
     >>> affordable_passes(two, 6000)
     4000
     """
-    low, high = max(config.sizes), max(config.sizes) * config.base.training.epochs
+    low, high = min(config.sizes), max(config.sizes) * config.base.training.epochs
     while low < high:
         middle = (low + high + 1) // 2
         fits = sum(one.spectra for one in trainings(config, middle)) <= spectra

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core.extrapolation import MIN_SIZES, extrapolate
-from redshift_core.figures.limit import limit_curve
+from redshift_core.figures import limit_curve
 from redshift_core.limit.judge import Answers, Judge
 from redshift_core.runs import LimitFolder, read_json, write_json
 
@@ -65,6 +65,7 @@ def markdown(result: dict[str, Any]) -> str:
         f"{result['config']['seed']}). {date:%Y-%m-%d}, {device}.",
         _rows_table(result),
         *_limit_texts(result),
+        *_check_text(result),
         _recipes_table(result),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -108,7 +109,7 @@ def _rows_table(result: dict[str, Any]) -> str:
 
 
 def _limit_texts(result: dict[str, Any]) -> list[str]:
-    """Limit of each figure, what its interval means, and what could bend it."""
+    """Limit of each figure, and what its interval means."""
     limits = result["limits"]
     if not limits:
         sizes = len({row["n"] for row in result["rows"] if not row["check"]})
@@ -130,7 +131,7 @@ def _limit_texts(result: dict[str, Any]) -> list[str]:
     repeats = result["config"]["repeats"] > 1
     source = "from repeats or residuals, the larger" if repeats else "from the residuals"
     texts.append(MEANING.format(**first, source=source))
-    return [*texts, *_check_text(result)]
+    return texts
 
 
 def _check_text(result: dict[str, Any]) -> list[str]:

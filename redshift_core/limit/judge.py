@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from redshift_core import pdf
 from redshift_core.arrays import load_arrays, save_arrays
 from redshift_core.constants import N_PIXELS, N_Z_BINS
 from redshift_core.errors import InputError
@@ -59,8 +60,6 @@ class Judge:
             rows = slice(start, start + BLOCK)
             answer = predict(self.flux[rows])
             if answer.shape[1] == N_Z_BINS:
-                from redshift_core import pdf
-
                 density = answer / pdf.WIDTH
                 z_phot[rows] = pdf.point(density, "median")
                 crps[rows] = pdf.crps(density, self.z_spec[rows])

@@ -1,7 +1,7 @@
 """What is said of one predicted redshift; the words for each stand in ``coverage.FLAGS``.
 
-``multimodal``: p(z) has two or more modes, parted by a valley below half of the lower one, each with
-a tenth of the probability (`pdf.n_modes`). ``pile_up``: z_phot lies within 0.01 of an end of
+``multimodal``: p(z) has two or more modes, parted by a valley below half of the lower one, each
+with a tenth of the probability (`pdf.n_modes`). ``pile_up``: z_phot lies within 0.01 of an end of
 0–0.6 or beyond it, or a fifth of p(z) does: what lies beyond the range piles up there.
 ``low_signal``: the mean flux is less than five times the scatter of the pixels about a running
 mean.

@@ -1,0 +1,7 @@
+"""Networks and baselines side by side in one run, from survey to table.
+
+* ``run``: the job that has every row computed, one after the other, and resumes
+* ``measure``: the jobs of its own: train and judge a baseline; time a network's predictions
+* ``rows``: the figures of one row, from what its run or job left
+* ``table``: rows in, Markdown, JSON and HTML out
+"""

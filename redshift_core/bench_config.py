@@ -12,8 +12,7 @@ ORDER = (  # cheap ones first, the dissertation's net last: an interrupted bench
     "prior", "ridge", "knn", "fast", "best",
     "hist_gradient_boosting", "random_forest", "svm", "dissertation",
 )  # fmt: skip
-_MEANINGS = choices.BASELINES | choices.PRESETS
-ROWS = {name: _MEANINGS[name] for name in ORDER if name in _MEANINGS}
+ROWS = {name: (choices.BASELINES | choices.PRESETS)[name] for name in ORDER}
 QUICK = {"n": 10_000, "epochs_dissertation": 3}  # what --quick replaces
 
 

@@ -116,6 +116,7 @@ def _spent(seconds: float) -> dict[str, float]:
 def _slot(context: JobContext) -> contextlib.AbstractContextManager[Any]:
     """Lock under which the job may run; waits for it, unless the user stops the job."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave others the core
     if context.request["kind"] in LEADING_KINDS:
         return contextlib.nullcontext()
     if context.request["kind"] in LONG_KINDS:

@@ -76,9 +76,13 @@ def seconds_to_reach(row: dict[str, Any], val_mae: float) -> float | None:
     return next(reached, None)
 
 
+def now() -> str:
+    """Date and time, UTC."""
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def _common(name: str, kind: str) -> dict[str, Any]:
-    done = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    return {"name": name, "kind": kind, "about": ROWS[name], "finished": done}
+    return {"name": name, "kind": kind, "about": ROWS[name], "finished": now()}
 
 
 def _cost(process: dict[str, float]) -> dict[str, float | None]:

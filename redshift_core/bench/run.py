@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 from redshift_core import jobs
+from redshift_core.bench.checks import outsiders, tail
 from redshift_core.bench.rows import baseline_row, network_row
-from redshift_core.bench.table import write_tables
+from redshift_core.bench.table import summary, write_tables
 from redshift_core.choices import PRESETS
 from redshift_core.config import SplitConfig, preset
 from redshift_core.data import open_dataset
@@ -50,11 +52,11 @@ def bench_job(context: JobContext) -> dict[str, Any]:
         leader.lead()
     except _Stop:
         stopped = True
-    rows = {name: leader.bench.row(name) for name in leader.config.ordered}
+    found = summary(leader.bench)
     return {
         "bench": leader.bench.id,
-        "rows": [name for name, row in rows.items() if "finished" in row],
-        "failed": {name: row["error"] for name, row in rows.items() if "error" in row},
+        "rows": [row["name"] for row in found["rows"]],
+        "failed": found["failed"],
         "stopped": stopped,
     }
 
@@ -72,15 +74,25 @@ class _Leader:
         """Make the survey, and do row after row."""
         self.dataset = self.config.dataset or self._survey("survey", self.config.seed)
         self._describe()
-        for self.done, name in enumerate(self.config.ordered, start=1):
-            if "finished" in self.bench.row(name):
-                continue
-            try:
-                self._network(name) if name in PRESETS else self._baseline(name)
-            except (_Failed, InputError) as error:
-                self._note(name, error=str(error))
-            write_tables(self.bench)
-        self.context.report(self.done + 1, message="Every row is done.", now=True)
+        for name in self.config.ordered:
+            self.done += 1
+            self._once(name, self._network if name in PRESETS else self._baseline)
+            if name == "best" and "finished" in self.bench.row(name):
+                self._once("outsiders", self._outsiders)
+                if self.config.flat_n:
+                    self._once("tail", self._tail)
+        write_tables(self.bench)
+        self.context.report(self.done + 1, message="Nothing is left to do.", now=True)
+
+    def _once(self, part: str, compute: Callable[[str], None]) -> None:
+        """Compute a part of the bench, unless it is done; a failure is its own."""
+        if "finished" in self.bench.row(part):
+            return
+        try:
+            compute(part)
+        except (_Failed, InputError) as error:
+            self._note(part, error=str(error))
+        write_tables(self.bench)
 
     def _survey(self, part: str, seed: int, n: int = 0, redshifts: str = "published") -> str:
         """Id of a simulated survey; one that an earlier attempt made is used again."""
@@ -109,6 +121,20 @@ class _Leader:
         resumed = self.bench.row(name)["resumed"]
         speed = self._job(f"{name}-speed", "speed", run=run.id)
         self.bench.write_row(name, network_row(run, self.dataset, speed, resumed))
+
+    def _outsiders(self, part: str) -> None:
+        """How many spectra that are no galaxies `best` flags."""
+        run = self.store.run(self.bench.row("best")["run"])
+        self.context.report(message="Simulating spectra that are no galaxies.", now=True)
+        self.bench.write_row(part, outsiders(run, self.dataset, self.store.cache))
+
+    def _tail(self, part: str) -> None:
+        """Judge `best` on a survey with flat redshifts, under both priors."""
+        run = self.store.run(self.bench.row("best")["run"])
+        config = self.config
+        flat = self._survey("flat", config.flat_seed, config.flat_n, "flat")
+        self._job(part, "evaluate", run=run.id, dataset=flat)
+        self.bench.write_row(part, tail(run, {"flat": flat, "test": self.dataset}))
 
     def _trained(self, name: str) -> RunFolder:
         """Run of a row that has gone through all its epochs: a new one, or the one begun."""

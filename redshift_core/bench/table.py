@@ -33,7 +33,11 @@ def write_tables(bench: BenchFolder) -> None:
     write_json(bench.json_path, value)
     frame = comparison(value["rows"])
     title, lead = _title(value), _lead(value)
-    parts = [f"# {title}", lead, _markdown(frame), NOTES, *_remarks(value)]
+    parts = [f"# {title}", lead, markdown(frame), NOTES, *_remarks(value)]
+    sections = [Section("Side by side", [Table(frame, "bench", NOTES, "Methods."), *_remarks(value)])]
+    for heading, table in extras(value).items():
+        parts += [f"## {heading}", markdown(table.frame), table.caption]
+        sections.append(Section(heading, [table]))
     text = "\n\n".join(parts) + "\n"
     part = bench.table_path.with_suffix(".tmp")
     part.write_text(text, encoding="utf-8")
@@ -44,8 +48,7 @@ def write_tables(bench: BenchFolder) -> None:
         "network's validation MAE after each epoch.",
         "Accuracy against training time: " + _spoken(value["rows"]),
     )
-    tables = Table(frame, "bench", NOTES, "Methods side by side.")
-    sections = [Section("Side by side", [tables, *_remarks(value)]), Section("Time", [chart])]
+    sections.insert(1, Section("Time", [chart]))
     html = document.render(title, lead, sections, bool(value["simulated"]))
     document.write(bench.page_path, html)
 
@@ -54,15 +57,18 @@ def summary(bench: BenchFolder) -> dict[str, Any]:
     """Everything measured so far: the content of ``bench.json``."""
     config = bench.config
     found = {name: bench.row(name) for name in config.ordered}
+    parts = found | {part: bench.row(part) for part in ("tail", "outsiders")}
     environment = read_json(bench.environment_path)
+    extra = {part: parts[part] for part in ("tail", "outsiders") if "finished" in parts[part]}
     return {
+        **extra,
         "bench": bench.id,
         "simulated": environment.get("dataset", {}).get("simulated"),
         "config": config.to_dict(),
         "environment": environment,
         "rows": [row for row in found.values() if "finished" in row],
         "missing": [name for name, row in found.items() if "finished" not in row],
-        "failed": {name: row["error"] for name, row in found.items() if "error" in row},
+        "failed": {name: row["error"] for name, row in parts.items() if "error" in row},
     }
 
 
@@ -98,7 +104,51 @@ def _line(row: Mapping[str, Any], goal: float | None) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _markdown(frame: pd.DataFrame) -> str:
+def extras(value: Mapping[str, Any]) -> dict[str, Table]:
+    """Tables of what `best` is asked besides, by their headings."""
+    tables = {}
+    if "tail" in value:
+        frame, caption = _tail(value["tail"])
+        tables["The tail of best"] = Table(frame, "tail", caption, "Errors under both priors.")
+    if "outsiders" in value:
+        found = value["outsiders"]
+        lines = {**found["flagged"], "galaxies of the test rows": found["galaxies"]}
+        frame = pd.DataFrame([{"spectra": k, "flagged": f"{v:.1%}"} for k, v in lines.items()])
+        caption = (
+            f"Share that best flags as outside its training range; {found['n']:,} SIMULATED "
+            "spectra of each kind that is no galaxy."
+        )
+        tables["Spectra that are no galaxies"] = Table(frame, "outsiders", caption, "Flagged.")
+    return tables
+
+
+def _tail(tail: Mapping[str, Any]) -> tuple[pd.DataFrame, str]:
+    """Mean error and σ per bin of z_spec under both priors, and what the flat one costs."""
+    flat, test = tail["flat"], tail["test"]
+    lines = []
+    for one, other in zip(flat["training"]["bins"], flat["flat"]["bins"], strict=True):
+        lines.append(
+            {
+                "z_spec": f"{one['z_low']:.2f}–{one['z_high']:.2f}",
+                "galaxies": f"{one['n']:,}",
+                "training prior, mean error": _number(one["mean_error"], "+.4f"),
+                "σ": _number(one["std"], ".4f"),
+                "flat prior, mean error": _number(other["mean_error"], "+.4f"),
+                "flat σ": _number(other["std"], ".4f"),
+            }
+        )
+    price = " ".join(
+        f"{name} {test['training'][key]:.4f} becomes {test['flat'][key]:.4f}."
+        for key, name in (("mae", "MAE"), ("sigma_nmad", "σ_NMAD"))
+    )
+    caption = (
+        "Median of p(z) on a SIMULATED survey with flat redshifts, error z_phot − z_spec. The "
+        f"price of the flat prior on the test rows: {price}"
+    )
+    return pd.DataFrame(lines), caption
+
+
+def markdown(frame: pd.DataFrame) -> str:
     head = f"| {' | '.join(frame)} |"
     rule = "|---|" + "---:|" * (len(frame.columns) - 1)
     lines = [f"| {' | '.join(line)} |" for line in frame.itertuples(index=False, name=None)]

@@ -28,7 +28,9 @@ def rows():
 def small(monkeypatch):
     monkeypatch.setattr(baselines, "BOOSTING", {"max_iter": 15, "learning_rate": 0.2})
     monkeypatch.setattr(baselines, "N_TREES", 10)
-    with threadpoolctl.threadpool_limits(1, "openmp"):  # threads wait for one another on a busy core
+    with threadpoolctl.threadpool_limits(
+        1, "openmp"
+    ):  # threads wait for one another on a busy core
         yield
 
 
@@ -69,7 +71,9 @@ def test_ridge_is_the_solution_of_its_normal_equations(rows, monkeypatch):
     monkeypatch.setattr(baselines, "RIDGES", (10.0,))
     mean, sd = train.features.mean(0, np.float64), train.features.std(0, np.float64)
     x = (train.features - mean) / sd
-    weights = np.linalg.solve(x.T @ x + 10 * np.eye(188), x.T @ (train.z_spec - train.z_spec.mean()))
+    weights = np.linalg.solve(
+        x.T @ x + 10 * np.eye(188), x.T @ (train.z_spec - train.z_spec.mean())
+    )
     expected = (test.features - mean) / sd @ weights + train.z_spec.mean()
     found = BASELINES["ridge"](train, val, 0).predict(test.features).z_phot
     assert np.allclose(found, expected, atol=1e-6)

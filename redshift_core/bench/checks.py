@@ -15,7 +15,6 @@ from redshift_core.coverage import Coverage
 from redshift_core.evaluation import evaluate
 from redshift_core.pdf import FLAT, TRAINING, Estimate
 from redshift_core.runs import RunFolder, read_json
-from redshift_core.simulation.adversaries import KINDS, adversaries
 
 N_OUTSIDERS = 1_000  # spectra of each kind
 SEED = 7  # of those spectra
@@ -57,6 +56,8 @@ def outsiders(run: RunFolder, dataset: str, cache: Path) -> dict[str, Any]:
         ``finished``, ``n`` of each kind, ``flagged`` (kind → share), ``galaxies`` (share of the
         test rows).
     """
+    from redshift_core.simulation.adversaries import KINDS, adversaries
+
     coverage = Coverage.load(run.coverage_path)
     flux = {kind: adversaries(kind, N_OUTSIDERS, SEED, cache) for kind in KINDS}
     metrics = read_json(run.metrics_path(dataset))

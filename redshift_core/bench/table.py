@@ -34,7 +34,9 @@ def write_tables(bench: BenchFolder) -> None:
     frame = comparison(value["rows"])
     title, lead = _title(value), _lead(value)
     parts = [f"# {title}", lead, markdown(frame), NOTES, *_remarks(value)]
-    sections = [Section("Side by side", [Table(frame, "bench", NOTES, "Methods."), *_remarks(value)])]
+    sections = [
+        Section("Side by side", [Table(frame, "bench", NOTES, "Methods."), *_remarks(value)])
+    ]
     for heading, table in extras(value).items():
         parts += [f"## {heading}", markdown(table.frame), table.caption]
         sections.append(Section(heading, [table]))

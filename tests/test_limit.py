@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from redshift_core import cli, figures, jobs
+from redshift_core.cli.follow import describe
 from redshift_core.config import ScalerConfig, preset
 from redshift_core.errors import InputError
 from redshift_core.limit import stream
@@ -186,3 +187,8 @@ def test_the_figure_shows_points_curve_band_and_recipes():
     assert {shape.y0 for shape in figure.layout.shapes} == {0.019, 0.022}
     assert "SIMULATED" in [note.text for note in figure.layout.annotations]
     assert figure.layout.xaxis.type == "log"
+
+
+def test_the_command_tells_how_much_time_is_left():
+    status = jobs.Status("running", "limit", "Training 1 of 2.", 1, 2, detail={"seconds_left": 75})
+    assert describe(status) == "running  50%. Training 1 of 2. 1:15 left"

@@ -7,6 +7,7 @@ import pytest
 
 from redshift_core import data
 from redshift_core.runs import DatasetFolder, Store, demo_file
+from redshift_core.simulation import open_table
 
 
 @pytest.fixture
@@ -28,3 +29,11 @@ def survey_file(tmp_path_factory) -> Path:
 def dataset(store, survey_file) -> DatasetFolder:
     """The 600 galaxies, ingested."""
     return data.ingest(survey_file, store, name="small")
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> Path:
+    """Folder with the simulator's table, which takes 10 s to build."""
+    folder = tmp_path_factory.mktemp("simulation-cache")
+    open_table(folder)
+    return folder

@@ -41,13 +41,6 @@ DEMO_SEED = 20  # data/demo/README.md
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("simulation-cache")
-    table.open_table(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
 def survey(cache):
     return simulate(20_000, 1, cache=cache)
 

@@ -57,7 +57,8 @@ def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
         scaler = fit_scaler(config.scaler, dataset.flux, split)
         scaler.save(run.scaler_path)
     if not run.coverage_path.exists():
-        fit_coverage(dataset.flux, split.train).save(run.coverage_path)
+        coverage = fit_coverage(dataset.flux, split.train, split.val, dataset.z_spec)
+        coverage.save(run.coverage_path)
     context.report(message="Scaling the spectra.", now=True)
     parts = (scaled_part(dataset, scaler, rows) for rows in (split.train, split.val))
     return Prepared(dataset, split, scaler, *parts)

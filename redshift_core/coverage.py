@@ -14,8 +14,13 @@ shares, this were the density of the training rows, and the rare galaxies, which
 distant, would lie outside; with 0 a kind as wide as the sky would hold everything. For the rare
 ones' sake the kinds are also sought among rows spread over redshift.
 
-What it cannot catch: a spectrum that looks like a galaxy's within the noise, whatever it is. Nor
-does it say that a redshift is right: one inside the range can still be wrong.
+What it cannot catch is whatever looks like a galaxy within the noise; nor is a redshift right
+because its spectrum is inside. Measured on a SIMULATED survey of 200,000 that no design looked at
+(``pytest -m study tests/test_adversaries.py``, and the same range on further kinds): outside are
+99.9 % of empty windows, all spectra of shuffled pixels, and 98 % of black bodies, but of those of
+3,500–5,000 K fainter than RP 17.5 only half; of galaxies shifted by one pixel 80 %, three times as
+bright 29 %, on a pedestal of 5 e⁻ s⁻¹ 12 %, two added to one 1.5 %. Outside are also 1.0 % of all
+held-out galaxies, yet 9 % of those at z 0.4–0.5, which are 1 in 230.
 """
 
 from __future__ import annotations

@@ -172,6 +172,11 @@ class ModelConfig(Settings):
     """Layers of the network, first to last."""
 
     architecture: str = setting("cnn", "Kind of network.", names=choices.ARCHITECTURES)
+    head: str = setting("regression", "What the network gives.", names=choices.HEADS)
+    members: int = setting(
+        1, "Networks trained side by side, from different weights; their mean answers.",
+        low=1, high=64,
+    )  # fmt: skip
     conv_filters: tuple[int, ...] = setting(
         (256, 256, 128, 64), "Filters of each convolutional layer.", low=1, high=4096
     )
@@ -192,7 +197,10 @@ class ModelConfig(Settings):
         "relu", "Activation of the convolutional layers.", names=choices.ACTIVATIONS
     )
     dense_units: tuple[int, ...] = setting(
-        (256, 256, 128, 64), "Units of each dense layer.", low=1, high=8192
+        (256, 256, 128, 64),
+        "Units of each dense layer; of each block of resmlp.",
+        low=1,
+        high=8192,
     )
     dense_activation: str = setting(
         "relu", "Activation of the dense layers.", names=choices.ACTIVATIONS
@@ -250,10 +258,21 @@ class TrainingConfig(Settings):
     huber_delta: float = setting(
         1.0, "Error in z at which Huber turns from squared to linear.", low=1e-6, high=100.0
     )
+    target_width: float = setting(
+        0.005, "σ in z of the Gaussian that cross_entropy puts around the true redshift.",
+        low=1e-4, high=0.1,
+    )  # fmt: skip
     batch_size: int = setting(16, "Spectra per step.", low=1, high=65536)
     epochs: int = setting(20, "Passes over the training rows.", low=1, high=100_000)
     early_stopping: int = setting(
         0, "Stop after this many epochs without a lower validation loss; 0 never.", low=0
+    )
+    averaging: float = setting(
+        0.0,
+        "Share kept, at each step, of the running mean of the weights that is saved; 0 saves the "
+        "last weights themselves.",
+        low=0.0,
+        high=0.99999,
     )
     min_delta: float = setting(
         0.0, "Smallest fall of the validation loss that counts as better.", low=0.0
@@ -289,6 +308,12 @@ class RunConfig(Settings):
             raise InputError(
                 f"This configuration has schema version {self.schema_version}, this program reads "
                 f"up to {SCHEMA_VERSION}; update Redshift Lab."
+            )
+        head, loss = self.model.head, self.training.loss
+        if loss not in choices.LOSSES_OF[head]:
+            raise InputError(
+                f"loss = {loss!r} cannot judge what head = {head!r} gives; choose "
+                f"{' or '.join(choices.LOSSES_OF[head])}, or the other head."
             )
 
     def with_values(self, values: Mapping[str, Any]) -> RunConfig:
@@ -337,6 +362,29 @@ PRESETS: dict[str, RunConfig] = {
             huber_delta=0.05,  # about twice the typical error: outliers no longer upset a step
             batch_size=128,
             epochs=20,
+        ),
+    ),
+    "best": RunConfig(
+        preset="best",
+        seed=1,
+        scaler=ScalerConfig(name="whitened"),
+        model=ModelConfig(
+            architecture="resmlp",
+            head="pdf",
+            dense_units=(512, 512, 512),
+            dense_activation="gelu",
+            initializer="lecun_normal",
+        ),
+        training=TrainingConfig(
+            optimizer="adamw",
+            learning_rate=0.002,
+            schedule="one_cycle",
+            loss="cross_entropy",
+            averaging=0.999,
+            clip_norm=1.0,
+            weight_decay=0.01,
+            batch_size=512,
+            epochs=6,
         ),
     ),
 }

@@ -15,6 +15,7 @@ RP_KEPT = slice(4, 110)  # RP loses its first 4 and its last 10 pixels
 
 Z_MIN = 0.0  # lowest redshift of the training range (dissertation)
 Z_MAX = 0.6  # highest redshift of the training range (dissertation)
+N_Z_BINS = 240  # bins of p(z) between them, each 0.0025 wide
 BIN_WIDTH = 0.05  # redshift bin of the dissertation's Table 3
 
 FLUX_UNIT = "e⁻ s⁻¹ per pixel"  # Gaia internal calibration, integrated over one pixel

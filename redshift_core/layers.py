@@ -7,13 +7,13 @@ which ``models.build_model`` stacks them and under the same names; a test holds 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from redshift_core.config import ModelConfig
-from redshift_core.constants import N_PIXELS
+from redshift_core.constants import N_PIXELS, N_Z_BINS
 from redshift_core.errors import InputError
 
-N_EXTRA = {"spectrum": 2}  # inputs beside the pixels, by scaler: log brightness and log scatter
+N_EXTRA = {"spectrum": 2, "shape": 2, "whitened": 2}  # inputs beside the pixels: two logarithms
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,52 @@ def layer_table(config: ModelConfig, scaler_name: str = "minmax") -> list[LayerR
     """
     n_extra = N_EXTRA.get(scaler_name, 0)
     table = [LayerRow("scaling", "Scaling", (N_PIXELS + n_extra,), 0, 0)]
+    member = _member_rows(config, n_extra)
+    for number in range(1, config.members + 1):
+        prefix = member_prefix(config, number)
+        table += [replace(row, name=prefix + row.name) for row in member]
+    return table + _joint_rows(config)
+
+
+def member_prefix(config: ModelConfig, number: int) -> str:
+    """What the names of a member's layers begin with; nothing where there is one member."""
+    return f"member_{number}_" if config.members > 1 else ""
+
+
+def n_outputs(config: ModelConfig) -> int:
+    """Numbers that one member gives for a spectrum."""
+    return N_Z_BINS if config.head == "pdf" else 1
+
+
+def _member_rows(config: ModelConfig, n_extra: int) -> list[LayerRow]:
+    """One network, from the scaled spectrum to its own answer."""
+    rows: list[LayerRow] = []
     width = N_PIXELS + n_extra
     if config.architecture == "cnn":
-        table += _conv_rows(config)
-        width = math.prod(table[-1].output_shape)
+        rows += _conv_rows(config)
+        width = math.prod(rows[-1].output_shape)
         if n_extra:
             width += n_extra
-            table.append(LayerRow("join", "Concatenate", (width,), 0, 0))
-    return table + _dense_rows(config, width)
+            rows.append(LayerRow("join", "Concatenate", (width,), 0, 0))
+    stack = _residual_rows if config.architecture == "resmlp" else _dense_rows
+    rows += stack(config, width)
+    if config.dense_units:
+        width = config.dense_units[-1]
+    name = "logits" if config.head == "pdf" else "z_phot"
+    return [*rows, _dense_row(name, width, n_outputs(config))]
+
+
+def _joint_rows(config: ModelConfig) -> list[LayerRow]:
+    """What follows the members."""
+    rows: list[LayerRow] = []
+    if config.members > 1 or config.head == "pdf":
+        shape = (config.members, n_outputs(config))
+        rows.append(LayerRow("answers", "Answers", shape, 0, 0))
+        if config.head == "pdf":
+            rows.append(LayerRow("pdf", "Density", (N_Z_BINS,), 0, 0))
+        else:
+            rows.append(LayerRow("mean", "GlobalAveragePooling1D", (1,), 0, 0))
+    return rows
 
 
 def n_parameters(config: ModelConfig, scaler_name: str = "minmax") -> int:
@@ -128,7 +166,26 @@ def _dense_rows(config: ModelConfig, width: int) -> list[LayerRow]:
         width = units
         if config.dropout:
             rows.append(LayerRow(f"dropout_{number}", "Dropout", (width,), 0, 0))
-    return [*rows, _dense_row("z_phot", width, 1)]
+    return rows
+
+
+def _residual_rows(config: ModelConfig, width: int) -> list[LayerRow]:
+    rows: list[LayerRow] = []
+    for number, units in enumerate(config.dense_units, start=1):
+        if units != width:
+            rows.append(_dense_row(f"project_{number}", width, units))
+            width = units
+        rows.append(_norm_row(f"norm_{number}", width))
+        rows.append(_dense_row(f"dense_{number}", width, width))
+        if config.dropout:
+            rows.append(LayerRow(f"dropout_{number}", "Dropout", (width,), 0, 0))
+        rows.append(_dense_row(f"back_{number}", width, width))
+        rows.append(LayerRow(f"add_{number}", "Add", (width,), 0, width))
+    return [*rows, _norm_row("norm", width)]
+
+
+def _norm_row(name: str, width: int) -> LayerRow:
+    return LayerRow(name, "LayerNormalization", (width,), 2 * width, 8 * width)
 
 
 def _dense_row(name: str, width: int, units: int) -> LayerRow:

@@ -1,8 +1,10 @@
-"""The Keras side of ``layers`` and ``scaling``: a model takes raw flux (n, 186), gives z (n, 1).
+"""The Keras side of ``layers`` and ``scaling``: a model takes raw flux (n, 186).
 
-    flux → Scaling (fitted numbers, not trained, float32) → trunk (``ARCHITECTURES``) → z_phot
+    flux → Scaling (fitted numbers, not trained, float32) → members (``ARCHITECTURES``) → head
 
-The scaler's numbers are weights of the first layer, so a saved model has no scaler to lose.
+It gives z_phot (n, 1), or with a PDF head the probability of each of 240 bins of redshift (n, 240).
+The scaler's numbers are weights of the first layer and the calibration's one of the last, so a
+saved model has neither to lose.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ import keras
 import tensorflow as tf
 
 from redshift_core.config import ModelConfig
-from redshift_core.constants import N_PIXELS
+from redshift_core.constants import N_PIXELS, N_Z_BINS
 from redshift_core.errors import InputError
-from redshift_core.layers import N_EXTRA, conv_shapes, layer_table
+from redshift_core.layers import N_EXTRA, conv_shapes, layer_table, member_prefix, n_outputs
 from redshift_core.scaling import MIN_SCATTER, Scaler
 
 SCALING = "scaling"  # name of the first layer
+ANSWERS = "answers"  # name of the layer that stacks the members' answers
+PDF = "pdf"  # name of the last layer of a PDF head
 
 
 @keras.saving.register_keras_serializable(package="redshift_lab")
@@ -34,7 +38,7 @@ class Scaling(keras.layers.Layer):
     Parameters
     ----------
     form : str
-        ``affine``, ``table`` or ``spectrum``; see ``scaling``.
+        ``affine``, ``table``, ``spectrum``, ``shape`` or ``whitened``; see ``scaling``.
     shapes : dict
         Shape of each fitted array by its name.
 
@@ -101,15 +105,27 @@ def _spectrum(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
     return tf.concat([shape, brightness, tf.math.log(scatter)], axis=1)
 
 
+def _shape(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
+    return _affine(_spectrum(flux, numbers), numbers)
+
+
+def _whitened(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
+    return tf.matmul(_shape(flux, numbers), numbers["matrix"])
+
+
 _FORMS: dict[str, Callable[[tf.Tensor, dict[str, Any]], tf.Tensor]] = {
     "affine": _affine,
     "table": _table,
     "spectrum": _spectrum,
+    "shape": _shape,
+    "whitened": _whitened,
 }
 
 
 def build_model(config: ModelConfig, scaler: Scaler) -> keras.Model:
-    """Network of a configuration behind its scaler: raw flux (n, 186) → z_phot (n, 1).
+    """Network of a configuration behind its scaler.
+
+    Raw flux (n, 186) → z_phot (n, 1), or probabilities (n, 240) with a PDF head.
 
     Weights are drawn from Keras's global seed; set it first (``keras.utils.set_random_seed``).
 
@@ -120,14 +136,24 @@ def build_model(config: ModelConfig, scaler: Scaler) -> keras.Model:
     """
     layer_table(config, scaler.name)
     flux = keras.Input((N_PIXELS,), dtype="float32", name="flux")
-    hidden = ARCHITECTURES[config.architecture](config, Scaling.of(scaler)(flux))
-    z_phot = _dense(config, "z_phot", 1, "linear", dtype="float32")(hidden)
-    return keras.Model(flux, z_phot, name=f"redshift_{config.architecture}")
+    features = Scaling.of(scaler)(flux)
+    output = _member(config, 1, features)
+    if config.members > 1 or config.head == "pdf":
+        others = [_member(config, number, features) for number in range(2, config.members + 1)]
+        stacked = Answers(name=ANSWERS)([output, *others])
+        joint = Density(name=PDF) if config.head == "pdf" else _mean()
+        output = joint(stacked)
+    return keras.Model(flux, output, name=f"redshift_{config.architecture}")
 
 
 def trunk(model: keras.Model) -> keras.Model:
-    """The model without its first layer: scaled features in, the very same weights."""
-    return keras.Model(model.get_layer(SCALING).output, model.output, name="trunk")
+    """The very same weights from scaled features to the answer of every member.
+
+    Gives z_phot (n, 1), or (n, members, 1), or with a PDF head logits (n, members, 240).
+    """
+    named = {layer.name: layer for layer in model.layers}
+    last = named[ANSWERS].output if ANSWERS in named else model.output
+    return keras.Model(model.get_layer(SCALING).output, last, name="trunk")
 
 
 def load_model(path: Path) -> keras.Model:
@@ -139,14 +165,67 @@ def load_model(path: Path) -> keras.Model:
     return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
-def _cnn(config: ModelConfig, features: keras.KerasTensor) -> keras.KerasTensor:
+@keras.saving.register_keras_serializable(package="redshift_lab")
+class Answers(keras.layers.Layer):
+    """Stack of the members' answers: k tensors (n, n_outputs) → (n, k, n_outputs)."""
+
+    def call(self, answers: list[tf.Tensor]) -> tf.Tensor:
+        """Stack the answers."""
+        return tf.stack(answers, axis=1)
+
+
+@keras.saving.register_keras_serializable(package="redshift_lab")
+class Density(keras.layers.Layer):
+    """Mean of the members' softmax at the fitted temperature: (n, k, 240) → (n, 240), float32.
+
+    p = mean over members of softmax(logits / temperature); never trained, but fitted on the
+    validation rows when training ends, so that the probabilities mean what they say.
+
+    References
+    ----------
+    Guo et al. 2017, "On Calibration of Modern Neural Networks" (temperature); Lakshminarayanan et
+    al. 2017 (deep ensembles: the mean of the members' probabilities).
+    """
+
+    def __init__(self, **settings: Any):
+        super().__init__(**{**settings, "dtype": "float32", "trainable": False})
+        self.temperature = self.add_weight(
+            name="temperature", shape=(), initializer="ones", trainable=False
+        )
+
+    def call(self, logits: tf.Tensor) -> tf.Tensor:
+        """Probability of each bin."""
+        return tf.reduce_mean(tf.nn.softmax(logits / self.temperature), axis=1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(n, k, 240) → (n, 240)."""
+        return (input_shape[0], N_Z_BINS)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made from again; without this, Keras forgets its name."""
+        return super().get_config()
+
+
+def _mean() -> keras.layers.Layer:
+    return keras.layers.GlobalAveragePooling1D(name="mean", dtype="float32")
+
+
+def _member(config: ModelConfig, number: int, features: keras.KerasTensor) -> keras.KerasTensor:
+    """One network of the ensemble, up to its own answer."""
+    prefix = member_prefix(config, number)
+    hidden = ARCHITECTURES[config.architecture](config, features, prefix)
+    name = prefix + ("logits" if config.head == "pdf" else "z_phot")
+    return _dense(config, name, n_outputs(config), "linear", dtype="float32")(hidden)
+
+
+def _cnn(config: ModelConfig, features: keras.KerasTensor, prefix: str = "") -> keras.KerasTensor:
     """Convolutions over the pixels; further inputs join at the first dense layer."""
     n_extra = features.shape[1] - N_PIXELS
-    hidden = keras.layers.Reshape((features.shape[1], 1), name="pixels")(features)
+    hidden = keras.layers.Reshape((features.shape[1], 1), name=f"{prefix}pixels")(features)
     extra = None
     if n_extra:
-        extra = keras.layers.Cropping1D((N_PIXELS, 0), name="extra_inputs")(hidden)
-        hidden = keras.layers.Cropping1D((0, n_extra), name="pixels_alone")(hidden)
+        extra = keras.layers.Cropping1D((N_PIXELS, 0), name=f"{prefix}extra_inputs")(hidden)
+        hidden = keras.layers.Cropping1D((0, n_extra), name=f"{prefix}pixels_alone")(hidden)
     for number, conv in enumerate(conv_shapes(config), start=1):
         hidden = keras.layers.Conv1D(
             conv.filters,
@@ -156,25 +235,48 @@ def _cnn(config: ModelConfig, features: keras.KerasTensor) -> keras.KerasTensor:
             activation=config.conv_activation,
             kernel_initializer=config.initializer,
             kernel_regularizer=_penalty(config),
-            name=f"conv_{number}",
+            name=f"{prefix}conv_{number}",
         )(hidden)
         if config.pooling != "none":
             pool = _POOLINGS[config.pooling]
-            hidden = pool(config.pool_size, name=f"pool_{number}")(hidden)
-    hidden = keras.layers.Flatten(name="flatten")(hidden)
+            hidden = pool(config.pool_size, name=f"{prefix}pool_{number}")(hidden)
+    hidden = keras.layers.Flatten(name=f"{prefix}flatten")(hidden)
     if extra is not None:
-        extra = keras.layers.Flatten(name="extra_flat")(extra)
-        hidden = keras.layers.Concatenate(name="join")([hidden, extra])
-    return _mlp(config, hidden)
+        extra = keras.layers.Flatten(name=f"{prefix}extra_flat")(extra)
+        hidden = keras.layers.Concatenate(name=f"{prefix}join")([hidden, extra])
+    return _mlp(config, hidden, prefix)
 
 
-def _mlp(config: ModelConfig, hidden: keras.KerasTensor) -> keras.KerasTensor:
+def _mlp(config: ModelConfig, hidden: keras.KerasTensor, prefix: str = "") -> keras.KerasTensor:
     """Dense layers, each followed by dropout where there is any."""
     for number, units in enumerate(config.dense_units, start=1):
-        hidden = _dense(config, f"dense_{number}", units, config.dense_activation)(hidden)
+        hidden = _dense(config, f"{prefix}dense_{number}", units, config.dense_activation)(hidden)
         if config.dropout:
-            hidden = keras.layers.Dropout(config.dropout, name=f"dropout_{number}")(hidden)
+            name = f"{prefix}dropout_{number}"
+            hidden = keras.layers.Dropout(config.dropout, name=name)(hidden)
     return hidden
+
+
+def _resmlp(config: ModelConfig, hidden: keras.KerasTensor, prefix: str = "") -> keras.KerasTensor:
+    """Blocks that add to what they were given: hidden + back(activation(dense(norm(hidden)))).
+
+    A block of another width begins with a linear projection to it.
+
+    References
+    ----------
+    He et al. 2016, "Identity Mappings in Deep Residual Networks"; Xiong et al. 2020 (norm first).
+    """
+    norm, layers = keras.layers.LayerNormalization, keras.layers
+    for number, units in enumerate(config.dense_units, start=1):
+        if units != hidden.shape[1]:
+            hidden = _dense(config, f"{prefix}project_{number}", units, "linear")(hidden)
+        inner = norm(name=f"{prefix}norm_{number}")(hidden)
+        inner = _dense(config, f"{prefix}dense_{number}", units, config.dense_activation)(inner)
+        if config.dropout:
+            inner = layers.Dropout(config.dropout, name=f"{prefix}dropout_{number}")(inner)
+        inner = _dense(config, f"{prefix}back_{number}", units, "linear")(inner)
+        hidden = layers.Add(name=f"{prefix}add_{number}")([hidden, inner])
+    return norm(name=f"{prefix}norm")(hidden)
 
 
 def _dense(
@@ -200,7 +302,8 @@ _POOLINGS: dict[str, type[keras.layers.Layer]] = {
     "max": keras.layers.MaxPooling1D,
     "average": keras.layers.AveragePooling1D,
 }
-ARCHITECTURES: dict[str, Callable[[ModelConfig, keras.KerasTensor], keras.KerasTensor]] = {
+ARCHITECTURES: dict[str, Callable[[ModelConfig, keras.KerasTensor, str], keras.KerasTensor]] = {
     "cnn": _cnn,
     "mlp": _mlp,
+    "resmlp": _resmlp,
 }

@@ -16,7 +16,9 @@ def random_config(generator: random.Random) -> ModelConfig:
     """Configuration that may or may not fit 186 pixels."""
     n = generator.randint(0, 4)
     return ModelConfig(
-        architecture=generator.choice(["cnn", "cnn", "cnn", "mlp"]),
+        architecture=generator.choice(["cnn", "cnn", "cnn", "mlp", "resmlp"]),
+        head=generator.choice(["regression", "pdf"]),
+        members=generator.choice([1, 1, 3]),
         conv_filters=tuple(generator.randint(1, 9) for _ in range(n)),
         conv_kernels=tuple(generator.randint(1, 40) for _ in range(n)),
         conv_strides=generator.choice([(1,), tuple(generator.randint(1, 3) for _ in range(n))]),
@@ -45,6 +47,14 @@ def test_the_dissertations_cost_follows_from_its_output_lengths():
 def test_brightness_and_scatter_join_before_the_first_dense_layer():
     extra = n_parameters(ModelConfig(), "spectrum") - n_parameters(ModelConfig(), "minmax")
     assert extra == 2 * 256
+
+
+def test_members_and_a_pdf_head_multiply_the_parameters_by_hand():
+    one = ModelConfig("resmlp", dense_units=(16, 16))
+    blocks = 2 * (2 * 16 + 2 * (16 + 1) * 16)
+    assert n_parameters(one) == (186 + 1) * 16 + blocks + 2 * 16 + 17
+    three = ModelConfig("resmlp", dense_units=(16, 16), head="pdf", members=3)
+    assert n_parameters(three) == 3 * (n_parameters(one) - 17 + 17 * 240)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,23 @@ def test_spectrum_divides_by_the_mean_and_adds_two_logarithms(flux, split):
         np.testing.assert_allclose(inputs[187], np.log((spectrum / divisor).std()), atol=1e-4)
 
 
+def test_shape_gives_every_input_mean_0_and_spread_1_on_the_training_rows(flux, split):
+    plain = fit_scaler(ScalerConfig("spectrum"), flux, split).apply(flux)
+    scaled = fit_scaler(ScalerConfig("shape"), flux, split).apply(flux)
+    known = plain[split.train].astype(np.float64)
+    expected = (plain - known.mean(axis=0)) / known.std(axis=0)
+    np.testing.assert_allclose(scaled, expected, atol=2e-3)
+
+
+def test_whitened_inputs_are_uncorrelated_and_none_is_blown_up(flux, split):
+    scaler = fit_scaler(ScalerConfig("whitened"), flux, split)
+    shape = fit_scaler(ScalerConfig("shape"), flux, split).apply(flux)[split.train]
+    found = np.cov(scaler.apply(flux)[split.train].T, bias=True)
+    size = np.linalg.eigvalsh(np.cov(shape.T.astype(np.float64), bias=True))[::-1]
+    np.testing.assert_allclose(np.diag(found), size / (size + scaling.WHITENING_FLOOR), atol=0.02)
+    assert np.abs(found - np.diag(np.diag(found))).max() < 0.02
+
+
 def test_spectrum_of_no_light_at_all_is_finite(flux, split):
     scaler = fit_scaler(ScalerConfig("spectrum"), flux, split)
     assert np.isfinite(scaler.apply(np.zeros((1, 186)))).all()

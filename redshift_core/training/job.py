@@ -131,6 +131,9 @@ class Trainer:
                 stopped = True
                 break
         self.progress.finished = not stopped
+        if self.kept and self.config.model.head == "pdf":
+            self.loop.calibrate(self.kept)
+            self.model_is_saved = False
         self._save()
         done = self.progress.epoch
         ending = "Stopped" if stopped else "Finished"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
-from redshift_core.config import RunConfig, TrainingConfig
+from redshift_core.config import ModelConfig, RunConfig, TrainingConfig
+from redshift_core.constants import N_Z_BINS, Z_MIN
 from redshift_core.devices import Devices
-from redshift_core.layers import n_flops
-from redshift_core.models import build_model, trunk
+from redshift_core.layers import n_flops, n_outputs
+from redshift_core.models import PDF, build_model, trunk
 from redshift_core.scaling import Scaler
+from redshift_core.training.losses import WIDTH, make_loss, point_estimate
 from redshift_core.training.prepare import Part
 
 BLOCK_SMALL, BLOCK_LARGE = 256, 2048  # validation rows at a time: costly nets, cheap nets
@@ -32,6 +35,9 @@ _ROWS = tf.TensorSpec([None], tf.int32)
 _RATES = tf.TensorSpec([None], tf.float32)
 _NUMBER = tf.TensorSpec([], tf.int32)
 COSTLY = 5_000_000  # floating-point operations per spectrum that make a net costly
+CALIBRATION_ROWS = 20_000  # validation rows at most that a temperature is fitted on
+TEMPERATURES = (-1.5, 1.5)  # range of its logarithm
+TINY = 1e-12  # smallest probability whose logarithm is taken
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Loop:
     """Model, optimizer and data of a run, and the compiled functions over them."""
 
     def __init__(self, config: RunConfig, scaler: Scaler, data: Data, devices: Devices):
-        self.training = config.training
+        self.config = config
         self.strategy = devices.strategy
         self.n_replicas = devices.n_replicas
         self.n_train, self.n_val = (len(part[1]) for part in (data.train, data.val))
@@ -66,14 +72,17 @@ class Loop:
         keras.utils.set_random_seed(config.seed)
         with self.strategy.scope():
             self.model = build_model(config.model, scaler)
-            self.trunk = trunk(self.model)
+            self.trunk = self.judged = trunk(self.model)
+            if config.training.averaging:  # a second copy, with the running mean of the weights
+                self.judged = trunk(build_model(config.model, scaler))
+                _assign(self.judged.variables, self.trunk.variables)
             self.optimizer = make_optimizer(config.training, devices)
             self.optimizer.build(self.trunk.trainable_variables)
         self.scale_loss = getattr(self.optimizer, "scale_loss", None)
         self.reduce_first = devices.n_replicas > 1 and (
             config.training.clip_norm > 0 or devices.precision == "mixed_float16"
         )
-        self.error_loss = make_loss(config.training)
+        self.loss = make_loss(config.training)
         self.data_device = data.device
         self.data = {"train": data.train, "val": data.val}
         with tf.device(self.data_device):
@@ -86,16 +95,17 @@ class Loop:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """Weights, dropout seeds and optimizer: what a checkpoint must hold."""
-        return [*self.trunk.variables, *self.optimizer.variables]
+        """Weights, dropout seeds, optimizer, mean weights: what a checkpoint must hold."""
+        means = [] if self.judged is self.trunk else self.judged.variables
+        return [*self.trunk.variables, *self.optimizer.variables, *means]
 
     def values(self) -> list[NDArray]:
         """Current value of every variable."""
         return [np.asarray(variable) for variable in self.variables]
 
     def weights(self) -> list[NDArray]:
-        """Current value of the weights alone."""
-        return [np.asarray(variable) for variable in self.trunk.trainable_variables]
+        """Current value of the weights alone, averaged where the settings want it."""
+        return [np.asarray(variable) for variable in self.judged.trainable_variables]
 
     def restore(self, values: list[NDArray]) -> bool:
         """Set every variable; False where the values are those of another configuration."""
@@ -106,16 +116,52 @@ class Loop:
 
     def validation_redshifts(self, weights: list[NDArray]) -> tuple[NDArray, NDArray]:
         """z_spec and z_phot of the validation rows under the given weights, shape (n_val,) each."""
-        current = self.weights()
-        _assign(self.trunk.trainable_variables, weights)
-        features, z_spec = self.data["val"]
-        blocks = range(0, self.n_val, self.block)
         z_phot = [
-            np.asarray(self.trunk(features[start : start + self.block], training=False), np.float64)
-            for start in blocks
+            np.asarray(point_estimate(self.config, answers), np.float64)
+            for answers in self._validation_answers(weights, self.n_val)
         ]
+        return np.asarray(self.data["val"][1], np.float64), np.concatenate(z_phot)
+
+    def calibrate(self, weights: list[NDArray]) -> float:
+        """Fit the temperature of a PDF head on validation rows, and set it; see `models.Density`.
+
+        Minimises −mean log p(z_spec), of CALIBRATION_ROWS galaxies at most.
+        """
+        n = min(self.n_val, CALIBRATION_ROWS)
+        logits = tf.concat(list(self._validation_answers(weights, n)), axis=0)
+        place = tf.cast((self.data["val"][1][:n] - Z_MIN) / WIDTH, tf.int32)
+        place = tf.clip_by_value(place, 0, N_Z_BINS - 1)
+
+        @tf.function
+        def surprise(log_temperature: tf.Tensor) -> tf.Tensor:
+            p = tf.reduce_mean(tf.nn.softmax(logits / tf.exp(log_temperature)), axis=1)
+            return -tf.reduce_mean(tf.math.log(tf.gather(p, place, batch_dims=1) + TINY))
+
+        found = minimize_scalar(
+            lambda t: float(surprise(tf.constant(t, tf.float32))), bounds=TEMPERATURES,
+            method="bounded", options={"xatol": 1e-3},
+        )  # fmt: skip
+        temperature = math.exp(found.x)
+        self.model.get_layer(PDF).temperature.assign(temperature)
+        return temperature
+
+    def _validation_answers(self, weights: list[NDArray], n: int) -> Iterator[tf.Tensor]:
+        """Answers of the members for the first ``n`` validation rows, block by block."""
+        current = self._trained()
+        _assign(self.trunk.trainable_variables, weights)
+        features, _ = self.data["val"]
+        for start in range(0, n, self.block):
+            yield self._answer(self.trunk, features[start : min(start + self.block, n)], False)
         _assign(self.trunk.trainable_variables, current)
-        return np.asarray(z_spec, np.float64), np.concatenate(z_phot)[:, 0]
+
+    def _trained(self) -> list[NDArray]:
+        return [np.asarray(variable) for variable in self.trunk.trainable_variables]
+
+    def _answer(self, network: keras.Model, features: tf.Tensor, training: bool) -> tf.Tensor:
+        """Answers (n, members, n_outputs), float32."""
+        model: ModelConfig = self.config.model
+        answers = tf.cast(network(features, training=training), tf.float32)
+        return tf.reshape(answers, (-1, model.members, n_outputs(model)))
 
     def on_device(self, order: NDArray[np.int32]) -> tf.Tensor:
         """An epoch's permutation, beside the data."""
@@ -124,9 +170,9 @@ class Loop:
 
     def save_model(self, path: Path, weights: list[NDArray]) -> None:
         """Write the model with the given weights (empty: the current ones), whole or not at all."""
-        current = self.weights()
+        current = self._trained()
         part = path.with_name(f".{path.stem}.{os.getpid()}.keras")
-        _assign(self.trunk.trainable_variables, weights or current)
+        _assign(self.trunk.trainable_variables, weights or self.weights())
         self.model.save(part)
         _assign(self.trunk.trainable_variables, current)
         os.replace(part, path)
@@ -153,6 +199,8 @@ class Loop:
             rows = order[step * self.batch : (step + 1) * self.batch]
             self.optimizer.learning_rate = rates[step - first]
             self._add(self.strategy.run(self._step, args=(rows,)))
+            if self.judged is not self.trunk:
+                self._average()
         return self.sums.read_value()
 
     @tf.function(input_signature=[_NUMBER, _NUMBER])
@@ -164,6 +212,14 @@ class Loop:
             self._add(self.strategy.run(self._look, args=(rows,)))
         return self.sums.read_value()
 
+    def _average(self) -> None:
+        """Move the mean weights towards the present ones, faster in the first steps."""
+        steps = tf.cast(self.optimizer.iterations.value, tf.float32)
+        kept = tf.minimum(self.config.training.averaging, (1.0 + steps) / (10.0 + steps))
+        pairs = zip(self.judged.trainable_variables, self.trunk.trainable_variables, strict=True)
+        for mean, weight in pairs:
+            mean.assign(kept * mean.value + (1.0 - kept) * weight.value)
+
     def _add(self, replica_sums: tf.Tensor) -> None:
         self.sums.assign_add(self.strategy.reduce("SUM", replica_sums, axis=None))
 
@@ -172,8 +228,8 @@ class Loop:
         features, z_spec = self._gather("train", rows)
         n_rows = tf.cast(tf.size(rows), tf.float32)
         with tf.GradientTape() as tape:
-            error = tf.cast(self.trunk(features, training=True)[:, 0], tf.float32) - z_spec
-            total = tf.reduce_sum(self.error_loss(error))
+            answers = self._answer(self.trunk, features, True)
+            total = tf.reduce_sum(self.loss(answers, z_spec))
             penalty = self._penalty()
             objective = total / n_rows + penalty / self.n_replicas
             scaled = self.scale_loss(objective) if self.scale_loss else objective
@@ -184,15 +240,19 @@ class Loop:
             whole = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
             gradients = [gradient / self.n_replicas for gradient in whole]
         self.optimizer.apply(gradients, weights)
-        return self._sums(total, error, penalty)
+        return self._sums(total, answers, z_spec, penalty)
 
     def _look(self, rows: tf.Tensor) -> tf.Tensor:
         """Sums of this replica's share of a validation block."""
         features, z_spec = self._gather("val", rows)
-        error = tf.cast(self.trunk(features, training=False)[:, 0], tf.float32) - z_spec
-        return self._sums(tf.reduce_sum(self.error_loss(error)), error, self._penalty())
+        answers = self._answer(self.judged, features, False)
+        total = tf.reduce_sum(self.loss(answers, z_spec))
+        return self._sums(total, answers, z_spec, self._penalty())
 
-    def _sums(self, total: tf.Tensor, error: tf.Tensor, penalty: tf.Tensor) -> tf.Tensor:
+    def _sums(
+        self, total: tf.Tensor, answers: tf.Tensor, z_spec: tf.Tensor, penalty: tf.Tensor
+    ) -> tf.Tensor:
+        error = point_estimate(self.config, answers) - z_spec
         n_rows = tf.cast(tf.size(error), tf.float32)
         sums = [total + penalty * n_rows, tf.reduce_sum(tf.abs(error)), n_rows]
         return tf.cast(tf.stack(sums), tf.float64)
@@ -216,20 +276,6 @@ def start_session(devices: Devices) -> None:
     keras.utils.clear_session()
     keras.config.set_dtype_policy(devices.precision)  # the session had it
     tf.get_logger().setLevel("ERROR")  # a new network is a new trace, not a slip to warn of
-
-
-def make_loss(config: TrainingConfig) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Loss of each error z_phot − z_spec, (n,) → (n,); Huber as in Keras.
-
-    Huber: e²/2 where abs(e) ≤ δ, else δ·abs(e) − δ²/2.
-    """
-    delta = config.huber_delta
-
-    def huber(error: tf.Tensor) -> tf.Tensor:
-        size = tf.abs(error)
-        return tf.where(size <= delta, 0.5 * error * error, delta * size - 0.5 * delta * delta)
-
-    return {"huber": huber, "mse": tf.square, "mae": tf.abs}[config.loss]
 
 
 def make_optimizer(config: TrainingConfig, devices: Devices) -> keras.optimizers.Optimizer:

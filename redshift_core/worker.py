@@ -21,15 +21,23 @@ import filelock
 import psutil
 
 from redshift_core.errors import InputError
-from redshift_core.runs import JobContext, JobFolder, RunFolder, TuningFolder, write_json
+from redshift_core.runs import (
+    JobContext,
+    JobFolder,
+    LimitFolder,
+    RunFolder,
+    TuningFolder,
+    write_json,
+)
 
-FOLDERS = {"runs": RunFolder, "tuning": TuningFolder}
-LONG_KINDS = ("train", "tune")
+FOLDERS = {"runs": RunFolder, "tuning": TuningFolder, "limits": LimitFolder}
+LONG_KINDS = ("train", "tune", "limit")
 SHORT_SLOTS = 2
 JOBS = {
     "train": "redshift_core.worker:train_and_judge",
     "tune": "redshift_core.tuning:tune_job",
     "coordinate": "redshift_core.tuning:tune_job",
+    "limit": "redshift_core.limit:limit_job",
     "ingest": "redshift_core.data:ingest_job",
     "simulate": "redshift_core.simulation:simulate_job",
     "evaluate": "redshift_core.prediction:evaluate_job",

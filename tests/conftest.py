@@ -18,6 +18,14 @@ def store(tmp_path, monkeypatch) -> Store:
 
 
 @pytest.fixture(scope="session")
+def simulation_cache(tmp_path_factory) -> Path:
+    """Folder of the simulator's table, built once (10 s)."""
+    folder = tmp_path_factory.mktemp("simulation-cache")
+    open_table(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def survey_file(tmp_path_factory) -> Path:
     """First 600 galaxies of the demo survey (SIMULATED), as Parquet."""
     path = tmp_path_factory.mktemp("survey") / "survey.parquet"
@@ -29,11 +37,3 @@ def survey_file(tmp_path_factory) -> Path:
 def dataset(store, survey_file) -> DatasetFolder:
     """The 600 galaxies, ingested."""
     return data.ingest(survey_file, store, name="small")
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory) -> Path:
-    """Folder with the simulator's table, which takes 10 s to build."""
-    folder = tmp_path_factory.mktemp("simulation-cache")
-    open_table(folder)
-    return folder

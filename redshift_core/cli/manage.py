@@ -15,6 +15,7 @@ from redshift_core.errors import InputError
 from redshift_core.runs import (
     DatasetFolder,
     Folder,
+    LimitFolder,
     RunFolder,
     Store,
     TuningFolder,
@@ -22,10 +23,10 @@ from redshift_core.runs import (
 )
 
 NAME_LIMIT = 100  # characters
-KINDS = {DatasetFolder: "dataset", RunFolder: "run", TuningFolder: "search"}
+KINDS = {DatasetFolder: "dataset", RunFolder: "run", TuningFolder: "search", LimitFolder: "study"}
 
 TargetArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="Id or name of a dataset, a run or a search.")
+    str, typer.Argument(metavar="ID", help="Id or name of a dataset, a run, a search or a study.")
 ]
 
 
@@ -57,7 +58,7 @@ def rename(
     name: Annotated[str, typer.Argument(metavar="NAME", help="New name.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Give a dataset, a run or a search another name; its id stays."""
+    """Give a dataset, a run, a search or a study another name; its id stays."""
     name = " ".join(name.split())
     if not 1 <= len(name) <= NAME_LIMIT or name == "latest":
         raise InputError(
@@ -73,7 +74,7 @@ def note(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The note; empty text removes it.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Write a note to a dataset, a run or a search."""
+    """Write a note to a dataset, a run, a search or a study."""
     folder = find(Store(), target)
     folder.update_info(note=text.strip())
     emit({"id": folder.id, "note": folder.note}, f"Noted at {folder.id}.", as_json)
@@ -84,7 +85,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a dataset, a run or a search, for good; asks first."""
+    """Delete a dataset, a run, a search or a study, for good; asks first."""
     store = Store()
     folder = find(store, target)
     _refuse_while_used(store, folder)
@@ -105,8 +106,13 @@ def delete(
 
 
 def find(store: Store, name: str, *kinds: type[Folder]) -> Any:
-    """Dataset, run or search by id or name, where only one has it; only some kinds if given."""
-    getters = {DatasetFolder: store.dataset, RunFolder: store.run, TuningFolder: store.tuning}
+    """Dataset, run, search or study by id or name that only one has; only some kinds if given."""
+    getters = {
+        DatasetFolder: store.dataset,
+        RunFolder: store.run,
+        TuningFolder: store.tuning,
+        LimitFolder: store.limit,
+    }
     kinds = kinds or tuple(getters)
     found: list[Folder] = []
     for kind in kinds:
@@ -128,10 +134,11 @@ def find(store: Store, name: str, *kinds: type[Folder]) -> Any:
 
 def _refuse_while_used(store: Store, folder: Folder) -> None:
     """InputError while a run or a short job works on a folder."""
-    for job in [*store.runs(), *store.tunings(), *store.jobs()]:
+    for job in [*store.runs(), *store.tunings(), *store.limits(), *store.jobs()]:
         if not jobs.status(job).active:
             continue
         uses = {job.id, job.request.get("run"), job.request.get("dataset")}
+        uses |= set(job.request.get("against", []))
         if isinstance(job, RunFolder | TuningFolder):
             uses.add(_dataset_of(job))
         if folder.id in uses:

@@ -8,6 +8,7 @@ from redshift_core.figures.comparison import bias_of_runs, mean_and_std, split_p
 from redshift_core.figures.errors import error_per_bin
 from redshift_core.figures.frame import BLUE, RED, layout, mark_simulated, range_colours
 from redshift_core.figures.learning import learning_curve, validation_curves
+from redshift_core.figures.limit import limit_curve
 from redshift_core.figures.redshifts import (
     DENSITY_SCALES,
     density,
@@ -35,6 +36,7 @@ __all__ = [
     "importance_bars",
     "layout",
     "learning_curve",
+    "limit_curve",
     "line_positions",
     "mark_simulated",
     "mean_and_std",

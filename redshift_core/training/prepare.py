@@ -68,6 +68,20 @@ def environment(dataset: Dataset, split: Split, device: dict[str, Any]) -> dict[
     """Facts for ``environment.json``: what a run or a search was made with and on."""
     info = dataset.info
     return {
+        **machine_facts(device),
+        "dataset": {
+            "id": dataset.id,
+            "name": info.get("name", ""),
+            "sha256": info.get("sha256"),
+            "simulated": bool(info.get("simulated", False)),
+        },
+        "split": split.counts,
+    }
+
+
+def machine_facts(device: dict[str, Any]) -> dict[str, Any]:
+    """Versions, platform, commit and device: what anything was computed with."""
+    return {
         "versions": {
             "redshift-lab": redshift_core.__version__,
             "python": platform.python_version(),
@@ -76,13 +90,6 @@ def environment(dataset: Dataset, split: Split, device: dict[str, Any]) -> dict[
         "platform": platform.platform(),
         "commit": _commit(),
         "device": device,
-        "dataset": {
-            "id": dataset.id,
-            "name": info.get("name", ""),
-            "sha256": info.get("sha256"),
-            "simulated": bool(info.get("simulated", False)),
-        },
-        "split": split.counts,
     }
 
 

@@ -96,3 +96,11 @@ PRESETS = {
     "fast": "A small dense network on normalised spectra: reaches that accuracy sooner.",
     "best": "Residual dense layers on whitened spectra that give p(z): the most accurate.",
 }
+BASELINES = {
+    "prior": "The training redshifts alone: the same p(z) for every galaxy.",
+    "ridge": "Linear regression with a penalty on squared weights.",
+    "knn": "Nearest neighbours in 20 principal components, weighted by 1 / distance.",
+    "hist_gradient_boosting": "Boosted trees on binned features (scikit-learn's own).",
+    "random_forest": "100 trees whose leaves keep their redshifts, so that it has a p(z).",
+    "svm": "Support vector machine, RBF, 8,000 spectra about flat in z: in the manner of UGC.",
+}

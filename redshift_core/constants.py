@@ -17,7 +17,6 @@ Z_MIN = 0.0  # lowest redshift of the training range (dissertation)
 Z_MAX = 0.6  # highest redshift of the training range (dissertation)
 N_Z_BINS = 240  # bins of p(z) between them, each 0.0025 wide
 BIN_WIDTH = 0.05  # redshift bin of the dissertation's Table 3
-N_Z_BINS = 240  # equal bins of Z_MIN–Z_MAX on which a network gives p(z), 0.0025 each
 
 FLUX_UNIT = "e⁻ s⁻¹ per pixel"  # Gaia internal calibration, integrated over one pixel
 

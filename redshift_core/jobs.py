@@ -18,15 +18,18 @@ from typing import Any
 
 import psutil
 
+from redshift_core.bench_config import BenchConfig
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
 from redshift_core.limit_config import LimitConfig
 from redshift_core.runs import (
     ACTIVE_STATES,
     CHECKOUT,
+    BenchFolder,
     JobContext,
     JobFolder,
     LimitFolder,
+    LongFolder,
     RunFolder,
     Store,
     TuningFolder,
@@ -87,8 +90,8 @@ def status(folder: JobFolder) -> Status:
 
 
 def at_work(store: Store, recent: int = 50) -> list[tuple[JobFolder, Status]]:
-    """Runs, searches and the newest short jobs that have something to do, each with its status."""
-    folders = [*store.runs(), *store.tunings(), *store.limits(), *store.jobs()[:recent]]
+    """What has something to do, and how it stands: long jobs, and the newest short ones."""
+    folders = [*store.long_jobs(), *store.jobs()[:recent]]
     return [(folder, now) for folder in folders if (now := status(folder)).active]
 
 
@@ -116,7 +119,7 @@ def submit(folder: JobFolder, request: dict[str, Any]) -> JobFolder:
 
 
 def start(store: Store, kind: str, **request: Any) -> JobFolder:
-    """Start a short job: ingest, simulate, evaluate, predict."""
+    """Start a job of its own folder: ingest, simulate, evaluate, predict, baseline."""
     return submit(store.new_job(kind), {"kind": kind, **request})
 
 
@@ -209,6 +212,34 @@ def resume_limit(study: LimitFolder, against: list[str]) -> LimitFolder:
     return study
 
 
+def start_bench(store: Store, config: BenchConfig, name: str = "") -> BenchFolder:
+    """Make a folder for a bench and start it."""
+    if config.dataset:
+        dataset = store.dataset(config.dataset)
+        if not dataset.info.get("has_z", True):
+            raise InputError(
+                f"Dataset {dataset.id} has no redshifts to learn from; choose one that has."
+            )
+        config = dataclasses.replace(config, dataset=dataset.id)
+    bench = store.new_bench(name or f"bench-{(config.dataset and dataset.name) or config.n}")
+    write_json(bench.config_path, config.to_dict())
+    if name:
+        bench.update_info(name=name)
+    submit(bench, {"kind": "bench"})
+    return bench
+
+
+def resume_bench(bench: BenchFolder) -> BenchFolder:
+    """Go on with a bench that has ended: with the rows it lacks, half-trained ones included."""
+    state = status(bench).state
+    if state in ACTIVE_STATES:
+        raise InputError(f"{bench.id} is {state}; only a bench that has ended can be resumed.")
+    if config := bench.config.dataset:
+        _check_dataset(bench, config)
+    submit(bench, {"kind": "bench"})
+    return bench
+
+
 def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
     """Go on with a stopped, failed or lost run, or with a finished one for more epochs.
 
@@ -249,10 +280,10 @@ def _check_resumable(run: RunFolder, config: RunConfig, state: str, epochs: int 
         )
 
 
-def _check_dataset(job: RunFolder | TuningFolder, name: str) -> None:
+def _check_dataset(job: LongFolder, name: str) -> None:
     known = [dataset.id for dataset in Store(job.path.parent.parent).datasets()]
     if name not in known:
-        what = "run" if isinstance(job, RunFolder) else "search"
+        what = {RunFolder: "run", TuningFolder: "search"}.get(type(job), "bench")
         raise InputError(
             f"{job.id} needs the dataset {name!r}, which is not in the store any more; "
             f"read the same file in again and start a new {what} on it."

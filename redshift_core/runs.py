@@ -2,16 +2,17 @@
 
     datasets/<id>/   flux.npy  catalogue.parquet  dataset.json
     runs/<id>/       config.json  environment.json  history.csv  split.npz  scaler.npz  coverage.npz
-                     model.keras  checkpoint/
-                     evaluations/<dataset>/metrics.json  predictions.parquet
+                     prior.npz  model.keras  checkpoint/
+                     evaluations/<dataset>/metrics.json  predictions.parquet  pdf.npy
     tuning/<id>/     config.json  environment.json  split.npz  trials.json
                      oracle/ (KerasTuner's own)  trials/<trial>/config.json  history.csv
     limits/<id>/     config.json  environment.json  plan.json  rows.json  recipes.json
                      limit.json  limit.md  limit.html
                      trainings/<galaxies>-<repeat>/model.keras  answers.npz  checkpoint/
                      recipes/<run>.npz
+    bench/<id>/      config.json  environment.json  rows/<row>.json  output/
     jobs/<id>/       output/
-    every job (a run, a tuning or a limit is one):
+    every job (a run, a tuning, a limit or a bench is one):
                      request.json  status.json  result.json  log.txt  STOP
     inbox/  cache/  locks/
 
@@ -30,6 +31,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from redshift_core.bench_config import BenchConfig
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
 from redshift_core.limit_config import LimitConfig
@@ -230,6 +232,11 @@ class RunFolder(LongFolder):
         return self.path / "coverage.npz"
 
     @property
+    def prior_path(self) -> Path:
+        """Smoothed density of the training redshifts: array ``training``, shape (240,)."""
+        return self.path / "prior.npz"
+
+    @property
     def model_path(self) -> Path:
         """The model, raw flux in."""
         return self.path / "model.keras"
@@ -264,8 +271,15 @@ class RunFolder(LongFolder):
         return [path.parent.name for path in sorted(found, key=lambda p: -p.stat().st_mtime)]
 
     def predictions_path(self, dataset: str) -> Path:
-        """Per row of one dataset: row, source_id, z_spec, z_phot, brightness, flags."""
+        """Per row of one dataset: row, source_id, z_spec, z_phot, brightness, flags.
+
+        With a PDF head also z_low68, z_high68, z_low95 and z_high95.
+        """
         return self.path / "evaluations" / dataset / "predictions.parquet"
+
+    def pdf_path(self, dataset: str) -> Path:
+        """p(z) under the training prior, float16 (n, 240) in 1/z, line by line as predicted."""
+        return self.path / "evaluations" / dataset / "pdf.npy"
 
 
 @dataclass(frozen=True)
@@ -371,6 +385,40 @@ class LimitFolder(LongFolder):
 
 
 @dataclass(frozen=True)
+class BenchFolder(LongFolder):
+    """Networks and baselines side by side, a file per row; the networks are ordinary runs."""
+
+    @property
+    def config(self) -> BenchConfig:
+        """Every setting of the bench, checked."""
+        return BenchConfig.from_dict(read_json(self.config_path))
+
+    @property
+    def table_path(self) -> Path:
+        """The rows so far, as Markdown."""
+        return self.output / "bench.md"
+
+    @property
+    def json_path(self) -> Path:
+        """Everything measured so far, as one JSON object."""
+        return self.output / "bench.json"
+
+    @property
+    def page_path(self) -> Path:
+        """Table and figure, as one HTML file."""
+        return self.output / "bench.html"
+
+    def row(self, name: str) -> dict[str, Any]:
+        """What is known of a row: who computes it, and its figures when it is done."""
+        return read_json(self.path / "rows" / f"{name}.json")
+
+    def write_row(self, name: str, row: dict[str, Any]) -> None:
+        """Keep what is known of a row."""
+        (self.path / "rows").mkdir(exist_ok=True)
+        write_json(self.path / "rows" / f"{name}.json", row)
+
+
+@dataclass(frozen=True)
 class Store:
     """All folders under one root."""
 
@@ -407,6 +455,14 @@ class Store:
         """Every study of the information limit, newest first."""
         return self._list("limits", LimitFolder)
 
+    def benches(self) -> list[BenchFolder]:
+        """Every bench, newest first."""
+        return self._list("bench", BenchFolder)
+
+    def long_jobs(self) -> list[LongFolder]:
+        """Every run, search, study and bench."""
+        return [*self.runs(), *self.tunings(), *self.limits(), *self.benches()]
+
     def jobs(self) -> list[JobFolder]:
         """Every short job, newest first."""
         return self._list("jobs", JobFolder)
@@ -427,6 +483,10 @@ class Store:
         """Study by id, or by name where only one has it; ``latest`` is the newest."""
         return self._find(name, self.limits(), "limit")
 
+    def bench(self, name: str) -> BenchFolder:
+        """Bench by id, or by name where only one has it; ``latest`` is the newest."""
+        return self._find(name, self.benches(), "bench")
+
     def job(self, name: str) -> JobFolder:
         """Short job by id."""
         return self._find(name, self.jobs(), "job")
@@ -446,6 +506,10 @@ class Store:
     def new_limit(self, name: str) -> LimitFolder:
         """Empty folder of a study."""
         return LimitFolder(self._new("limits", name))
+
+    def new_bench(self, name: str) -> BenchFolder:
+        """Empty folder of a bench."""
+        return BenchFolder(self._new("bench", name))
 
     def new_job(self, kind: str) -> JobFolder:
         """Empty job folder."""
@@ -469,11 +533,12 @@ class Store:
         found = [f for f in folders if f.id == name] or [f for f in folders if f.name == name]
         if len(found) == 1:
             return found[0]
+        kinds = "benches" if what == "bench" else f"{what}s"
         if found:
             ids = ", ".join(f.id for f in found)
-            raise InputError(f"{len(found)} {what}s are called {name!r}; give the id: {ids}.")
+            raise InputError(f"{len(found)} {kinds} are called {name!r}; give the id: {ids}.")
         known = ", ".join(f.id for f in folders[:5]) or f"none; the store {self.root} is empty"
-        raise InputError(f"No {what} {name!r} here. Newest {what}s: {known}.")
+        raise InputError(f"No {what} {name!r} here. Newest {kinds}: {known}.")
 
     def _new(self, part: str, name: str, hidden: bool = False) -> Path:
         folder = self._made(part)

@@ -21,7 +21,9 @@ import filelock
 import psutil
 
 from redshift_core.errors import InputError
+from redshift_core.machine import peak_memory
 from redshift_core.runs import (
+    BenchFolder,
     JobContext,
     JobFolder,
     LimitFolder,
@@ -30,14 +32,18 @@ from redshift_core.runs import (
     write_json,
 )
 
-FOLDERS = {"runs": RunFolder, "tuning": TuningFolder, "limits": LimitFolder}
-LONG_KINDS = ("train", "tune", "limit")
+FOLDERS = {"runs": RunFolder, "tuning": TuningFolder, "limits": LimitFolder, "bench": BenchFolder}
+LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")
+LEADING_KINDS = ("coordinate", "bench")  # others compute for them
 SHORT_SLOTS = 2
 JOBS = {
     "train": "redshift_core.worker:train_and_judge",
     "tune": "redshift_core.tuning:tune_job",
     "coordinate": "redshift_core.tuning:tune_job",
     "limit": "redshift_core.limit:limit_job",
+    "bench": "redshift_core.bench.run:bench_job",
+    "baseline": "redshift_core.bench.measure:baseline_job",
+    "speed": "redshift_core.bench.measure:speed_job",
     "ingest": "redshift_core.data:ingest_job",
     "simulate": "redshift_core.simulation:simulate_job",
     "evaluate": "redshift_core.prediction:evaluate_job",
@@ -63,7 +69,9 @@ def main(path: str) -> int:
     try:
         with _slot(context):
             context.set_state("running", message="")
+            begin = time.monotonic()
             result = _execute(context)
+            result = {**result, "process": _spent(time.monotonic() - begin)}
     except Stopped:
         context.set_state("stopped", message="Stopped while it waited.")
     except InputError as error:
@@ -98,10 +106,20 @@ def _execute(context: JobContext) -> dict[str, Any]:
     return getattr(importlib.import_module(module), function)(context)
 
 
+def _spent(seconds: float) -> dict[str, float]:
+    """What this process took: s since its turn came, s of CPU, most bytes of memory at once."""
+    return {
+        "seconds": seconds,
+        "cpu_seconds": time.process_time(),
+        "peak_memory": peak_memory(),
+    }
+
+
 def _slot(context: JobContext) -> contextlib.AbstractContextManager[Any]:
     """Lock under which the job may run; waits for it, unless the user stops the job."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if context.request["kind"] == "coordinate":  # its workers compute, on other machines
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave others the core
+    if context.request["kind"] in LEADING_KINDS:
         return contextlib.nullcontext()
     if context.request["kind"] in LONG_KINDS:
         names = ["device"]

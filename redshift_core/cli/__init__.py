@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from redshift_core import __version__
-from redshift_core.cli import datasets, limit, manage, reports, results, training, tuning
+from redshift_core.cli import bench, datasets, limit, manage, reports, results, training, tuning
 from redshift_core.cli.follow import JobFailed
 from redshift_core.cli.output import say
 from redshift_core.errors import InputError
@@ -47,6 +47,7 @@ for _function in (
     tuning.trials,
     tuning.tunings,
     limit.limit,
+    bench.bench,
     results.evaluate,
     results.predict,
     reports.reproduce,

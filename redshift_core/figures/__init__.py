@@ -4,6 +4,7 @@ Backgrounds and text are left to the theme; traces take mid tones that stand out
 near-black alike. Whatever can be large arrives here already binned (``redshift_core.statistics``).
 """
 
+from redshift_core.figures.bench import accuracy_against_time
 from redshift_core.figures.comparison import bias_of_runs, mean_and_std, split_parts
 from redshift_core.figures.errors import error_per_bin
 from redshift_core.figures.frame import BLUE, RED, layout, mark_simulated, range_colours
@@ -29,6 +30,7 @@ __all__ = [
     "DENSITY_SCALES",
     "FLUX_TITLE",
     "RED",
+    "accuracy_against_time",
     "average_flux",
     "bias_of_runs",
     "density",

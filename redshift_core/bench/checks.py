@@ -1,0 +1,69 @@
+"""What `best` is asked besides: redshifts of every bin alike, and spectra that are no galaxies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from redshift_core.arrays import load_arrays
+from redshift_core.bench.rows import now
+from redshift_core.coverage import Coverage
+from redshift_core.evaluation import evaluate
+from redshift_core.pdf import FLAT, TRAINING, Estimate
+from redshift_core.runs import RunFolder, read_json
+
+N_OUTSIDERS = 1_000  # spectra of each kind
+SEED = 7  # of those spectra
+
+
+def tail(run: RunFolder, datasets: Mapping[str, str]) -> dict[str, Any]:
+    """Errors of the medians of p(z) under the training prior and the flat one.
+
+    Parameters
+    ----------
+    run : RunFolder
+        A run that gives p(z).
+    datasets : mapping
+        Name → id of a dataset that the run was evaluated on.
+
+    Returns
+    -------
+    dict
+        ``finished``, ``datasets``, and by name and prior what `evaluation.evaluate` says.
+    """
+    priors = load_arrays(run.prior_path)
+    found: dict[str, Any] = {}
+    for name, dataset in datasets.items():
+        z_spec = pd.read_parquet(run.predictions_path(dataset), columns=["z_spec"]).z_spec
+        density = np.load(run.pdf_path(dataset), mmap_mode="r", allow_pickle=False)
+        found[name] = {
+            prior: evaluate(z_spec, Estimate("median", prior).redshifts(density, priors))
+            for prior in (TRAINING, FLAT)
+        }
+    return {"finished": now(), "datasets": dict(datasets), **found}
+
+
+def outsiders(run: RunFolder, dataset: str, cache: Path) -> dict[str, Any]:
+    """Share of spectra flagged as outside the training range: of no galaxies, and of test rows.
+
+    Returns
+    -------
+    dict
+        ``finished``, ``n`` of each kind, ``flagged`` (kind → share), ``galaxies`` (share of the
+        test rows).
+    """
+    from redshift_core.simulation.adversaries import KINDS, adversaries
+
+    coverage = Coverage.load(run.coverage_path)
+    flux = {kind: adversaries(kind, N_OUTSIDERS, SEED, cache) for kind in KINDS}
+    metrics = read_json(run.metrics_path(dataset))
+    return {
+        "finished": now(),
+        "n": N_OUTSIDERS,
+        "flagged": {kind: float(coverage.outside(one).mean()) for kind, one in flux.items()},
+        "galaxies": metrics["n_outside_training_range"] / metrics["n"],
+    }

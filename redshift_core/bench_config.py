@@ -1,0 +1,52 @@
+"""Every setting of a bench, and the rows it may have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redshift_core import choices
+from redshift_core.config import Settings, setting
+from redshift_core.errors import InputError
+
+ORDER = (  # cheap ones first, the dissertation's net last: an interrupted bench shows most
+    "prior", "ridge", "knn", "fast", "best",
+    "hist_gradient_boosting", "random_forest", "svm", "dissertation",
+)  # fmt: skip
+ROWS = {name: (choices.BASELINES | choices.PRESETS)[name] for name in ORDER}
+QUICK = {"n": 10_000, "epochs_dissertation": 3}  # what --quick replaces
+
+
+@dataclass(frozen=True)
+class BenchConfig(Settings):
+    """One bench, whole."""
+
+    dataset: str = setting("", "Dataset id; empty simulates a survey.")
+    n: int = setting(200_000, "Galaxies of the simulated survey.", low=100, high=100_000_000)
+    seed: int = setting(5, "Seed of the simulated survey.", low=0, high=2**31 - 1)
+    rows: tuple[str, ...] = setting(tuple(ROWS), "What stands side by side.", names=ROWS)
+    epochs_dissertation: int = setting(
+        20, "Epochs of the dissertation's recipe.", low=1, high=100_000
+    )
+    epochs: int = setting(
+        0, "Epochs of the other networks; 0 takes each preset's own.", low=0, high=100_000
+    )
+    flat_n: int = setting(
+        0, "Galaxies of a second survey with flat redshifts, on which `best` is judged; 0 none.",
+        low=0, high=100_000_000,
+    )  # fmt: skip
+    flat_seed: int = setting(6, "Seed of that survey.", low=0, high=2**31 - 1)
+
+    def check(self) -> None:
+        """There is something to do, and no survey is judged by what is not trained."""
+        if not self.rows:
+            raise InputError(f"A bench needs a row; choose some of {', '.join(ROWS)}.")
+        if self.flat_n and "best" not in self.rows:
+            raise InputError(
+                "A survey with flat redshifts judges the row best, which is not among those "
+                f"chosen ({', '.join(self.rows)}); add it, or leave --flat-n out."
+            )
+
+    @property
+    def ordered(self) -> list[str]:
+        """Rows in the order in which they are done."""
+        return [name for name in ROWS if name in self.rows]

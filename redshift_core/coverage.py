@@ -45,6 +45,9 @@ FLAGS = {  # what is said of one predicted redshift
         "by shape or brightness."
     ),
     "z_phot_out_of_range": f"Predicted redshift outside {Z_MIN:g}–{Z_MAX:g}.",
+    "multimodal": "p(z) has several separate modes, each with at least a tenth of the probability.",
+    "pile_up": f"Redshift, or a fifth of its p(z), within 0.01 of an end of {Z_MIN:g}–{Z_MAX:g}.",
+    "low_signal": "Mean flux below five times the scatter of the pixels: hardly a spectrum.",
 }
 BLOCK = 4096  # spectra worked on at a time
 N_FIT = 40_000  # training rows looked at, at most

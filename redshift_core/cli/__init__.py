@@ -48,6 +48,7 @@ for _function in (
     tuning.tunings,
     results.evaluate,
     results.predict,
+    results.explain,
     reports.reproduce,
     reports.report,
     reports.export,

@@ -48,6 +48,7 @@ JOBS = {
     "simulate": "redshift_core.simulation:simulate_job",
     "evaluate": "redshift_core.prediction:evaluate_job",
     "predict": "redshift_core.prediction:predict_job",
+    "explain": "redshift_core.explain:explain_job",
     "report": "redshift_core.report:report_job",
     "reproduce": "redshift_core.reproduce:reproduce_job",
 }

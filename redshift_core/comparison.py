@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,6 +10,11 @@ import pandas as pd
 from redshift_core.config import RunConfig
 from redshift_core.metrics import METRICS
 
+DENSITY_FIGURES: dict[str, Callable[[Mapping[str, Any]], float | None]] = {  # of ``metrics["pdf"]``
+    "CRPS": lambda pdf: pdf.get("crps"),
+    "PIT, KS": lambda pdf: pdf.get("pit", {}).get("ks"),
+    "in 68 % interval": lambda pdf: pdf.get("coverage68"),
+}
 UNSEEN = ("schema_version",)  # of no interest where settings are compared
 
 
@@ -55,6 +60,8 @@ def differing_settings(configs: Mapping[str, RunConfig]) -> pd.DataFrame:
 def metrics_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Every metric of several evaluations, a line per run; with its interval where it has one.
 
+    Figures of p(z) stand beside them where any of the runs gives densities.
+
     Parameters
     ----------
     results : mapping
@@ -68,6 +75,9 @@ def metrics_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
             line[metric.title] = metrics.get(key)
             if any((one.get("intervals") or {}).get(key) for one in results.values()):
                 line[f"{metric.title}, 68 %"] = interval_text(intervals.get(key))
+        if any(one.get("pdf") for one in results.values()):
+            pdf = metrics.get("pdf") or {}
+            line |= {title: figure(pdf) for title, figure in DENSITY_FIGURES.items()}
         lines.append(line)
     return pd.DataFrame(lines)
 

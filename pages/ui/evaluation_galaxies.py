@@ -33,7 +33,7 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> N
     st.subheader("Galaxies", anchor="galaxies")
     choice = current()
     found = evaluation_data.key(run, dataset)
-    known = evaluation_data.galaxies(*found)
+    known = evaluation_data.galaxies(found)
     if choice is None or (choice.by == "brightness" and known.brightness is None):
         st.info(
             "Choose a row of the table, a point of an error figure or a box in the histogram "
@@ -42,7 +42,7 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> N
         )
         return
     order = _chip(choice, known.brightness is not None)
-    positions = evaluation_data.chosen(*found, choice, order)
+    positions = evaluation_data.chosen(found, choice, order)
     if not len(positions):
         st.info("No galaxy lies there.")
         return

@@ -82,7 +82,7 @@ def show_mean(
     metrics: Mapping[str, Any],
 ) -> None:
     """Mean spectrum of the galaxies beside that of well-predicted ones."""
-    own, well, n_drawn = evaluation_data.mean_spectra(*found, choice, str(folder.path))
+    own, well, n_drawn = evaluation_data.mean_spectra(found, choice, str(folder.path))
     alike = st.toggle(
         "Scale both to a mean of 1", True, key="evaluate_alike", persist_state="session",
         help="Compares the shapes of the spectra, however bright the galaxies are.",

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from redshift_core.config import RunConfig
+from redshift_core.density_figures import FIGURES
 from redshift_core.metrics import METRICS
 
-DENSITY_FIGURES: dict[str, Callable[[Mapping[str, Any]], float | None]] = {  # of ``metrics["pdf"]``
-    "CRPS": lambda pdf: pdf.get("crps"),
-    "PIT, KS": lambda pdf: pdf.get("pit", {}).get("ks"),
-    "in 68 % interval": lambda pdf: pdf.get("coverage68"),
-}
+OF_DENSITIES = ("crps", "ks", "coverage68")  # figures of p(z) that stand beside the metrics
 UNSEEN = ("schema_version",)  # of no interest where settings are compared
 
 
@@ -77,7 +74,8 @@ def metrics_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
                 line[f"{metric.title}, 68 %"] = interval_text(intervals.get(key))
         if any(one.get("pdf") for one in results.values()):
             pdf = metrics.get("pdf") or {}
-            line |= {title: figure(pdf) for title, figure in DENSITY_FIGURES.items()}
+            figures = (FIGURES[key] for key in OF_DENSITIES)
+            line |= {figure.title: figure.value(pdf) for figure in figures}
         lines.append(line)
     return pd.DataFrame(lines)
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import pandas as pd
 
 from redshift_core.constants import Z_MAX, Z_MIN
 
 Values = Mapping[str, Any]  # entry ``pdf`` of ``metrics.json``
-BIN_FORMATS = {  # column of the table by bin → printf format
-    "n": "%d",
-    "CRPS": "%.4f",
-    "PIT, KS": "%.4f",
-    "in 68 % interval": "%.4f",
-    "in 95 % interval": "%.4f",
-    "log-likelihood": "%.3f",
-}
+FLAT = 1 / (Z_MAX - Z_MIN)  # the p(z) that knows nothing but the range, in 1/z
 
 
 @dataclass(frozen=True)
@@ -34,46 +29,49 @@ class DensityFigure:
         return "–" if value is None else format(value, self.form)
 
 
-def _flat() -> float:
-    """Log-likelihood of a p(z) that knows nothing but the range."""
-    return -math.log(Z_MAX - Z_MIN)
+def _chance(p: float) -> str:
+    """What a p-value says, in half a sentence."""
+    return f"right densities reach that in {100 * p:.2g} % of surveys."
 
 
-def _p_value(pit: Values, name: str) -> str:
-    return f"honest densities would give as much or more in {100 * pit[name]:.2g} % of surveys."
+def _coverage(share: float, level: float) -> str:
+    if abs(share - level) < 0.01:
+        return "Share of true redshifts inside: as it should be, to a per cent."
+    side = "wide" if share > level else "narrow"
+    return f"Share of true redshifts inside: the intervals are too {side}."
 
 
-FIGURES: dict[str, DensityFigure] = {  # key of ``metrics["pdf"]["intervals"]`` → figure
+FIGURES: dict[str, DensityFigure] = {
     "crps": DensityFigure(
         "CRPS",
         lambda pdf: pdf.get("crps"),
-        lambda pdf: "The error of the whole p(z), in z; for a p(z) that is one point it is the "
-        "MAE. Less is better.",
+        lambda _: "Error of the whole p(z), in z; less is better. Of a p(z) that is one point it "
+        "is the MAE.",
     ),
     "cde_loss": DensityFigure(
         "CDE loss",
         lambda pdf: pdf.get("cde_loss"),
-        lambda pdf: "Falls as p(z) gets sharper in the right place; the flat p(z) has "
-        f"{-1 / (Z_MAX - Z_MIN):.2f}.",
+        lambda _: f"Less is better: p(z) sharp in the right place. A flat p(z) has {-FLAT:.2f}.",
         ".3f",
     ),
     "log_likelihood": DensityFigure(
         "Log-likelihood",
         lambda pdf: pdf.get("log_likelihood"),
-        lambda pdf: f"p(z_spec) is typically {math.exp(pdf['log_likelihood'] - _flat()):.1f} times "
-        "that of a flat p(z).",
+        lambda pdf: "The true redshift is typically "
+        f"{math.exp(pdf['log_likelihood']) / FLAT:.1f} times as probable as under a flat p(z).",
         ".3f",
     ),
     "ks": DensityFigure(
         "PIT, KS",
         lambda pdf: pdf.get("pit", {}).get("ks"),
-        lambda pdf: "Largest distance of the PIT's distribution from a uniform one; "
-        + _p_value(pdf["pit"], "ks_p"),
+        lambda pdf: "Largest distance of the PIT from an even spread; "
+        + _chance(pdf["pit"]["ks_p"]),
     ),
     "cvm": DensityFigure(
-        "PIT, Cramér–von Mises",
+        "PIT, CvM",
         lambda pdf: pdf.get("pit", {}).get("cvm"),
-        lambda pdf: "Squared distance over the whole range; " + _p_value(pdf["pit"], "cvm_p"),
+        lambda pdf: "Cramér–von Mises, the squared distance over the whole range; "
+        + _chance(pdf["pit"]["cvm_p"]),
         ".3f",
     ),
     "coverage68": DensityFigure(
@@ -89,10 +87,34 @@ FIGURES: dict[str, DensityFigure] = {  # key of ``metrics["pdf"]["intervals"]`` 
         ".1%",
     ),
 }
+COLUMNS = {  # of a bin of ``by_z_phot`` or ``by_brightness`` → title, printf format
+    "n": ("n", "localized"),
+    "coverage68": ("% in 68 % interval", "%.1f"),
+    "coverage95": ("% in 95 % interval", "%.1f"),
+    "pit_mean": ("mean PIT", "%.3f"),
+    "pit_ks": ("PIT, KS", "%.4f"),
+    "crps": ("CRPS", "%.4f"),
+    "cde_loss": ("CDE loss", "%.3f"),
+    "log_likelihood": ("log-likelihood", "%.3f"),
+}
+FORMATS = dict(COLUMNS.values())
 
 
-def _coverage(found: float, level: float) -> str:
-    side = "wider" if found > level else "narrower"
-    return f"Share of true redshifts inside; the intervals are {side} than they should be." * (
-        abs(found - level) >= 0.01
-    ) or "Share of true redshifts inside, as it should be to a per cent."
+def bin_table(bins: Sequence[Values]) -> pd.DataFrame:
+    """Bins of z_phot or brightness as they are read, a line each; shares in per cent."""
+    lines = []
+    for one in bins:
+        brightness = "brightness_low" in one
+        name = "brightness" if brightness else "z"
+        digits = ".4g" if brightness else ".2f"
+        limits = f"{one[f'{name}_low']:{digits}}–{one[f'{name}_high']:{digits}}"
+        line = {f"{'brightness' if brightness else 'z_phot'} bin": limits}
+        for key, (title, _) in COLUMNS.items():
+            value = one.get(key)
+            share = key.startswith("coverage") and value is not None
+            line[title] = 100 * value if share else value
+        lines.append(line)
+    frame = pd.DataFrame(lines)
+    numbers = [title for title in FORMATS if title in frame and title != "n"]
+    frame[numbers] = frame[numbers].astype(float)  # None becomes NaN
+    return frame

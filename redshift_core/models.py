@@ -167,10 +167,7 @@ def load_model(path: Path) -> keras.Model:
 
 @keras.saving.register_keras_serializable(package="redshift_lab")
 class Answers(keras.layers.Layer):
-    """Stack of the members' answers: k tensors (n, n_outputs) → (n, k, n_outputs), float32."""
-
-    def __init__(self, **settings: Any):
-        super().__init__(**{**settings, "dtype": "float32"})
+    """Stack of the members' answers: k tensors (n, n_outputs) → (n, k, n_outputs)."""
 
     def call(self, answers: list[tf.Tensor]) -> tf.Tensor:
         """Stack the answers."""
@@ -203,6 +200,10 @@ class Density(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """(n, k, 240) → (n, 240)."""
         return (input_shape[0], N_Z_BINS)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made from again; without this, Keras forgets its name."""
+        return super().get_config()
 
 
 def _mean() -> keras.layers.Layer:

@@ -2,13 +2,13 @@
 
     datasets/<id>/   flux.npy  catalogue.parquet  dataset.json
     runs/<id>/       config.json  environment.json  history.csv  split.npz  scaler.npz  coverage.npz
-                     model.keras  checkpoint/
-                     evaluations/<dataset>/metrics.json  predictions.parquet
+                     prior.npz  model.keras  checkpoint/
+                     evaluations/<dataset>/metrics.json  predictions.parquet  pdf.npy
     tuning/<id>/     config.json  environment.json  split.npz  trials.json
                      oracle/ (KerasTuner's own)  trials/<trial>/config.json  history.csv
     jobs/<id>/       output/
     every job (a run or a tuning is one): request.json  status.json  result.json  log.txt  STOP
-    inbox/  cache/  locks/
+    inbox/  cache/  locks/  priors/<name>.csv (a user's n(z))
 
 JSON is written to ``.tmp`` and renamed, so a reader never sees half a file.
 """
@@ -224,6 +224,11 @@ class RunFolder(LongFolder):
         return self.path / "coverage.npz"
 
     @property
+    def prior_path(self) -> Path:
+        """Smoothed density of the training redshifts: array ``training``, shape (240,)."""
+        return self.path / "prior.npz"
+
+    @property
     def model_path(self) -> Path:
         """The model, raw flux in."""
         return self.path / "model.keras"
@@ -258,8 +263,15 @@ class RunFolder(LongFolder):
         return [path.parent.name for path in sorted(found, key=lambda p: -p.stat().st_mtime)]
 
     def predictions_path(self, dataset: str) -> Path:
-        """Per row of one dataset: row, source_id, z_spec, z_phot, brightness, flags."""
+        """Per row of one dataset: row, source_id, z_spec, z_phot, brightness, flags.
+
+        With a PDF head also z_low68, z_high68, z_low95 and z_high95.
+        """
         return self.path / "evaluations" / dataset / "predictions.parquet"
+
+    def pdf_path(self, dataset: str) -> Path:
+        """p(z) under the training prior, float16 (n, 240) in 1/z, line by line as predicted."""
+        return self.path / "evaluations" / dataset / "pdf.npy"
 
 
 @dataclass(frozen=True)
@@ -320,6 +332,14 @@ class Store:
     def locks(self) -> Path:
         """OS lock files; a lock dies with its owner."""
         return self._made("locks")
+
+    def prior_names(self) -> list[str]:
+        """Names of the redshift distributions that users brought."""
+        return sorted(path.stem for path in self._made("priors").glob("*.csv"))
+
+    def prior_path(self, name: str) -> Path:
+        """Table of a user's redshift distribution: z, n; inside the store, whatever the name."""
+        return self._made("priors") / f"{slug(name)}.csv"
 
     def datasets(self) -> list[DatasetFolder]:
         """Every dataset, newest first."""

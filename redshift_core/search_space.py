@@ -247,7 +247,7 @@ def n_combinations(space: Iterable[Parameter], base: RunConfig) -> int:
         for count in _counts(space, base, "conv_layers")
     )
     kinds = next((p.choices for p in space if p.name == "architecture" and p.choices), ("",))
-    conv = sum(1 if kind == "mlp" else conv for kind in kinds)
+    conv = sum(1 if kind in ("mlp", "resmlp") else conv for kind in kinds)
     of_layers = {*LAYER_COUNTS, *PER_LAYER, *CONV_SETTINGS, "architecture"}
     return dense * conv * n(*(name for name in names if name not in of_layers))
 
@@ -290,6 +290,9 @@ def run_config(base: RunConfig, values: Mapping[str, Any]) -> tuple[RunConfig, l
         layers["conv_kernels"] = _each(values, "conv_kernels", n_conv, model.conv_kernels)
         layers["conv_strides"] = _each({}, "conv_strides", n_conv, model.conv_strides)
     others = {name: value for name, value in values.items() if not _is_of_layers(name)}
+    if "loss" in others and "head" not in others:  # the head that the loss can judge
+        heads = (head for head, losses in named.LOSSES_OF.items() if others["loss"] in losses)
+        others["head"] = next(heads, model.head)
     return _fitting(base.with_values({**others, **layers}))
 
 

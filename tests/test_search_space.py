@@ -151,3 +151,9 @@ def test_every_offered_parameter_makes_a_run_at_both_ends(parameter):
     runs = [run_config(preset("fast"), {parameter.name: end})[0] for end in (ends[0], ends[-1])]
     assert isinstance(runs[0], RunConfig)
     assert runs[0] != dataclasses.replace(runs[1])
+
+
+def test_a_loss_brings_the_head_that_it_can_judge():
+    for base, loss, head in (("best", "mse", "regression"), ("fast", "crps", "pdf")):
+        config, _ = run_config(preset(base), {"loss": loss})
+        assert config.model.head == head

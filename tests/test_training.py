@@ -36,6 +36,18 @@ SHARED = {  # a batch of 25 over two devices is uneven, and so is the last one, 
     "dropout": 0.0,
     "l2": 1e-4,
     "batch_size": 25,
+    "averaging": 0.9,
+}
+DENSITIES = {
+    "architecture": "resmlp",
+    "head": "pdf",
+    "members": 2,
+    "dense_units": "16,16",
+    "dropout": 0.1,
+    "scaler": "whitened",
+    "loss": "cross_entropy",
+    "optimizer": "adamw",
+    "averaging": 0.9,
 }
 TROUBLED = {
     "conv_filters": "64,64",
@@ -116,6 +128,10 @@ def lab(tmp_path_factory, survey_file):
     scene("float16", "float16", precision="mixed_float16", clip_norm=1.0)
     scene("leaking", "leaking", fit_on="all", epochs=1, scaler="spectrum", architecture="mlp")
     scene("single", "single", **SHARED)
+    scene("densities", "densities", **DENSITIES)
+    scene("halting densities", "halt densities", **DENSITIES, stop_after=4)
+    scene("halting densities", "halted densities", resume=True)
+    scene("scores", "scores", **{**DENSITIES, "loss": "crps", "averaging": 0.0})
     scene("untroubled", "untroubled", **TROUBLED)
     lab.play()
     lab.outcome = {key: lab.outcomes[turn] for key, turn in lab.turns.items()}
@@ -167,6 +183,37 @@ def test_val_mae_is_that_of_the_saved_weights(name, lab):
     key = {"halting": "halted"}.get(name, name)
     tolerance = 2e-3 if name == "bfloat16" else 1e-5
     assert found == pytest.approx(lab.outcome[key]["val_mae"], abs=tolerance)
+
+
+@pytest.mark.parametrize("name", ["densities", "scores"])
+def test_val_mae_of_a_pdf_head_is_that_of_the_median_and_its_temperature_fits(name, lab):
+    from redshift_core.models import PDF, load_model
+    from redshift_core.split import Split
+
+    run = lab.runs[name]
+    dataset = data.open_dataset(lab.dataset)
+    rows = Split.load(run.split_path).val
+    z_spec, model = np.asarray(dataset.z_spec)[rows], load_model(run.model_path)
+    layer, edges = model.get_layer(PDF), np.linspace(0.0, 0.6, 241)
+    own = np.minimum((z_spec / 0.0025).astype(int), 239)
+    temperature = float(layer.temperature)
+
+    def surprise(value):
+        layer.temperature.assign(value)
+        return -np.log(np.asarray(model(dataset.flux[rows]))[np.arange(len(rows)), own]).mean()
+
+    assert temperature != 1.0
+    assert surprise(temperature) < min(surprise(0.9 * temperature), surprise(1.1 * temperature))
+    layer.temperature.assign(1.0)
+    cumulative = np.zeros((len(rows), 241))
+    cumulative[:, 1:] = np.cumsum(model(dataset.flux[rows]), axis=1)
+    z_phot = [np.interp(0.5, row, edges) for row in cumulative]
+    assert np.abs(z_phot - z_spec).mean() == pytest.approx(lab.outcome[name]["val_mae"], abs=1e-5)
+
+
+def test_averaged_weights_and_members_go_on_where_they_stopped(lab):
+    assert lab.outcome["halt densities"]["stopped"]
+    same(lab.runs["densities"], lab.runs["halting densities"])
 
 
 def test_keep_best_saves_the_best_epoch_and_keep_last_the_last(lab):

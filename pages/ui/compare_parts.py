@@ -12,13 +12,9 @@ from pages.ui.choose import when
 from pages.ui.display import chart, table
 from pages.ui.text import escape
 from redshift_core import figures, reference
-from redshift_core.comparison import (
-    DENSITY_FIGURES,
-    caveats,
-    differing_settings,
-    metrics_table,
-)
+from redshift_core.comparison import caveats, differing_settings, metrics_table
 from redshift_core.config import RunConfig
+from redshift_core.density_figures import FIGURES
 from redshift_core.errors import InputError
 from redshift_core.history import read_history
 from redshift_core.metrics import METRICS
@@ -128,7 +124,7 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
     results = {name: metrics for name, metrics in results.items() if metrics}
     for sentence in caveats(configs, results, dataset):
         st.caption(f":material/info: {escape(sentence)}")
-    numbers = [*(metric.title for metric in METRICS.values()), *DENSITY_FIGURES]
+    numbers = [one.title for one in (*METRICS.values(), *FIGURES.values())]
     formats = {"galaxies": "localized", **dict.fromkeys(numbers, "%.4f")}
     with_densities = any(metrics.get("pdf") for metrics in results.values())
     about = {"simulated": any(metrics.get("simulated") for metrics in results.values())}

@@ -152,5 +152,5 @@ def one_density(key: Key, row: int) -> tuple[np.ndarray, np.ndarray] | None:
     if not path.exists():
         return None
     rows = pd.read_parquet(run.predictions_path(key.dataset), columns=["row"]).row.to_numpy()
-    density = np.load(path, mmap_mode="r")[np.flatnonzero(rows == row)[:1]]
+    density = judged.open_densities(path, len(rows))[np.flatnonzero(rows == row)[:1]]
     return density[0].astype(np.float32), estimate.densities(density, priors(run, estimate))[0]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from pages.ui.display import chart, table
 from pages.ui.evaluation_headlines import CARD
 from redshift_core import figures
-from redshift_core.density_figures import BIN_FORMATS, FIGURES
+from redshift_core.constants import FLUX_UNIT
+from redshift_core.density_figures import FIGURES, FORMATS, bin_table
 from redshift_core.runs import RunFolder
 
 PRIOR = (
@@ -53,8 +53,7 @@ def show_densities(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> 
         "By", ["predicted redshift", "brightness"], default="predicted redshift", required=True,
         key="densities_by", persist_state="session",
     )  # fmt: skip
-    brightness = by == "brightness"
-    _table(judged["by_brightness" if brightness else "by_z_phot"], brightness, run.id)
+    _table(judged["by_brightness" if by == "brightness" else "by_z_phot"], by, run.id)
 
 
 def _cards(judged: Mapping[str, Any]) -> None:
@@ -70,7 +69,11 @@ def _cards(judged: Mapping[str, Any]) -> None:
                 st.caption(text + figure.meaning(judged))
 
 
-def _table(bins: Sequence[Mapping[str, Any]], brightness: bool, run: str) -> None:
-    frame = pd.DataFrame(bins)
-    table(frame, f"densities_{run}", "", alt="Figures of the densities per bin",
-          formats=BIN_FORMATS, height="content")  # fmt: skip
+def _table(bins: Sequence[Mapping[str, Any]], by: str, run: str) -> None:
+    table(
+        bin_table(bins), f"densities_{run}",
+        "Shares in per cent; mean PIT 0.5 where the densities are centred, below it where they lie "
+        f"too high. Bins of {by}" + (f" in {FLUX_UNIT}." if by == "brightness" else "."),
+        alt=f"Coverage, PIT and scores of the densities per bin of {by}",
+        formats=FORMATS, height="content",
+    )  # fmt: skip

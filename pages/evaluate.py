@@ -47,7 +47,7 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     if not has_predictions:
         st.info("The table of predictions of this evaluation is gone; evaluate the run again.")
         return
-    for section in (show_bins, show_plane, show_errors, show_densities, show_flags, show_galaxies):
+    for section in (show_bins, show_plane, show_errors, show_densities, show_galaxies, show_flags):
         section(run, dataset, metrics)
 
 

@@ -45,8 +45,10 @@ FIGURES: dict[str, DensityFigure] = {
     "crps": DensityFigure(
         "CRPS",
         lambda pdf: pdf.get("crps"),
-        lambda _: "Error of the whole p(z), in z; less is better. Of a p(z) that is one point it "
-        "is the MAE.",
+        lambda _: (
+            "Error of the whole p(z), in z; less is better. Of a p(z) that is one point it "
+            "is the MAE."
+        ),
     ),
     "cde_loss": DensityFigure(
         "CDE loss",
@@ -57,21 +59,26 @@ FIGURES: dict[str, DensityFigure] = {
     "log_likelihood": DensityFigure(
         "Log-likelihood",
         lambda pdf: pdf.get("log_likelihood"),
-        lambda pdf: "The true redshift is typically "
-        f"{math.exp(pdf['log_likelihood']) / FLAT:.1f} times as probable as under a flat p(z).",
+        lambda pdf: (
+            "The true redshift is typically "
+            f"{math.exp(pdf['log_likelihood']) / FLAT:.1f} times as probable as under a flat p(z)."
+        ),
         ".3f",
     ),
     "ks": DensityFigure(
         "PIT, KS",
         lambda pdf: pdf.get("pit", {}).get("ks"),
-        lambda pdf: "Largest distance of the PIT from an even spread; "
-        + _chance(pdf["pit"]["ks_p"]),
+        lambda pdf: (
+            "Largest distance of the PIT from an even spread; " + _chance(pdf["pit"]["ks_p"])
+        ),
     ),
     "cvm": DensityFigure(
         "PIT, CvM",
         lambda pdf: pdf.get("pit", {}).get("cvm"),
-        lambda pdf: "Cramér–von Mises, the squared distance over the whole range; "
-        + _chance(pdf["pit"]["cvm_p"]),
+        lambda pdf: (
+            "Cramér–von Mises, the squared distance over the whole range; "
+            + _chance(pdf["pit"]["cvm_p"])
+        ),
         ".3f",
     ),
     "coverage68": DensityFigure(

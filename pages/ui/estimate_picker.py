@@ -1,4 +1,4 @@
-"""How a redshift is read off p(z): the point of it, and the prior. Evaluate and Predict share it."""
+"""How a redshift is read off p(z), the point and the prior; Evaluate and Predict share it."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from redshift_core.evaluation import bin_edges, bin_index, brightness_edges, num
 
 FloatArray = NDArray[np.floating]
 
+BLOCK = 16_384  # densities in memory at a time
 PIT_BINS = 20  # bars of the PIT histogram
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.68, 0.7, 0.8, 0.9, 0.95, 0.99)  # credibilities
 FAR_TAIL = 1e-4  # a PIT nearer to 0 or 1 than this is an outlier
@@ -32,6 +33,7 @@ def evaluate_pdf(
     z_phot: ArrayLike,
     brightness: ArrayLike | None = None,
     report: Callable[[int, int], None] = lambda *_: None,
+    change: Callable[[FloatArray], FloatArray] = lambda block: block,
 ) -> dict[str, Any]:
     """Figures of merit of densities, for ``metrics.json`` under ``pdf``.
 
@@ -46,6 +48,8 @@ def evaluate_pdf(
         Mean flux, e⁻ s⁻¹ per pixel.
     report : callable
         Is told (draws done, draws) as the intervals are drawn.
+    change : callable
+        Applied to each block of densities first: another prior, without a copy of them all.
 
     Returns
     -------
@@ -57,7 +61,11 @@ def evaluate_pdf(
         [low, high], 68 %, from galaxies drawn again.
     """
     spec, phot = np.asarray(z_spec, np.float64), np.asarray(z_phot, np.float64)
-    terms = _terms(density, spec)
+    if len(density) != len(spec):
+        raise ValueError(f"{len(density)} densities stand beside {len(spec)} redshifts.")
+    starts = range(0, max(len(spec), 1), BLOCK)
+    blocks = [slice(start, start + BLOCK) for start in starts]
+    terms = np.concatenate([_terms(change(density[here]), spec[here]) for here in blocks])
     good = np.isfinite(terms).all(axis=1) & np.isfinite(phot)
     terms, phot = terms[good], phot[good]
     pit = terms[:, -1]

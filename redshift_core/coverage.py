@@ -26,6 +26,9 @@ FLAGS = {  # what is said of one predicted redshift
     "bad_flux": "Flux missing, infinite, beyond float32 or zero throughout: no redshift is given.",
     "outside_training_range": "Brightness or shape unlike the spectra the run was trained on.",
     "z_phot_out_of_range": f"Predicted redshift outside {Z_MIN:g}–{Z_MAX:g}.",
+    "multimodal": "p(z) has several separate modes, each with at least a tenth of the probability.",
+    "pile_up": f"Redshift, or a fifth of its p(z), within 0.01 of an end of {Z_MIN:g}–{Z_MAX:g}.",
+    "low_signal": "Mean flux below five times the scatter of the pixels: hardly a spectrum.",
 }
 GROUP = 6  # pixels averaged, against their noise; 186 = 31 × 6
 BLOCK = 16_384  # spectra worked on at a time

@@ -13,7 +13,7 @@ import streamlit as st
 
 from pages.ui import evaluation_data
 from pages.ui.display import download
-from pages.ui.evaluation_spectra import show_mean, show_spectrum
+from pages.ui.evaluation_spectra import show_density, show_mean, show_spectrum
 from pages.ui.evaluation_state import GALAXIES, GALAXY, choose, current, select_rows
 from pages.ui.text import count
 from redshift_core.judged import BOX, BY_BRIGHTNESS, ORDERS, Choice, Judged
@@ -61,6 +61,7 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> N
             )
             return
         show_spectrum(folder, known, positions, place, metrics)
+        show_density(found, known, positions[place], metrics)
     show_mean(found, choice, folder, len(positions), metrics)
 
 

@@ -17,6 +17,7 @@ from pages.ui.explore_averages import WAVELENGTH_NOTE
 from pages.ui.text import count, escape
 from redshift_core import constants, figures
 from redshift_core.judged import N_MEAN, Choice, Judged
+from redshift_core.pdf import Estimate
 from redshift_core.runs import DatasetFolder
 
 
@@ -68,6 +69,30 @@ def show_spectrum(
         alt="Spectrum of one galaxy with rest-frame lines at its true and predicted redshift",
         about=metrics,
     )  # fmt: skip
+
+
+def show_density(
+    found: evaluation_data.Key, known: Judged, position: int, metrics: Mapping[str, Any]
+) -> None:
+    """p(z) of one galaxy, where its run gives one.
+
+    Parameters
+    ----------
+    position : int
+        Of the galaxy among those judged.
+    """
+    both = evaluation_data.one_density(found, int(known.row[position]))
+    if both is None:
+        return
+    estimate = Estimate.parse(found.estimate)
+    chart(
+        figures.one_density(*both, known.z_spec[position], known.z_phot[position]),
+        "galaxy_density",
+        f"p(z) in units of 1/z; z_phot is the {escape(estimate.describe())}. Shaded: the central "
+        "68 and 95 %.",
+        "p(z) of one galaxy with its 68 and 95 % intervals and its true redshift",
+        metrics,
+    )
 
 
 def _go(row: int) -> None:

@@ -43,7 +43,7 @@ def request() -> dict[str, Any]:
     now = _now()
     found: dict[str, Any] = {"estimate": now.text(), "pdf": bool(st.session_state.get(KEEP))}
     if now.prior not in (TRAINING, FLAT):
-        found["prior"] = str(Store().prior_path(now.prior))
+        found["prior_file"] = str(Store().prior_path(now.prior))
     return found
 
 

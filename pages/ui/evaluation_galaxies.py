@@ -53,6 +53,7 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> N
     left, right = st.columns(2)
     with left:
         _list(known, choice.by, positions, place)
+        show_density(found, known, positions[place], metrics)
     with right:
         if folder is None:
             st.info(
@@ -61,7 +62,6 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> N
             )
             return
         show_spectrum(folder, known, positions, place, metrics)
-        show_density(found, known, positions[place], metrics)
     show_mean(found, choice, folder, len(positions), metrics)
 
 

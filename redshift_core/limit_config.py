@@ -21,7 +21,7 @@ class LimitConfig(Settings):
     ``seed + i + 1000 · r``, so no galaxy is in two surveys.
     """
 
-    base: RunConfig = field(default_factory=lambda: preset("fast"))  # network and recipe
+    base: RunConfig = field(default_factory=lambda: preset("best"))  # network and recipe
     sizes: tuple[int, ...] = setting(
         SIZES, "Training galaxies of each training, rising.", low=1, high=MAX_SIZE
     )
@@ -113,8 +113,8 @@ def affordable_passes(config: LimitConfig, spectra: float) -> int:
     Examples
     --------
     >>> two = LimitConfig(sizes=(100, 1000), check_passes=False)
-    >>> affordable_passes(two, 6000)
-    4000
+    >>> [one.epochs for one in trainings(two, affordable_passes(two, 3000))]
+    [6, 2]
     """
     low, high = min(config.sizes), max(config.sizes) * config.base.training.epochs
     while low < high:

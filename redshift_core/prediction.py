@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from redshift_core import data
 from redshift_core.bootstrap import bootstrap
 from redshift_core.constants import N_PIXELS, Z_MAX, Z_MIN
-from redshift_core.coverage import FLAGS, Coverage
+from redshift_core.coverage import FLAGS, Coverage, coverage_of
 from redshift_core.errors import InputError
 from redshift_core.evaluation import evaluate, finite_pairs
 from redshift_core.export import TableWriter, check_out
@@ -239,7 +239,7 @@ def _coverage(run: RunFolder) -> Coverage:
             f"Run {run.id} has no saved model yet; let it train to the end of an epoch "
             f"(`redshift-lab resume {run.id}` where it has stopped), or choose another run."
         )
-    return Coverage.load(run.coverage_path)
+    return coverage_of(run)
 
 
 def _is_own(run: RunFolder, dataset: DatasetFolder) -> bool:

@@ -1,8 +1,11 @@
-"""Named arrays on disk: npz without pickles, written whole or not at all."""
+"""Arrays on disk, npz and npy without pickles, written whole or not at all."""
+
+from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,3 +23,53 @@ def load_arrays(path: Path) -> dict[str, NDArray]:
     """Read named arrays from an npz file; pickled ones are refused."""
     with np.load(path, allow_pickle=False) as file:
         return dict(file)
+
+
+class RowWriter:
+    """An npy file of a table whose rows come in blocks and are not counted beforehand.
+
+    It appears under its name when the ``with`` block ends, and not at all if that fails.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    n_columns : int
+        Of each row.
+    dtype : str
+        NumPy name of the type, such as ``float16``.
+    """
+
+    def __init__(self, path: Path, n_columns: int, dtype: str):
+        self.path, self.n_columns, self.dtype = path, n_columns, np.dtype(dtype)
+        self._part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._n_rows = 0
+
+    def __enter__(self) -> RowWriter:
+        self._file = self._part.open("wb")
+        self._header()
+        return self
+
+    def write(self, rows: NDArray) -> None:
+        """Append rows, shape (n, n_columns)."""
+        if np.ndim(rows) != 2 or rows.shape[1] != self.n_columns:
+            raise ValueError(f"Rows of shape {np.shape(rows)} in a table of {self.n_columns}.")
+        self._file.write(np.ascontiguousarray(rows, self.dtype).tobytes())
+        self._n_rows += len(rows)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._file.seek(0)
+            self._header()
+        self._file.close()
+        if kind is None:
+            os.replace(self._part, self.path)
+        self._part.unlink(missing_ok=True)
+
+    def _header(self) -> None:
+        """NumPy pads it, so that it stays as long however many rows there are."""
+        about = {"descr": self.dtype.str, "fortran_order": False}
+        shape = (self._n_rows, self.n_columns)
+        np.lib.format.write_array_header_1_0(self._file, {**about, "shape": shape})

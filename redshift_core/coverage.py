@@ -48,6 +48,9 @@ FLAGS = {  # what is said of one predicted redshift
         "by shape or brightness."
     ),
     "z_phot_out_of_range": f"Predicted redshift outside {Z_MIN:g}–{Z_MAX:g}.",
+    "multimodal": "p(z) has several separate modes, each with at least a tenth of the probability.",
+    "pile_up": f"Redshift, or a fifth of its p(z), within 0.01 of an end of {Z_MIN:g}–{Z_MAX:g}.",
+    "low_signal": "Mean flux below ten times the scatter of the pixels: a noisy spectrum.",
 }
 BLOCK = 4096  # spectra worked on at a time
 N_FIT = 40_000  # training rows looked at, at most
@@ -61,7 +64,7 @@ LEAST_SCATTER = 1e-3  # variance added to each Gaussian, of that of all rows
 FALSE_FLAGS = 0.01  # share of validation rows that lie outside
 FEW = 100  # fewer validation rows than this cannot say where one in a hundred lies …
 MARGIN = 1.2  # … so the farthest of them, times this, is the limit
-LEAST_LIMIT = 5.0  # distance that is never outside; 99 % of a Gaussian in 14 numbers are nearer
+LEAST_LIMIT = 5.4  # … or this: 99 % of a Gaussian in 14 numbers are nearer
 TINY = 1e-6  # keeps what is left of one or of equal spectra from being zero
 
 

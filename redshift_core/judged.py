@@ -7,7 +7,7 @@ into an address, and what it chooses is exactly what the bin counted.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core import metrics
-from redshift_core.constants import FLUX_UNIT, Z_MAX
+from redshift_core.constants import FLUX_UNIT, N_Z_BINS, Z_MAX
 from redshift_core.errors import InputError
+from redshift_core.pdf import Estimate
 
 FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.integer]
@@ -61,12 +62,37 @@ class Judged:
         return pd.DataFrame({**columns, "flags": names[self.flag[positions]]})
 
 
-def read_judged(path: Path) -> Judged:
-    """Content of ``predictions.parquet``; its arrays are read-only."""
+def read_judged(
+    path: Path,
+    pdf_path: Path | None = None,
+    estimate: Estimate | None = None,
+    priors: Mapping[str, FloatArray] | None = None,
+) -> Judged:
+    """Content of ``predictions.parquet``; its arrays are read-only.
+
+    With an estimate z_phot is read anew off the densities of ``pdf_path``; the flags stay those of
+    the stored judgement.
+
+    Parameters
+    ----------
+    path, pdf_path : Path
+        ``RunFolder.predictions_path`` and ``pdf_path``.
+    estimate : Estimate, optional
+        Point and prior; the stored z_phot where not given.
+    priors : mapping, optional
+        Name → prior, shape (240,): content of ``prior.npz``, and any that the estimate names.
+
+    Raises
+    ------
+    InputError
+        An estimate of an evaluation without densities.
+    """
     import pyarrow.parquet as pq
 
     table = pq.read_table(path, read_dictionary=["flags"])
     spec, phot = (table[name].to_numpy() for name in ("z_spec", "z_phot"))
+    if estimate is not None:
+        phot = estimate.redshifts(open_densities(pdf_path, len(spec)), priors or {})
     good = np.isfinite(spec) & np.isfinite(phot)
     flags = table["flags"].combine_chunks().to_pandas().astype("category").cat
     known = "brightness" in table.column_names
@@ -83,6 +109,20 @@ def read_judged(path: Path) -> Judged:
     names = tuple(map(str, flags.categories))
     n_without = int(len(good) - good.sum())
     return Judged(**arrays, brightness=brightness, flag_names=names, n_without=n_without)
+
+
+def open_densities(path: Path | None, n_rows: int) -> NDArray[np.float16]:
+    """Densities of an evaluation, (n_rows, 240), memory-mapped; InputError without such a file."""
+    try:
+        density = np.load(path, mmap_mode="r", allow_pickle=False) if path else None
+    except (OSError, ValueError):
+        density = None
+    if density is None or density.shape != (n_rows, N_Z_BINS):
+        raise InputError(
+            "This evaluation keeps no p(z): its network gives one redshift only, or it was made "
+            "by an older version. Train one with head = pdf, or evaluate the run again."
+        )
+    return density
 
 
 @dataclass(frozen=True)

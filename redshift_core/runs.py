@@ -2,8 +2,8 @@
 
     datasets/<id>/   flux.npy  catalogue.parquet  dataset.json
     runs/<id>/       config.json  environment.json  history.csv  split.npz  scaler.npz  coverage.npz
-                     model.keras  checkpoint/
-                     evaluations/<dataset>/metrics.json  predictions.parquet
+                     prior.npz  model.keras  checkpoint/
+                     evaluations/<dataset>/metrics.json  predictions.parquet  pdf.npy
     tuning/<id>/     config.json  environment.json  split.npz  trials.json
                      oracle/ (KerasTuner's own)  trials/<trial>/config.json  history.csv
     jobs/<id>/       output/
@@ -224,6 +224,11 @@ class RunFolder(LongFolder):
         return self.path / "coverage.npz"
 
     @property
+    def prior_path(self) -> Path:
+        """Smoothed density of the training redshifts: array ``training``, shape (240,)."""
+        return self.path / "prior.npz"
+
+    @property
     def model_path(self) -> Path:
         """The model, raw flux in."""
         return self.path / "model.keras"
@@ -258,8 +263,15 @@ class RunFolder(LongFolder):
         return [path.parent.name for path in sorted(found, key=lambda p: -p.stat().st_mtime)]
 
     def predictions_path(self, dataset: str) -> Path:
-        """Per row of one dataset: row, source_id, z_spec, z_phot, brightness, flags."""
+        """Per row of one dataset: row, source_id, z_spec, z_phot, brightness, flags.
+
+        With a PDF head also z_low68, z_high68, z_low95 and z_high95.
+        """
         return self.path / "evaluations" / dataset / "predictions.parquet"
+
+    def pdf_path(self, dataset: str) -> Path:
+        """p(z) under the training prior, float16 (n, 240) in 1/z, line by line as predicted."""
+        return self.path / "evaluations" / dataset / "pdf.npy"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
     redshift-lab-run.json                  format, id, name, note, SHA-256 of every other file
     config.json environment.json result.json history.csv split.npz scaler.npz coverage.npz
-    model.keras evaluations/<dataset>/…    as in the run folder
+    prior.npz model.keras evaluations/<dataset>/…    as in the run folder
 
 No checkpoint, no log, no path of the computer it was made on. What comes in is unpacked under a
 hidden name, checked, and shown only when it is whole; the model is never loaded here.
@@ -32,7 +32,7 @@ FORMAT = 1
 MANIFEST = "redshift-lab-run.json"
 NAMES = (
     "config.json", "environment.json", "result.json", "history.csv", "split.npz", "scaler.npz",
-    "coverage.npz", "model.keras",
+    "coverage.npz", "prior.npz", "model.keras",
 )  # fmt: skip
 NEEDED = ("config.json", "model.keras", "scaler.npz", "coverage.npz")
 _EVALUATION = re.compile(

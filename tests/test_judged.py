@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from redshift_core import pdf
 from redshift_core.errors import InputError
 from redshift_core.evaluation import binned, binned_by_brightness
 from redshift_core.judged import ORDERS, Choice, mean_flux, ordered, read_judged, twins
@@ -153,3 +154,21 @@ def test_the_mean_spectrum_counts_a_row_as_often_as_it_is_named():
     flux = np.arange(12, dtype=np.float32).reshape(4, 3)
     mean = mean_flux(flux, np.array([3, 0, 3]))
     assert mean.tolist() == ((2 * flux[3] + flux[0]) / 3).astype(float).tolist()
+
+
+def test_redshifts_are_read_anew_off_the_densities(tmp_path):
+    frame = predictions(tmp_path / "p.parquet")
+    density = np.exp(-0.5 * ((pdf.CENTRES - frame.z_phot.to_numpy()[:, None]) / 0.02) ** 2)
+    density = (density / (density.sum(axis=1, keepdims=True) * pdf.WIDTH)).astype(np.float16)
+    density[7] = np.nan
+    np.save(tmp_path / "pdf.npy", density)
+    estimate = pdf.Estimate("mean", "flat", 0.5)
+    priors = {"training": pdf.training_prior(frame.z_spec)}
+    known = read_judged(tmp_path / "p.parquet", tmp_path / "pdf.npy", estimate, priors)
+    wanted = np.delete(estimate.redshifts(density, priors), 7)
+    assert known.z_phot.tolist() == wanted.tolist()
+    assert known.row.tolist() == np.delete(frame.row.to_numpy(), 7).tolist()
+    assert known.n_without == 1
+    for missing in (None, tmp_path / "none.npy", tmp_path / "p.parquet"):
+        with pytest.raises(InputError, match="keeps no p\\(z\\)"):
+            read_judged(tmp_path / "p.parquet", missing, estimate, priors)

@@ -9,6 +9,7 @@ from redshift_core.figures.errors import error_per_bin
 from redshift_core.figures.explain import EXPLANATION_CAPTION, explanation
 from redshift_core.figures.frame import BLUE, RED, layout, mark_simulated, range_colours
 from redshift_core.figures.learning import learning_curve, validation_curves
+from redshift_core.figures.pdf import coverage, one_density, pit_histogram
 from redshift_core.figures.redshifts import (
     DENSITY_SCALES,
     density,
@@ -32,6 +33,7 @@ __all__ = [
     "RED",
     "average_flux",
     "bias_of_runs",
+    "coverage",
     "density",
     "error_per_bin",
     "explanation",
@@ -41,7 +43,9 @@ __all__ = [
     "line_positions",
     "mark_simulated",
     "mean_and_std",
+    "one_density",
     "parallel_coordinates",
+    "pit_histogram",
     "published_averages",
     "range_colours",
     "redshift_histogram",

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import redshift_core
+from redshift_core.arrays import save_arrays
 from redshift_core.config import RunConfig, SplitConfig
 from redshift_core.coverage import fit_coverage
 from redshift_core.data import Dataset, open_dataset
 from redshift_core.errors import InputError
+from redshift_core.pdf import training_prior
 from redshift_core.runs import CHECKOUT, JobContext, RunFolder, Store, TuningFolder
 from redshift_core.scaling import BLOCK_ROWS, Scaler, fit_scaler
 from redshift_core.split import RowArray, Split, split_rows, training_rows
@@ -59,6 +61,9 @@ def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
     if not run.coverage_path.exists():
         coverage = fit_coverage(dataset.flux, split.train, split.val, dataset.z_spec)
         coverage.save(run.coverage_path)
+    if not run.prior_path.exists():
+        prior = training_prior(np.asarray(dataset.z_spec)[split.train])
+        save_arrays(run.prior_path, {"training": prior})
     context.report(message="Scaling the spectra.", now=True)
     parts = (scaled_part(dataset, scaler, rows) for rows in (split.train, split.val))
     return Prepared(dataset, split, scaler, *parts)

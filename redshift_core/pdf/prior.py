@@ -1,0 +1,165 @@
+"""Priors: how redshifts are distributed before a spectrum is seen, on the bins of the densities.
+
+That of a training set is estimated from its redshifts; that of a user is read from a table of two
+columns, z and n, parted by a comma, a semicolon, a tab or blanks, where a header line and lines
+that begin with ``#`` are passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from redshift_core.constants import N_Z_BINS, Z_MAX, Z_MIN
+from redshift_core.errors import InputError
+from redshift_core.pdf.density import CENTRES, EDGES, WIDTH, FloatArray, in_blocks
+
+STIFFNESS = 1e5  # of the smoothed prior; about (STIFFNESS / galaxies per bin)^¼ bins are averaged
+SPREAD = 0.125  # galaxies per bin that a prior holds everywhere, so that dividing by it is safe
+FLOOR = 1e-6  # of the mean: the least of a user's n(z), so that no galaxy is left without redshift
+MAX_BYTES = 10_000_000  # of a user's table
+HOW = "give two columns, z (rising) and n (0 or more, in any unit), one line for each redshift"
+
+
+def training_prior(z_spec: ArrayLike) -> NDArray[np.float64]:
+    """Smooth density of the training redshifts on the bins, shape (240,), integral 1, positive.
+
+    The counts n of the bins are taken as Poisson numbers around m = exp(η), and η makes
+    Σ (n η − m) − ½ STIFFNESS Σ (second difference of η)² largest: the penalised likelihood of
+    Eilers & Marx (1996). Where galaxies are many it follows them closely; where they are few it
+    averages over more bins, and goes on exponentially, without the bump that a wide kernel carries
+    down a slope. An eighth of a galaxy is then added to each bin, so that where no galaxy was, a
+    network's random remainder is not divided by next to nothing.
+
+    Parameters
+    ----------
+    z_spec : array, shape (n_train,)
+        Redshifts; those outside 0–0.6 or not finite are left out.
+
+    Examples
+    --------
+    >>> prior = training_prior(np.linspace(0.1, 0.2, 1000))
+    >>> bool(prior.min() > 0), round(float(prior.sum() * WIDTH), 6)
+    (True, 1.0)
+    """
+    z = np.asarray(z_spec, np.float64)
+    counts = np.histogram(z[np.isfinite(z)], EDGES)[0].astype(np.float64)
+    if not counts.any():
+        raise InputError(f"No training redshift lies in {Z_MIN:g}–{Z_MAX:g}: there is no prior.")
+    bend = np.diff(np.eye(N_Z_BINS), n=2, axis=0)
+    penalty = STIFFNESS * bend.T @ bend
+    eta = np.log(counts + counts.mean())
+    for _ in range(200):  # Newton's method on a concave function; some ten steps
+        mean = np.exp(eta)
+        step = np.linalg.solve(np.diag(mean) + penalty, counts - mean - penalty @ eta)
+        eta = eta + np.clip(step, -2, 2)
+        if np.abs(step).max() < 1e-8:
+            break
+    return normalised(np.exp(eta) + SPREAD)
+
+
+def normalised(prior: ArrayLike) -> NDArray[np.float64]:
+    """The same shape over the bins with integral 1."""
+    values = np.asarray(prior, np.float64)
+    return values / (values.sum() * WIDTH)
+
+
+def mixed_prior(training: FloatArray, target: FloatArray, share: float) -> NDArray[np.float64]:
+    """Prior between two, ∝ training^(1 − share) · target^share; shape (240,)."""
+    if not 0 <= share <= 1:
+        raise InputError(f"The share of another prior lies between 0 and 1; it is {share:g}.")
+    return normalised(np.asarray(training) ** (1 - share) * np.asarray(target) ** share)
+
+
+def reweight(density: FloatArray, old: FloatArray, new: FloatArray) -> NDArray[np.float32]:
+    """Densities under another prior: p · new / old, renormalised; shape (n_sources, 240).
+
+    Examples
+    --------
+    >>> old, new = np.linspace(1, 2, 240), np.ones(240)
+    >>> bool(np.allclose(reweight(normalised(old)[None], old, new), 1 / 0.6))
+    True
+    """
+    weight = (np.asarray(new, np.float64) / np.asarray(old, np.float64)).astype(np.float32)
+
+    def changed(block: NDArray[np.float32]) -> NDArray[np.float32]:
+        weighted = block * weight
+        return weighted / (weighted.sum(axis=1, keepdims=True) * np.float32(WIDTH))
+
+    return in_blocks(changed)(density)
+
+
+def read_prior(path: Path) -> NDArray[np.float64]:
+    """Prior from a file, shape (240,); see `parse_prior`."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise InputError(f"{path.name} has {size:,} bytes, too many for an n(z); {HOW}.")
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); {HOW}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name} is no text file; {HOW}.") from error
+    return parse_prior(text, path.name)
+
+
+def parse_prior(text: str, name: str) -> NDArray[np.float64]:
+    r"""Prior on the bins from the text of a table, shape (240,), integral 1.
+
+    n is interpolated linearly to the centres of the bins and is zero outside the table; where it
+    is zero, a millionth of its mean is taken.
+
+    Parameters
+    ----------
+    text : str
+        Lines of z and n.
+    name : str
+        What the table is called in a sentence about it.
+
+    Raises
+    ------
+    InputError
+        No numbers, z that does not rise, negative n, or no n > 0 within 0–0.6.
+
+    Examples
+    --------
+    >>> prior = parse_prior("z,n\n0,1\n0.6,1", "flat.csv")
+    >>> bool(np.allclose(prior, 1 / 0.6))
+    True
+    """
+    z, n = _columns(text, name)
+    if len(z) < 2:
+        raise InputError(f"{name} has {len(z)} line(s) of numbers; {HOW}.")
+    falls = np.flatnonzero(np.diff(z) <= 0)
+    if len(falls):
+        raise InputError(f"{name}: z does not rise from {z[falls[0]]:g} on; {HOW}.")
+    if (n < 0).any():
+        raise InputError(f"{name}: n is negative at z = {z[np.argmax(n < 0)]:g}; {HOW}.")
+    prior = np.interp(CENTRES, z, n, left=0.0, right=0.0)
+    if not prior.any():
+        raise InputError(f"{name} has no n above zero between z = 0 and 0.6; {HOW}.")
+    return normalised(np.maximum(prior, FLOOR * prior.mean()))
+
+
+def _columns(text: str, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    rows: list[tuple[float, float]] = []
+    seen = 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = [word for word in re.split(r"[,;\s]+", line.strip()) if word]
+        if not words or words[0].startswith("#"):
+            continue
+        seen += 1
+        try:
+            z, n = map(float, words)
+            if not (np.isfinite(z) and np.isfinite(n)):
+                raise ValueError(line)
+        except ValueError as error:
+            if seen == 1 and not re.match(r"[-+.\d]", words[0]):
+                continue  # the header
+            raise InputError(f"{name}, line {number}: {line.strip()[:60]!r}; {HOW}.") from error
+        rows.append((z, n))
+    table = np.array(rows, np.float64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]

@@ -1,0 +1,137 @@
+"""Jobs of the worker: a run judged, a file of spectra given redshifts."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from numpy.typing import NDArray
+
+from redshift_core import data, pdf
+from redshift_core.arrays import RowWriter, load_arrays
+from redshift_core.constants import N_Z_BINS
+from redshift_core.coverage import FLAGS
+from redshift_core.errors import InputError
+from redshift_core.export import TableWriter, check_out
+from redshift_core.prediction.judgement import (
+    STORED,
+    Report,
+    evaluate_run,
+    judge_again,
+    metadata,
+)
+from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
+from redshift_core.runs import JobContext, RunFolder
+
+DECIMALS = 7  # of an exported redshift: as many as the network's float32 holds
+
+
+class _Stop(Exception):  # noqa: N818 - not an error
+    """The user asked for a stop."""
+
+
+def evaluate_job(context: JobContext) -> dict[str, Any]:
+    """Job: ``run`` and, if not the run's own, ``dataset`` → run, dataset, metrics.
+
+    With an ``estimate`` (text of a `pdf.Estimate`), and perhaps ``prior_file``, the metrics are
+    those of `judge_again`; what is stored are the run's own all the same.
+    """
+    run = context.store.run(context.request["run"])
+    dataset = context.store.dataset(context.request.get("dataset") or run.config.dataset)
+    estimate, priors = _asked_estimate(run, context.request)
+    report = _stoppable(context)
+    try:
+        metrics = evaluate_run(run, dataset, report)
+        if estimate != pdf.Estimate():
+            metrics = judge_again(run, dataset, estimate, priors, report)
+    except _Stop:
+        return {"run": run.id, "dataset": dataset.id, "stopped": True}
+    return {"run": run.id, "dataset": dataset.id, "metrics": metrics}
+
+
+def predict_job(context: JobContext) -> dict[str, Any]:
+    """Job: ``run``, ``file``, ``out``, ``columns`` → rows, flagged per flag, out, files.
+
+    Without ``out`` the table goes into the job's output folder, as CSV and as Parquet. With a PDF
+    head ``estimate`` and ``prior_file`` choose the point and the prior, and ``pdf`` names a file
+    for the densities under it, an npy of float16 (n, 240) in 1/z; true puts it among the output.
+    """
+    request = context.request
+    run, source = context.store.run(request["run"]), Path(request["file"])
+    if request.get("out"):
+        files = [check_out(Path(request["out"]), source)]
+    else:
+        context.folder.output.mkdir(exist_ok=True)
+        files = [context.folder.output / f"predictions{kind}" for kind in (".csv", ".parquet")]
+    coverage = open_coverage(run)
+    estimate, priors = _asked_estimate(run, request)
+    path = _density_path(context, source)
+    densities = RowWriter(path, N_Z_BINS, STORED) if path else nullcontext()
+    blocks = data.read_blocks(source, request.get("columns"))
+    simulated = bool(run.trained_on.get("simulated"))
+    report, n_rows, flagged = _stoppable(context), 0, dict.fromkeys(FLAGS, 0)
+    about = metadata(run, simulated, estimate)
+    reader = None
+    try:
+        with TableWriter(files, about) as writer, densities as density_writer:
+            for block in blocks:  # after the first the model is loaded: a bad file fails at once
+                reader = reader or open_reader(run, coverage, estimate, priors)
+                columns, flags, density = reader.read(block.flux)
+                table = {"row": block.row, "source_id": block.source_id}
+                table |= {name: values.round(DECIMALS) for name, values in columns.items()}
+                writer.write(pd.DataFrame({**table, "flags": flag_text(flags)}))
+                if density_writer:
+                    density_writer.write(density)
+                n_rows += len(block.flux)
+                flagged = {name: flagged[name] + int(flags[name].sum()) for name in FLAGS}
+                report(n_rows, 0, f"Predicted {n_rows:,} spectra.")
+    except _Stop:
+        return {"stopped": True, "rows": 0, "flagged": {}, "out": None, "files": []}
+    names = [str(path) for path in (*files, path) if path]
+    return {
+        "rows": n_rows,
+        "flagged": flagged,
+        "out": names[0],
+        "files": names,
+        "simulated": simulated,
+    }
+
+
+def _asked_estimate(
+    run: RunFolder, request: dict[str, Any]
+) -> tuple[pdf.Estimate, dict[str, NDArray]]:
+    """Point and prior of a request, and the priors there are: the run's, the user's."""
+    estimate = pdf.Estimate.parse(request.get("estimate") or "")
+    wanted = estimate != pdf.Estimate() or request.get("prior_file") or request.get("pdf")
+    if wanted and run.config.model.head != "pdf":
+        raise InputError(
+            f"Run {run.id} gives one redshift for each spectrum and no p(z), so no point, prior or "
+            "densities can be chosen; train one with head = pdf, such as the preset best."
+        )
+    priors = load_arrays(run.prior_path) if run.prior_path.exists() else {}
+    if request.get("prior_file"):
+        priors[estimate.prior] = pdf.read_prior(Path(request["prior_file"]))
+    estimate.weight(priors)  # names that are not known are refused here
+    return estimate, priors
+
+
+def _density_path(context: JobContext, source: Path) -> Path | None:
+    """Where the densities go, if they are asked for."""
+    asked = context.request.get("pdf")
+    if not asked:
+        return None
+    if asked is True:
+        context.folder.output.mkdir(exist_ok=True)
+        return context.folder.output / "densities.npy"
+    return check_out(Path(asked), source, (".npy",))
+
+
+def _stoppable(context: JobContext) -> Report:
+    def report(done: float, total: float, message: str) -> None:
+        if context.should_stop():
+            raise _Stop
+        context.report(done, total, message)
+
+    return report

@@ -1,0 +1,188 @@
+"""A run judged on a dataset: metrics, predictions and densities of the rows it has not seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from redshift_core import data, pdf
+from redshift_core.arrays import RowWriter
+from redshift_core.bootstrap import bootstrap
+from redshift_core.calibration import evaluate_pdf
+from redshift_core.constants import N_Z_BINS
+from redshift_core.errors import InputError
+from redshift_core.evaluation import evaluate, finite_pairs
+from redshift_core.export import TableWriter
+from redshift_core.judged import open_densities
+from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
+from redshift_core.runs import DatasetFolder, RunFolder, read_json, write_json
+from redshift_core.split import Split
+
+READ_BLOCK = 8192  # spectra taken from the memory map at a time
+STORED = "float16"  # type of the densities on disk
+
+Report = Callable[[float, float, str], None]
+
+
+def evaluate_run(
+    run: RunFolder, dataset: DatasetFolder, report: Report = lambda *_: None
+) -> dict[str, Any]:
+    """Judge a run on a dataset; writes ``metrics.json``, ``predictions.parquet`` and ``pdf.npy``.
+
+    On the dataset it was trained on only its test rows count, elsewhere every row with a redshift
+    and usable flux. With a PDF head z_phot is the median of p(z) under the training prior.
+
+    Returns
+    -------
+    dict
+        `evaluation.evaluate`, `bootstrap.bootstrap`, and: ``dataset``, ``rows`` ("test" or "all"),
+        ``simulated``, ``scaler_saw_test_rows``, ``n_outside_training_range``; with a PDF head
+        ``pdf``, see `calibration.evaluate_pdf`.
+    """
+    coverage = open_coverage(run)
+    opened = data.open_dataset(dataset)
+    own = _is_own(run, dataset)
+    rows = _test_rows(run, opened) if own else _judged_rows(opened)
+    reader = open_reader(run, coverage)
+    run.metrics_path(dataset.id).parent.mkdir(parents=True, exist_ok=True)
+    tables = []
+    with ExitStack() as files:
+        densities = None
+        for start in range(0, len(rows), READ_BLOCK):
+            report(start, len(rows), f"Predicted {start:,} of {len(rows):,} spectra.")
+            here = rows[start : start + READ_BLOCK]
+            columns, flags, density = reader.read(opened.flux[here])
+            if density is not None:
+                if densities is None:
+                    writer = RowWriter(run.pdf_path(dataset.id), N_Z_BINS, STORED)
+                    densities = files.enter_context(writer)
+                densities.write(density)
+            tables.append(_judged_table(opened, here, columns, flags))
+    table = pd.concat(tables, ignore_index=True)
+    simulated = bool(dataset.info.get("simulated"))
+    result = {
+        **_figures(table.z_spec, table.z_phot, report),
+        "dataset": dataset.id,
+        "rows": "test" if own else "all",
+        "simulated": simulated,
+        "scaler_saw_test_rows": own and run.config.scaler.fit_on == "all",
+        "n_outside_training_range": int(table.pop("outside").sum()),
+    }
+    if densities is not None:
+        density = open_densities(run.pdf_path(dataset.id), len(table))
+        judged = (table.z_spec, table.z_phot, table.brightness)
+        result["pdf"] = evaluate_pdf(density, *judged, report=_drawing(report))
+    with TableWriter([run.predictions_path(dataset.id)], metadata(run, simulated)) as writer:
+        writer.write(table)
+    write_json(run.metrics_path(dataset.id), result)
+    report(len(rows), len(rows), f"Judged {len(rows):,} spectra.")
+    return result
+
+
+def judge_again(
+    run: RunFolder,
+    dataset: DatasetFolder,
+    estimate: pdf.Estimate,
+    priors: dict[str, NDArray],
+    report: Report = lambda *_: None,
+) -> dict[str, Any]:
+    """The stored judgement with another point or prior; nothing is written.
+
+    Returns
+    -------
+    dict
+        As of `evaluate_run`, and ``estimate``, its text.
+    """
+    paths = run.predictions_path(dataset.id), run.pdf_path(dataset.id)
+    stored = read_json(run.metrics_path(dataset.id))
+    table = pd.read_parquet(paths[0])
+    density = open_densities(paths[1], len(table))
+    z_phot = estimate.redshifts(density, priors)
+    judged = evaluate_pdf(
+        density,
+        table.z_spec,
+        z_phot,
+        table.brightness,
+        _drawing(report),
+        lambda block: estimate.densities(block, priors),
+    )
+    figures = _figures(table.z_spec, z_phot, report)
+    return {**stored, **figures, "pdf": judged, "estimate": estimate.text()}
+
+
+def _judged_table(
+    opened: data.Dataset,
+    rows: NDArray[np.int64],
+    columns: dict[str, NDArray],
+    flags: dict[str, NDArray[np.bool_]],
+) -> pd.DataFrame:
+    """Lines of ``predictions.parquet``, and the column ``outside`` for counting."""
+    known = {name: (np.asarray(opened.flags)[rows] & bit) > 0 for name, bit in data.FLAGS.items()}
+    table = {
+        "row": rows,
+        "source_id": np.asarray(opened.source_id)[rows],
+        "z_spec": np.asarray(opened.z_spec)[rows],
+        **columns,
+        "brightness": np.asarray(opened.brightness)[rows],
+        "flags": flag_text({**flags, **known}),
+        "outside": flags["outside_training_range"],
+    }
+    return pd.DataFrame(table)
+
+
+def _figures(z_spec: pd.Series, z_phot: NDArray, report: Report) -> dict[str, Any]:
+    judged = finite_pairs(z_spec, z_phot)
+    return {**evaluate(*judged), **bootstrap(*judged, report=_drawing(report))}
+
+
+def _drawing(report: Report) -> Callable[[int, int], None]:
+    return lambda done, n: report(done, n, "Drawing the galaxies again for the intervals.")
+
+
+def _is_own(run: RunFolder, dataset: DatasetFolder) -> bool:
+    """Whether a run was trained on this dataset, or on the same file under another id."""
+    if dataset.id == run.config.dataset:
+        return True
+    sha256 = run.trained_on.get("sha256")
+    return bool(sha256) and sha256 == dataset.info.get("sha256")
+
+
+def _test_rows(run: RunFolder, opened: data.Dataset) -> NDArray[np.int64]:
+    rows = np.sort(Split.load(run.split_path).test)
+    if not len(rows):
+        raise InputError(
+            f"Run {run.id} kept no test rows (test_fraction = 0), so it cannot be judged on "
+            "the dataset it was trained on; evaluate it on another one."
+        )
+    if rows[-1] >= len(opened.flux):
+        raise InputError(
+            f"Run {run.id} was trained on another version of dataset {opened.id}; train again."
+        )
+    return rows
+
+
+def _judged_rows(opened: data.Dataset) -> NDArray[np.int64]:
+    unusable = sum(data.FLAGS[name] for name in ("nan_flux", "infinite_flux", "zero_flux"))
+    good = np.isfinite(np.asarray(opened.z_spec)) & (np.asarray(opened.flags) & unusable == 0)
+    if not good.any():
+        raise InputError(
+            f"Dataset {opened.id} has no spectrum with a redshift to compare with; "
+            "use predict for spectra of unknown redshift."
+        )
+    return np.flatnonzero(good)
+
+
+def metadata(
+    run: RunFolder, simulated: bool, estimate: pdf.Estimate | None = None
+) -> dict[bytes, bytes]:
+    """Where a Parquet table of predictions comes from, for its schema metadata."""
+    about: dict[str, Any] = {"run": run.id, "SIMULATED spectra": simulated}
+    if estimate is not None and run.config.model.head == "pdf":
+        about["estimate"] = estimate.describe()
+    return {b"redshift_lab_predictions": json.dumps(about).encode()}

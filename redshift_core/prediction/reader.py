@@ -1,0 +1,178 @@
+"""What a model says of spectra: redshifts, p(z) and flags, in blocks of bounded memory.
+
+TensorFlow is imported only when a model is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redshift_core import pdf
+from redshift_core.constants import N_PIXELS, N_Z_BINS, Z_MAX, Z_MIN
+from redshift_core.coverage import Coverage, coverage_of
+from redshift_core.errors import InputError
+from redshift_core.flags import density_flags
+from redshift_core.runs import RunFolder
+
+BLOCK_CONV = 256  # spectra per call of a convolutional network on a CPU: larger is slower
+BLOCK_CONV_GPU = 4096
+BLOCK_DENSE = 8192
+LEVELS = (68, 95)  # % of p(z) inside the intervals that stand beside a redshift
+
+
+class Answer(NamedTuple):
+    """What a model says of some spectra."""
+
+    z_phot: NDArray[np.float64]  # (n,) NaN where there is none; of a p(z) the median
+    density: NDArray[np.float32] | None  # (n, 240) p(z) in 1/z; None from a regression head
+
+
+Predictor = Callable[[NDArray[np.floating]], Answer]
+
+
+Predictor = Callable[[NDArray[np.floating]], Answer]
+
+
+def predict_redshift(
+    model: Any, flux: NDArray[np.floating], block: int | None = None
+) -> NDArray[np.float64]:
+    """Redshifts of spectra.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Takes raw flux (n, 186) and returns z_phot (n, 1), or probabilities (n, 240) of the bins.
+    flux : array, shape (n_sources, 186)
+        Raw flux, e⁻ s⁻¹ per pixel.
+    block : int, optional
+        Spectra per call of the model; chosen by the kind of network where not given.
+
+    Returns
+    -------
+    array, shape (n_sources,)
+        z_phot, of a p(z) its median; NaN where the flux is not finite or zero throughout, or the
+        model overflows.
+    """
+    return predictor(model, block)(flux).z_phot
+
+
+def predictor(model: Any, block: int | None = None) -> Predictor:
+    """Answers to many arrays of spectra in turn: the model is compiled once."""
+    import tensorflow as tf
+
+    call = tf.function(
+        lambda flux: model(flux, training=False),
+        input_signature=[tf.TensorSpec((None, N_PIXELS), tf.float32)],
+    )
+    size = block or _block_size(model, bool(tf.config.list_logical_devices("GPU")))
+    n_outputs = model.output_shape[-1]
+
+    def predict(flux: NDArray[np.floating]) -> Answer:
+        if np.ndim(flux) != 2 or np.shape(flux)[1] != N_PIXELS:
+            raise ValueError(f"flux has shape {np.shape(flux)}; it must be (n, {N_PIXELS}).")
+        found = np.empty((len(flux), n_outputs), np.float32)
+        for start in range(0, len(flux), size):
+            values = np.asarray(flux[start : start + size], np.float32)
+            bad = bad_flux(values)
+            answer = np.asarray(call(np.where(bad[:, None], np.float32(0), values)), np.float32)
+            bad |= ~np.isfinite(answer).all(axis=1)
+            found[start : start + size] = np.where(bad[:, None], np.nan, answer)
+        if n_outputs != N_Z_BINS:
+            return Answer(found[:, 0].astype(np.float64), None)
+        found /= np.float32(pdf.WIDTH)
+        return Answer(pdf.point(found), found)
+
+    return predict
+
+
+def bad_flux(flux: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether a spectrum has values that are not finite, or none but zeros; shape (n,)."""
+    return ~np.isfinite(flux).all(axis=1) | ~np.any(flux, axis=1)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads redshifts and flags off spectra, block by block."""
+
+    predict: Predictor
+    coverage: Coverage
+    estimate: pdf.Estimate
+    priors: Mapping[str, NDArray]
+
+    def read(
+        self, flux: NDArray[np.floating]
+    ) -> tuple[dict[str, NDArray], dict[str, NDArray[np.bool_]], NDArray[np.float32] | None]:
+        """Columns z_phot, z_low68 …; flags by ``FLAGS``; p(z) under the prior asked for, or None.
+
+        Parameters
+        ----------
+        flux : array, shape (n_sources, 186)
+        """
+        z_phot, density = self.predict(flux)
+        columns = {"z_phot": z_phot}
+        if density is not None:
+            density = self.estimate.densities(density, self.priors)
+            columns["z_phot"] = pdf.point(density, self.estimate.point)
+            for level in LEVELS:
+                ends = pdf.interval(density, level / 100)
+                columns |= {f"z_low{level}": ends[:, 0], f"z_high{level}": ends[:, 1]}
+        flags = _flags(columns["z_phot"], self.coverage.outside(flux))
+        return columns, {**flags, **density_flags(columns["z_phot"], density, flux)}, density
+
+
+def open_coverage(run: RunFolder) -> Coverage:
+    """Training range of a run that has a model; InputError where it has none."""
+    if not run.model_path.exists() or not run.coverage_path.exists():
+        raise InputError(
+            f"Run {run.id} has no saved model yet; let it train to the end of an epoch "
+            f"(`redshift-lab resume {run.id}` where it has stopped), or choose another run."
+        )
+    return coverage_of(run)
+
+
+def open_reader(
+    run: RunFolder,
+    coverage: Coverage,
+    estimate: pdf.Estimate | None = None,
+    priors: Mapping[str, NDArray] | None = None,
+) -> Reader:
+    """Reader of a run's model; imports TensorFlow."""
+    from redshift_core import models
+
+    model = models.load_model(run.model_path)
+    return Reader(predictor(model), coverage, estimate or pdf.Estimate(), priors or {})
+
+
+def flag_text(flags: dict[str, NDArray[np.bool_]]) -> NDArray[np.object_]:
+    """Names of the flags that are set, joined by ``|``, for each source; shape (n_sources,)."""
+    names = list(flags)
+    bits = sum(
+        np.asarray(flags[name]).astype(np.int64) << place for place, name in enumerate(names)
+    )
+    kinds, which = np.unique(bits, return_inverse=True)
+    texts = ["|".join(n for p, n in enumerate(names) if kind >> p & 1) for kind in kinds.tolist()]
+    return np.array(texts, object)[which]
+
+
+def _flags(z_phot: NDArray, outside: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    bad = np.isnan(z_phot)
+    beyond = (z_phot < Z_MIN) | (z_phot > Z_MAX)
+    return {
+        "bad_flux": bad, "outside_training_range": outside & ~bad, "z_phot_out_of_range": beyond
+    }  # fmt: skip
+
+
+def _block_size(model: Any, on_gpu: bool) -> int:
+    if _has_conv(model):
+        return BLOCK_CONV_GPU if on_gpu else BLOCK_CONV
+    return BLOCK_DENSE
+
+
+def _has_conv(layer: Any) -> bool:
+    inner = getattr(layer, "layers", [])
+    return "Conv" in type(layer).__name__ or any(_has_conv(one) for one in inner)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -85,13 +86,18 @@ class _Leader:
         self.context.report(self.done + 1, message="Nothing is left to do.", now=True)
 
     def _once(self, part: str, compute: Callable[[str], None]) -> None:
-        """Compute a part of the bench, unless it is done; a failure is its own."""
+        """Compute a part of the bench, unless it is done; a failure, or a bug, is its own."""
         if "finished" in self.bench.row(part):
             return
         try:
             compute(part)
+        except _Stop:
+            raise
         except (_Failed, InputError) as error:
             self._note(part, error=str(error))
+        except Exception as error:  # hours of other rows must not end with this one
+            traceback.print_exc()
+            self._note(part, error=f"{type(error).__name__}: {error}")
         write_tables(self.bench)
 
     def _survey(self, part: str, seed: int, n: int = 0, redshifts: str = "published") -> str:

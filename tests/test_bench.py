@@ -100,7 +100,7 @@ def test_every_method_had_the_same_rows(ended):
 def test_table_page_and_json_say_simulated_and_where_it_ran(ended):
     _, bench, value, _ = ended
     text, page = (path.read_text() for path in (bench.table_path, bench.page_path))
-    for said in ("SIMULATED", "cores", "tensorflow 2", "| fast (1 epochs) |", "ridge: penalty"):
+    for said in ("SIMULATED", "cores", "tensorflow 2", "| fast (1 epoch) |", "ridge: penalty"):
         assert said in text
     assert "SIMULATED" in page
     assert "accuracy against training time" in page.lower()

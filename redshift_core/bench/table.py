@@ -84,7 +84,8 @@ def comparison(rows: list[dict[str, Any]]) -> pd.DataFrame:
 def _line(row: Mapping[str, Any], goal: float | None) -> dict[str, str]:
     low, high = row["intervals"]["mae"]
     reached = seconds_to_reach(dict(row), goal) if goal else None
-    kind = f"{row['name']} ({row['epochs']} epochs)" if "epochs" in row else row["name"]
+    unit = "epoch" if row.get("epochs") == 1 else "epochs"
+    kind = f"{row['name']} ({row['epochs']} {unit})" if "epochs" in row else row["name"]
     return {
         "method": kind,
         "MAE": f"{row['mae']:.4f}",
@@ -139,13 +140,13 @@ def _tail(tail: Mapping[str, Any]) -> tuple[pd.DataFrame, str]:
                 "flat σ": _number(other["std"], ".4f"),
             }
         )
-    price = " ".join(
-        f"{name} {test['training'][key]:.4f} becomes {test['flat'][key]:.4f}."
+    price = ", ".join(
+        f"{name} {test['training'][key]:.4f} becomes {test['flat'][key]:.4f}"
         for key, name in (("mae", "MAE"), ("sigma_nmad", "σ_NMAD"))
     )
     caption = (
         "Median of p(z) on a SIMULATED survey with flat redshifts, error z_phot − z_spec. The "
-        f"price of the flat prior on the test rows: {price}"
+        f"price of the flat prior on the test rows: {price}."
     )
     return pd.DataFrame(lines), caption
 

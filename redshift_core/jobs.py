@@ -21,12 +21,14 @@ import psutil
 from redshift_core.bench_config import BenchConfig
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
+from redshift_core.limit_config import LimitConfig
 from redshift_core.runs import (
     ACTIVE_STATES,
     CHECKOUT,
     BenchFolder,
     JobContext,
     JobFolder,
+    LimitFolder,
     LongFolder,
     RunFolder,
     Store,
@@ -88,8 +90,8 @@ def status(folder: JobFolder) -> Status:
 
 
 def at_work(store: Store, recent: int = 50) -> list[tuple[JobFolder, Status]]:
-    """Runs, searches, benches and the newest other jobs that have something to do, with status."""
-    folders = [*store.runs(), *store.tunings(), *store.benches(), *store.jobs()[:recent]]
+    """What has something to do, and how it stands: long jobs, and the newest short ones."""
+    folders = [*store.long_jobs(), *store.jobs()[:recent]]
     return [(folder, now) for folder in folders if (now := status(folder)).active]
 
 
@@ -184,6 +186,30 @@ def resume_tuning(tuning: TuningFolder, trials: int | None = None, **request: An
 
 def _tuning_request(request: dict[str, Any]) -> dict[str, Any]:
     return {"kind": "coordinate" if request.get("address") else "tune", **request}
+
+
+def start_limit(
+    store: Store, config: LimitConfig, against: list[str], name: str = ""
+) -> LimitFolder:
+    """Make a folder for a study of the information limit and start it.
+
+    Parameters
+    ----------
+    against : list of str
+        Ids of runs that are quoted against the limit.
+    """
+    study = store.new_limit(name or f"limit-{config.base.preset}")
+    write_json(study.config_path, config.to_dict())
+    if name:
+        study.update_info(name=name)
+    submit(study, {"kind": "limit", "against": against})
+    return study
+
+
+def resume_limit(study: LimitFolder, against: list[str]) -> LimitFolder:
+    """Do what a study lacks: its trainings, from where they stand, and further runs to quote."""
+    submit(study, {"kind": "limit", "against": against})
+    return study
 
 
 def start_bench(store: Store, config: BenchConfig, name: str = "") -> BenchFolder:

@@ -20,7 +20,7 @@ from redshift_core.errors import InputError
 from redshift_core.history import read_history
 from redshift_core.layers import layer_table
 from redshift_core.metrics import METRICS
-from redshift_core.runs import JobContext, RunFolder, Store, read_json, slug
+from redshift_core.runs import JobContext, RunFolder, Store, read_json, slug, write_json
 
 
 def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> Path:
@@ -48,6 +48,20 @@ def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> 
         _environment(run),
     ]
     return document.write(out, document.render(run.name, lead, sections, simulated))
+
+
+def write_explanation(result: Mapping[str, Any], out: Path) -> Path:
+    """Write what the job ``explain`` found: a figure, ``.html``, or the numbers, ``.json``."""
+    if out.suffix == ".json":
+        write_json(out, dict(result))
+        return out
+    caption = figures.EXPLANATION_CAPTION.format(**result)
+    alt = "Spectrum of one galaxy, and the effect of each group of its pixels on the redshift"
+    parts = [*result["sentences"], Chart(figures.explanation(result), caption, alt)]
+    title = f"Why this redshift? Row {result['row']:,} of {result['dataset']}"
+    lead = f"Source {result['source_id']}, run {result['run']}."
+    sections = [Section("What mattered", parts)]
+    return document.write(out, document.render(title, lead, sections, result["simulated"]))
 
 
 def report_job(context: JobContext) -> dict[str, Any]:

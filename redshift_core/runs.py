@@ -6,10 +6,15 @@
                      evaluations/<dataset>/metrics.json  predictions.parquet  pdf.npy
     tuning/<id>/     config.json  environment.json  split.npz  trials.json
                      oracle/ (KerasTuner's own)  trials/<trial>/config.json  history.csv
+    limits/<id>/     config.json  environment.json  plan.json  rows.json  recipes.json
+                     limit.json  limit.md  limit.html
+                     trainings/<galaxies>-<repeat>/model.keras  answers.npz  checkpoint/
+                     recipes/<run>.npz
     bench/<id>/      config.json  environment.json  rows/<row>.json  output/
     jobs/<id>/       output/
-    every job (run, tuning, bench too): request.json  status.json  result.json  log.txt  STOP
-    inbox/  cache/  locks/
+    every job (a run, a tuning, a limit or a bench is one):
+                     request.json  status.json  result.json  log.txt  STOP
+    inbox/  cache/  locks/  priors/<name>.csv (a user's n(z))
 
 JSON is written to ``.tmp`` and renamed, so a reader never sees half a file.
 """
@@ -29,6 +34,7 @@ from typing import Any
 from redshift_core.bench_config import BenchConfig
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
+from redshift_core.limit_config import LimitConfig
 from redshift_core.tuning_config import TuningConfig
 
 PACKAGE = Path(__file__).parent
@@ -315,6 +321,70 @@ class TuningFolder(LongFolder):
 
 
 @dataclass(frozen=True)
+class LimitFolder(LongFolder):
+    """A study of the information limit of the simulated survey."""
+
+    @property
+    def config(self) -> LimitConfig:
+        """Every setting of the study, checked."""
+        return LimitConfig.from_dict(read_json(self.config_path))
+
+    @property
+    def plan_path(self) -> Path:
+        """Passes of every size, decided once, and the speed they were decided by."""
+        return self.path / "plan.json"
+
+    @property
+    def rows_path(self) -> Path:
+        """A line per finished training."""
+        return self.path / "rows.json"
+
+    @property
+    def recipes_path(self) -> Path:
+        """A line per run that is quoted against the limit."""
+        return self.path / "recipes.json"
+
+    @property
+    def limit_path(self) -> Path:
+        """Rows, limit with its intervals, recipes: all of the result."""
+        return self.path / "limit.json"
+
+    @property
+    def table_path(self) -> Path:
+        """The result as Markdown."""
+        return self.path / "limit.md"
+
+    @property
+    def figure_path(self) -> Path:
+        """The result as a figure, one HTML file."""
+        return self.path / "limit.html"
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Lines of ``rows.json``; empty before the first training is done."""
+        found: Any = read_json(self.rows_path)
+        return found or []
+
+    @property
+    def recipes(self) -> list[dict[str, Any]]:
+        """Lines of ``recipes.json``."""
+        found: Any = read_json(self.recipes_path)
+        return found or []
+
+    def training(self, key: str) -> RunFolder:
+        """Folder of one training: its model, and its checkpoint until it is judged."""
+        return RunFolder(self.path / "trainings" / key)
+
+    def answers_path(self, key: str) -> Path:
+        """What one training's model says of each test galaxy."""
+        return self.training(key).path / "answers.npz"
+
+    def recipe_path(self, run: str) -> Path:
+        """What a run's model says of each test galaxy."""
+        return self.path / "recipes" / f"{run}.npz"
+
+
+@dataclass(frozen=True)
 class BenchFolder(LongFolder):
     """Networks and baselines side by side, a file per row; the networks are ordinary runs."""
 
@@ -369,6 +439,14 @@ class Store:
         """OS lock files; a lock dies with its owner."""
         return self._made("locks")
 
+    def prior_names(self) -> list[str]:
+        """Names of the redshift distributions that users brought."""
+        return sorted(path.stem for path in self._made("priors").glob("*.csv"))
+
+    def prior_path(self, name: str) -> Path:
+        """Table of a user's redshift distribution: z, n; inside the store, whatever the name."""
+        return self._made("priors") / f"{slug(name)}.csv"
+
     def datasets(self) -> list[DatasetFolder]:
         """Every dataset, newest first."""
         return self._list("datasets", DatasetFolder)
@@ -381,9 +459,17 @@ class Store:
         """Every search, newest first."""
         return self._list("tuning", TuningFolder)
 
+    def limits(self) -> list[LimitFolder]:
+        """Every study of the information limit, newest first."""
+        return self._list("limits", LimitFolder)
+
     def benches(self) -> list[BenchFolder]:
         """Every bench, newest first."""
         return self._list("bench", BenchFolder)
+
+    def long_jobs(self) -> list[LongFolder]:
+        """Every run, search, study and bench."""
+        return [*self.runs(), *self.tunings(), *self.limits(), *self.benches()]
 
     def jobs(self) -> list[JobFolder]:
         """Every short job, newest first."""
@@ -400,6 +486,10 @@ class Store:
     def tuning(self, name: str) -> TuningFolder:
         """Search by id, or by name where only one has it; ``latest`` is the newest."""
         return self._find(name, self.tunings(), "tuning")
+
+    def limit(self, name: str) -> LimitFolder:
+        """Study by id, or by name where only one has it; ``latest`` is the newest."""
+        return self._find(name, self.limits(), "limit")
 
     def bench(self, name: str) -> BenchFolder:
         """Bench by id, or by name where only one has it; ``latest`` is the newest."""
@@ -420,6 +510,10 @@ class Store:
     def new_tuning(self, name: str) -> TuningFolder:
         """Empty folder of a search."""
         return TuningFolder(self._new("tuning", name))
+
+    def new_limit(self, name: str) -> LimitFolder:
+        """Empty folder of a study."""
+        return LimitFolder(self._new("limits", name))
 
     def new_bench(self, name: str) -> BenchFolder:
         """Empty folder of a bench."""

@@ -26,19 +26,21 @@ from redshift_core.runs import (
     BenchFolder,
     JobContext,
     JobFolder,
+    LimitFolder,
     RunFolder,
     TuningFolder,
     write_json,
 )
 
-FOLDERS = {"runs": RunFolder, "tuning": TuningFolder, "bench": BenchFolder}
-LONG_KINDS = ("train", "tune", "baseline", "speed")
+FOLDERS = {"runs": RunFolder, "tuning": TuningFolder, "limits": LimitFolder, "bench": BenchFolder}
+LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")
 LEADING_KINDS = ("coordinate", "bench")  # others compute for them
 SHORT_SLOTS = 2
 JOBS = {
     "train": "redshift_core.worker:train_and_judge",
     "tune": "redshift_core.tuning:tune_job",
     "coordinate": "redshift_core.tuning:tune_job",
+    "limit": "redshift_core.limit:limit_job",
     "bench": "redshift_core.bench.run:bench_job",
     "baseline": "redshift_core.bench.measure:baseline_job",
     "speed": "redshift_core.bench.measure:speed_job",
@@ -46,6 +48,7 @@ JOBS = {
     "simulate": "redshift_core.simulation:simulate_job",
     "evaluate": "redshift_core.prediction:evaluate_job",
     "predict": "redshift_core.prediction:predict_job",
+    "explain": "redshift_core.explain:explain_job",
     "report": "redshift_core.report:report_job",
     "reproduce": "redshift_core.reproduce:reproduce_job",
 }

@@ -7,6 +7,7 @@ import pytest
 
 from redshift_core import data
 from redshift_core.runs import DatasetFolder, Store, demo_file
+from redshift_core.simulation import open_table
 
 
 @pytest.fixture
@@ -14,6 +15,14 @@ def store(tmp_path, monkeypatch) -> Store:
     """Empty store; child processes find it too."""
     monkeypatch.setenv("REDSHIFT_LAB_HOME", str(tmp_path / "home"))
     return Store()
+
+
+@pytest.fixture(scope="session")
+def simulation_cache(tmp_path_factory) -> Path:
+    """Folder of the simulator's table, built once (10 s)."""
+    folder = tmp_path_factory.mktemp("simulation-cache")
+    open_table(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

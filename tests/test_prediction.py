@@ -39,7 +39,7 @@ def make_run(store, dataset, kind="mlp", **settings):
     split = split_rows(opened.usable_rows(), config.split)
     split.save(run.split_path)
     scaler = fit_scaler(config.scaler, opened.flux, split)
-    coverage.fit_coverage(opened.flux, split.train).save(run.coverage_path)
+    coverage.fit_coverage(opened.flux, split.train, split.val).save(run.coverage_path)
     models.keras.utils.set_random_seed(1)
     models.build_model(config.model, scaler).save(run.model_path)
     known = {key: dataset.info[key] for key in ("sha256", "simulated")}

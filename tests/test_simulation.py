@@ -41,10 +41,8 @@ DEMO_SEED = 20  # data/demo/README.md
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("simulation-cache")
-    table.open_table(folder)
-    return folder
+def cache(simulation_cache):
+    return simulation_cache
 
 
 @pytest.fixture(scope="session")
@@ -195,6 +193,16 @@ def test_the_block_size_changes_nothing(cache, survey):
         np.testing.assert_array_equal(np.concatenate([b.flux for b in found]), survey.flux[:n])
         ids = np.concatenate([b.source_id for b in found])
         np.testing.assert_array_equal(ids, -1 - np.arange(n))
+
+
+def test_a_later_part_of_a_survey_needs_nothing_before_it(cache, survey):
+    part = simulate(5000, 1, cache=cache, start=2 * CHUNK)
+    rows = slice(2 * CHUNK, 2 * CHUNK + 5000)
+    np.testing.assert_array_equal(part.source_id, survey.source_id[rows])
+    np.testing.assert_array_equal(part.z, survey.z[rows])
+    np.testing.assert_array_equal(part.flux, survey.flux[rows])
+    with pytest.raises(ValueError, match="start = 5 is not a multiple of 4096"):
+        simulate(10, 1, cache=cache, start=5)
 
 
 def test_another_seed_is_another_survey(cache, survey):

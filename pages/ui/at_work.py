@@ -96,6 +96,7 @@ def _about(folder: JobFolder) -> tuple[str, str, dict[str, Any]]:
             f"Writing the report of {request.get('run', '')}", "pages/evaluate.py",
             {"run": request.get("run", "latest")},
         ),
+        "limit": ("Studying the information limit", "", {}),
         "reproduce": (
             "Writing the reproduction", "pages/reproduce.py",
             {"dataset": request.get("dataset", "")},

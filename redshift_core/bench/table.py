@@ -152,7 +152,7 @@ def _tail(tail: Mapping[str, Any]) -> tuple[pd.DataFrame, str]:
 
 
 def markdown(frame: pd.DataFrame) -> str:
-    """Markdown table of a frame of text: the first column to the left, figures to the right."""
+    """Table as Markdown, its first column to the left."""
     head = f"| {' | '.join(frame)} |"
     rule = "|---|" + "---:|" * (len(frame.columns) - 1)
     lines = [f"| {' | '.join(line)} |" for line in frame.itertuples(index=False, name=None)]

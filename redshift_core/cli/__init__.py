@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from redshift_core import __version__
-from redshift_core.cli import bench, datasets, manage, reports, results, training, tuning
+from redshift_core.cli import bench, datasets, limit, manage, reports, results, training, tuning
 from redshift_core.cli.follow import JobFailed
 from redshift_core.cli.output import say
 from redshift_core.errors import InputError
@@ -46,9 +46,11 @@ for _function in (
     tuning.tune,
     tuning.trials,
     tuning.tunings,
+    limit.limit,
     bench.bench,
     results.evaluate,
     results.predict,
+    results.explain,
     reports.reproduce,
     reports.report,
     reports.export,

@@ -16,6 +16,7 @@ from redshift_core.runs import (
     BenchFolder,
     DatasetFolder,
     Folder,
+    LimitFolder,
     RunFolder,
     Store,
     TuningFolder,
@@ -24,11 +25,15 @@ from redshift_core.runs import (
 
 NAME_LIMIT = 100  # characters
 KINDS = {
-    DatasetFolder: "dataset", RunFolder: "run", TuningFolder: "search", BenchFolder: "bench"
+    DatasetFolder: "dataset", RunFolder: "run", TuningFolder: "search", LimitFolder: "study",
+    BenchFolder: "bench",
 }  # fmt: skip
 
 TargetArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="Id or name of a dataset, a run, a search or a bench.")
+    str,
+    typer.Argument(
+        metavar="ID", help="Id or name of a dataset, a run, a search, a study or a bench."
+    ),
 ]
 
 
@@ -60,7 +65,7 @@ def rename(
     name: Annotated[str, typer.Argument(metavar="NAME", help="New name.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Give a dataset, a run, a search or a bench another name; its id stays."""
+    """Give a dataset, a run, a search, a study or a bench another name; its id stays."""
     name = " ".join(name.split())
     if not 1 <= len(name) <= NAME_LIMIT or name == "latest":
         raise InputError(
@@ -76,7 +81,7 @@ def note(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The note; empty text removes it.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Write a note to a dataset, a run, a search or a bench."""
+    """Write a note to a dataset, a run, a search, a study or a bench."""
     folder = find(Store(), target)
     folder.update_info(note=text.strip())
     emit({"id": folder.id, "note": folder.note}, f"Noted at {folder.id}.", as_json)
@@ -87,7 +92,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a dataset, a run, a search or a bench, for good; asks first."""
+    """Delete a dataset, a run, a search, a study or a bench, for good; asks first."""
     store = Store()
     folder = find(store, target)
     _refuse_while_used(store, folder)
@@ -108,11 +113,14 @@ def delete(
 
 
 def find(store: Store, name: str, *kinds: type[Folder]) -> Any:
-    """Dataset, run, search or bench by id or name, if only one has it; only some kinds if given."""
+    """What only one has by id or name, of every kind of ``KINDS`` or only some."""
     getters = {
-        DatasetFolder: store.dataset, RunFolder: store.run, TuningFolder: store.tuning,
+        DatasetFolder: store.dataset,
+        RunFolder: store.run,
+        TuningFolder: store.tuning,
+        LimitFolder: store.limit,
         BenchFolder: store.bench,
-    }  # fmt: skip
+    }
     kinds = kinds or tuple(getters)
     found: list[Folder] = []
     for kind in kinds:
@@ -134,10 +142,11 @@ def find(store: Store, name: str, *kinds: type[Folder]) -> Any:
 
 def _refuse_while_used(store: Store, folder: Folder) -> None:
     """InputError while a run or a short job works on a folder."""
-    for job in [*store.runs(), *store.tunings(), *store.benches(), *store.jobs()]:
+    for job in store.long_jobs() + store.jobs():
         if not jobs.status(job).active:
             continue
         uses = {job.id, job.request.get("run"), job.request.get("dataset")}
+        uses |= set(job.request.get("against", []))
         if isinstance(job, RunFolder | TuningFolder):
             uses.add(_dataset_of(job))
         if folder.id in uses:

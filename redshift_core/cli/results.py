@@ -1,4 +1,4 @@
-"""Commands about a trained run's results: evaluate, predict."""
+"""Commands about a trained run's results: evaluate, predict, explain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,27 @@ from redshift_core.cli.datasets import ColumnsOption, existing_file
 from redshift_core.cli.follow import run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, table
 from redshift_core.cli.training import RunArgument
+from redshift_core.errors import InputError
 from redshift_core.runs import Store
+
+PointOption = Annotated[
+    str | None, typer.Option(help="Redshift read off p(z): median, mean or mode.")
+]
+PriorOption = Annotated[
+    str | None,
+    typer.Option(help="Prior of p(z): training, flat, or a CSV file of your n(z), columns z, n."),
+]
+ShareOption = Annotated[
+    float | None,
+    typer.Option(help="How far from the training prior (0) to that one (1).", min=0, max=1),
+]
+DENSITY_FIGURES = {  # figure of p(z) in metrics.json → its title and form
+    "crps": ("CRPS", ".4f"),
+    "cde_loss": ("CDE loss", ".3f"),
+    "log_likelihood": ("Log-likelihood", "+.3f"),
+    "coverage68": ("Inside the 68 % interval", ".1%"),
+    "coverage95": ("Inside the 95 % interval", ".1%"),
+}
 
 
 def evaluate(
@@ -21,13 +41,20 @@ def evaluate(
         str | None,
         typer.Option(help="Another dataset, all of whose rows count; else the run's test rows."),
     ] = None,
+    point: PointOption = None,
+    prior: PriorOption = None,
+    share: ShareOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Judge a run: metrics overall and per redshift bin, on rows it has not seen."""
+    """Judge a run: metrics overall and per redshift bin, on rows it has not seen.
+
+    With another point or prior the judgement is printed, and the run's own one is stored.
+    """
     store = Store()
     folder = store.run(run)
+    asked = estimate_request(point, prior, share)
     chosen = store.dataset(dataset or folder.config.dataset)
-    job = jobs.start(store, "evaluate", run=folder.id, dataset=chosen.id)
+    job = jobs.start(store, "evaluate", run=folder.id, dataset=chosen.id, **asked)
     result = run_job(job, as_json)
     if result:
         metrics = result["metrics"]
@@ -39,6 +66,13 @@ def predict(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Spectra: CSV, CSV.gz, Parquet.")],
     out: Annotated[Path, typer.Option(help="Where to: .csv or .parquet.")],
     columns: ColumnsOption = None,
+    point: PointOption = None,
+    prior: PriorOption = None,
+    share: ShareOption = None,
+    pdf: Annotated[
+        Path | None,
+        typer.Option(help="Also write every p(z): .npy, float16, 240 bins of 0–0.6, in 1/z."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Give the spectra of a file redshifts, with flags for those the run cannot know."""
@@ -48,8 +82,11 @@ def predict(
     folder, source = store.run(run), existing_file(file)
     target = check_out(out, source)
     request: dict[str, Any] = {"run": folder.id, "file": str(source), "out": str(target)}
+    request |= estimate_request(point, prior, share)
     if columns:
         request["columns"] = columns
+    if pdf:
+        request["pdf"] = str(check_out(pdf, source, (".npy",)))
     result = run_job(jobs.start(store, "predict", **request), as_json)
     if result:
         value = {key: result[key] for key in ("rows", "flagged", "out")}
@@ -58,13 +95,64 @@ def predict(
         emit(value, said + flagged_text(value["flagged"]) + "." + mark, as_json)
 
 
+def estimate_request(point: str | None, prior: str | None, share: float | None) -> dict[str, Any]:
+    """What a job is asked for of p(z); nothing where no option was given."""
+    from redshift_core.pdf import FLAT, TRAINING, Estimate, read_prior
+
+    if (point, prior, share) == (None, None, None):
+        return {}
+    if share is not None and prior in (None, TRAINING):
+        raise InputError("--share parts the way to another prior; name it with --prior.")
+    own = prior not in (None, FLAT, TRAINING)
+    name = "own" if own else prior or TRAINING
+    estimate = Estimate(point or "median", name, 1.0 if share is None else share)
+    if not own:
+        return {"estimate": estimate.text()}
+    path = Path(prior or "").expanduser().absolute()
+    read_prior(path)  # a bad table is refused before a job starts
+    return {"estimate": estimate.text(), "prior_file": str(path)}
+
+
+def explain(
+    run: RunArgument,
+    row: Annotated[int, typer.Option(min=0, help="Row of the dataset: which galaxy.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="Dataset of the galaxy; else that of the run.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the figure (.html) or the numbers (.json).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which pixels of one spectrum mattered to its redshift, and how much."""
+    from redshift_core.export import check_out
+
+    store = Store()
+    folder = store.run(run)
+    if not folder.model_path.exists():
+        raise InputError(f"Run {folder.id} has saved no model yet; train or resume it first.")
+    chosen = store.dataset(dataset or folder.config.dataset)
+    target = check_out(out, suffixes=(".html", ".json")) if out else None
+    job = jobs.start(store, "explain", run=folder.id, dataset=chosen.id, row=row)
+    result = run_job(job, as_json)
+    if not result:
+        return
+    if target:
+        from redshift_core.report import write_explanation
+
+        write_explanation(result, target)
+    mark = ["SIMULATED spectrum."] if result["simulated"] else []
+    written = [f"Written to {target}."] if target else []
+    emit(result, "\n".join([*mark, *result["sentences"], *written]), as_json)
+
+
 def metrics_text(metrics: dict[str, Any]) -> str:
     """Headline figures and the table per bin, beside the published one."""
     from redshift_core import reference
 
     mark = " (SIMULATED)" if metrics.get("simulated") else ""
     what = "test rows" if metrics["rows"] == "test" else "every row with a redshift"
-    lines = [f"{metrics['dataset']}{mark}, {what}"]
+    lines = [f"{metrics['dataset']}{mark}, {what}{_estimate_text(metrics)}"]
     lines += table(("METRIC", "VALUE", "68 % INTERVAL"), _headlines(metrics)).splitlines()
     if metrics.get("scaler_saw_test_rows"):
         lines.append("The scaler was fitted on these rows too, as in the dissertation's listing.")
@@ -93,7 +181,31 @@ def _headlines(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
         ends = intervals.get(name)
         between = " to ".join(map(metric.text, ends)) if ends else ""
         lines.append((metric.title, metric.text(metrics.get(name)), between))
-    return [*lines, ("Galaxies", f"{metrics['n']:,}", "")]
+    return [*lines, *_density_lines(metrics.get("pdf")), ("Galaxies", f"{metrics['n']:,}", "")]
+
+
+def _density_lines(figures: dict[str, Any] | None) -> list[tuple[str, str, str]]:
+    """The same of the figures of p(z), where there are any."""
+    if not figures or not figures["n"]:
+        return []
+    lines = []
+    for name, (title, form) in DENSITY_FIGURES.items():
+        ends = figures["intervals"][name]
+        value, *between = (format(number, form) for number in (figures[name], *ends))
+        lines.append((title, value, " to ".join(between)))
+    pit = figures["pit"]
+    lines.append(("PIT, KS distance", _digits(pit["ks"]), ""))
+    return [
+        *lines,
+        ("PIT outliers", "–" if pit["outliers"] is None else f"{pit['outliers']:.2%}", ""),
+    ]
+
+
+def _estimate_text(metrics: dict[str, Any]) -> str:
+    from redshift_core.pdf import Estimate
+
+    text = metrics.get("estimate")
+    return f"; {Estimate.parse(text).describe()}" if text else ""
 
 
 def _digits(value: float | None, digits: int = 4) -> str:

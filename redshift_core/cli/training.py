@@ -13,7 +13,14 @@ from redshift_core.cli.manage import find
 from redshift_core.cli.output import JsonOption, emit, say, table
 from redshift_core.config import PRESETS, RunConfig, preset
 from redshift_core.errors import InputError
-from redshift_core.runs import BenchFolder, RunFolder, Store, TuningFolder, read_json
+from redshift_core.runs import (
+    BenchFolder,
+    LimitFolder,
+    RunFolder,
+    Store,
+    TuningFolder,
+    read_json,
+)
 
 STOP_LIMIT = 60.0  # s that `stop` waits for the run to end
 
@@ -79,13 +86,13 @@ def stop(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Stop a run, a search or a bench within a batch; it can be resumed where it stopped."""
+    """Stop a run, a search, a study or a bench within a batch; it resumes where it stopped."""
     store = Store()
-    kinds = (RunFolder, TuningFolder, BenchFolder)
+    kinds = {RunFolder: "run", TuningFolder: "tuning", LimitFolder: "limit", BenchFolder: "bench"}
     folder = store.run(run) if run == "latest" else find(store, run, *kinds)
     jobs.stop(folder)
     state = jobs.wait(folder, timeout=STOP_LIMIT).state
-    kind = {TuningFolder: "tuning", BenchFolder: "bench"}.get(type(folder), "run")
+    kind = kinds[type(folder)]
     emit({kind: folder.id, "state": state}, f"{folder.id} is {state}.", as_json)
 
 

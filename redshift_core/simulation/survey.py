@@ -56,6 +56,7 @@ def blocks(
     cache: Path | None = None,
     block_rows: int = CHUNK,
     report: Report | None = None,
+    start: int = 0,
 ) -> Iterator[Block]:
     """Simulate ``n`` galaxies, ``block_rows`` at a time, in bounded memory.
 
@@ -65,13 +66,16 @@ def blocks(
     redshifts : ``published`` (that of the dissertation) or ``flat`` in [0, 0.6]
     cache : folder of the precomputed table; the store's where there is none
     report : called with (done, total, message) after every block
+    start : row of the survey to begin with, a multiple of CHUNK; those before it are not made
     """
     check_request(n, seed, redshifts)
+    if start < 0 or start % CHUNK:
+        raise ValueError(f"start = {start} is not a multiple of {CHUNK}.")
     if report:
         report(0, n, "Opening the simulator's table.")
     table = open_table(cache)
     done, held = 0, []
-    for block in _chunks(n, seed, redshifts, table):
+    for block in _chunks(n, seed, redshifts, table, start):
         held.append(block)
         while done + _rows(held) == n or _rows(held) >= block_rows:
             whole, held = _cut(held, min(block_rows, _rows(held)))
@@ -90,9 +94,10 @@ def simulate(
     *,
     cache: Path | None = None,
     report: Report | None = None,
+    start: int = 0,
 ) -> Block:
     """Simulate ``n`` galaxies at once; see ``blocks``."""
-    return _joined(list(blocks(n, seed, redshifts, cache=cache, report=report)))
+    return _joined(list(blocks(n, seed, redshifts, cache=cache, report=report, start=start)))
 
 
 def galaxies(
@@ -104,15 +109,16 @@ def galaxies(
     return [_galaxies(seed, number, law, population)[1] for number in range(-(-n // CHUNK))]
 
 
-def _chunks(n: int, seed: int, redshifts: str, table: Table) -> Iterator[Block]:
+def _chunks(n: int, seed: int, redshifts: str, table: Table, start: int) -> Iterator[Block]:
     law, population, telescope = _machinery(table, redshifts)
     threads = ThreadpoolController()
-    for number in range(-(-n // CHUNK)):
+    end = start + n
+    for number in range(start // CHUNK, -(-end // CHUNK)):
         # One thread: a product split over threads may add in another order.
         with threads.limit(limits=1, user_api="blas"):
             rng, objects = _galaxies(seed, number, law, population)
             flux = np.round(telescope.observe(rng, objects), DECIMALS) + np.float32(0)  # no −0
-        rows = min(CHUNK, n - number * CHUNK)
+        rows = min(CHUNK, end - number * CHUNK)
         source_id = -1 - number * CHUNK - np.arange(rows, dtype=np.int64)
         yield Block(source_id, objects.z[:rows], flux[:rows])
 

@@ -63,7 +63,7 @@ class Loop:
         self.config = config
         self.strategy = devices.strategy
         self.n_replicas = devices.n_replicas
-        self.n_train, self.n_val = (len(part[1]) for part in (data.train, data.val))
+        self.n_train, self.n_val = (part[1].shape[0] for part in (data.train, data.val))
         self.batch = min(config.training.batch_size, self.n_train)
         self.n_steps = -(-self.n_train // self.batch)  # the last batch may be smaller
         costly = n_flops(config.model, scaler.name) > COSTLY

@@ -59,7 +59,8 @@ def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
         scaler = fit_scaler(config.scaler, dataset.flux, split)
         scaler.save(run.scaler_path)
     if not run.coverage_path.exists():
-        fit_coverage(dataset.flux, split.train).save(run.coverage_path)
+        coverage = fit_coverage(dataset.flux, split.train, split.val, dataset.z_spec)
+        coverage.save(run.coverage_path)
     if not run.prior_path.exists():
         prior = training_prior(np.asarray(dataset.z_spec)[split.train])
         save_arrays(run.prior_path, {"training": prior})
@@ -72,6 +73,20 @@ def environment(dataset: Dataset, split: Split, device: dict[str, Any]) -> dict[
     """Facts for ``environment.json``: what a run or a search was made with and on."""
     info = dataset.info
     return {
+        **machine_facts(device),
+        "dataset": {
+            "id": dataset.id,
+            "name": info.get("name", ""),
+            "sha256": info.get("sha256"),
+            "simulated": bool(info.get("simulated", False)),
+        },
+        "split": split.counts,
+    }
+
+
+def machine_facts(device: dict[str, Any]) -> dict[str, Any]:
+    """Versions, platform, commit and device: what anything was computed with."""
+    return {
         "versions": {
             "redshift-lab": redshift_core.__version__,
             "python": platform.python_version(),
@@ -80,13 +95,6 @@ def environment(dataset: Dataset, split: Split, device: dict[str, Any]) -> dict[
         "platform": platform.platform(),
         "commit": _commit(),
         "device": device,
-        "dataset": {
-            "id": dataset.id,
-            "name": info.get("name", ""),
-            "sha256": info.get("sha256"),
-            "simulated": bool(info.get("simulated", False)),
-        },
-        "split": split.counts,
     }
 
 

@@ -1,0 +1,124 @@
+"""Every setting of an information-limit study, and how many epochs each size is given."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from redshift_core.config import RunConfig, Settings, preset, setting
+from redshift_core.errors import InputError
+
+SCHEMA_VERSION = 1
+SIZES = (20_000, 63_000, 200_000, 630_000, 2_000_000, 4_000_000)
+MAX_SIZE = 100_000_000
+
+
+@dataclass(frozen=True)
+class LimitConfig(Settings):
+    """One study, whole.
+
+    The test survey has the seed ``seed``; the galaxies of size number i (from 1) of repeat r have
+    ``seed + i + 1000 · r``, so no galaxy is in two surveys.
+    """
+
+    base: RunConfig = field(default_factory=lambda: preset("best"))  # network and recipe
+    sizes: tuple[int, ...] = setting(
+        SIZES, "Training galaxies of each training, rising.", low=1, high=MAX_SIZE
+    )
+    n_test: int = setting(
+        100_000, "Galaxies of the one test survey that judges all.", low=100, high=10_000_000
+    )
+    repeats: int = setting(
+        1, "Trainings of each size, from other galaxies and another seed.", low=1, high=100
+    )
+    seed: int = setting(
+        90_000_000, "Seed of the test survey; the following ones are those of the training.",
+        low=0, high=2**31 - 1_000_000,
+    )  # fmt: skip
+    minutes: float = setting(
+        30.0, "Time for all trainings, by the speed measured at the start.", low=0.01
+    )
+    passes: int = setting(
+        0, "Spectra shown to the network at every size; 0: as many as the minutes allow.", low=0
+    )
+    check_passes: bool = setting(
+        True, "Train one large size again with half the epochs: do more steps still help?"
+    )
+    schema_version: int = setting(SCHEMA_VERSION, "Version of this list of settings.")
+
+    def check(self) -> None:
+        """Refuse a newer schema, and sizes that are none or come twice."""
+        if self.schema_version > SCHEMA_VERSION:
+            raise InputError(
+                f"This study has schema version {self.schema_version}, this program reads up to "
+                f"{SCHEMA_VERSION}; update Redshift Lab."
+            )
+        if not self.sizes or len(set(self.sizes)) < len(self.sizes):
+            raise InputError(f"sizes = {self.sizes} must be one or more, each of them once.")
+        object.__setattr__(self, "sizes", tuple(sorted(self.sizes)))
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a study."""
+
+    n: int  # galaxies
+    epochs: int  # passes over them
+    repeat: int  # 0, 1, …
+    seed: int  # of the galaxies and of the weights
+    check: bool = False  # trained with half the epochs, to see whether steps still help
+
+    @property
+    def key(self) -> str:
+        """Name of its folder."""
+        return f"{self.n:09d}-{self.repeat}" + ("-half" if self.check else "")
+
+    @property
+    def spectra(self) -> int:
+        """Spectra shown to the network."""
+        return self.n * self.epochs
+
+
+def epochs_of(n: int, passes: float, most: int) -> int:
+    """Epochs of a size: as many as ``passes`` spectra make, at least one and at most ``most``.
+
+    Examples
+    --------
+    >>> [epochs_of(n, 4e6, 12) for n in (20_000, 630_000, 2_000_000, 8_000_000)]
+    [12, 6, 2, 1]
+    """
+    return max(1, min(most, int(passes / n)))
+
+
+def trainings(config: LimitConfig, passes: float) -> list[Training]:
+    """Every training of a study in the order in which they are done, the smallest first."""
+    most = config.base.training.epochs
+    listed = [
+        Training(n, epochs_of(n, passes, most), repeat, config.seed + number + 1000 * repeat)
+        for number, n in enumerate(config.sizes, start=1)
+        for repeat in range(config.repeats)
+    ]
+    halved = [one for one in listed if one.epochs > 1 and one.repeat == 0]
+    if config.check_passes and halved:
+        last = halved[-1]
+        listed.append(dataclasses.replace(last, epochs=last.epochs // 2, check=True))
+    return listed
+
+
+def affordable_passes(config: LimitConfig, spectra: float) -> int:
+    """Most spectra that every size can be shown if all trainings together see so many.
+
+    Every size is seen whole once, even where that is more than asked.
+
+    Examples
+    --------
+    >>> two = LimitConfig(sizes=(100, 1000), check_passes=False)
+    >>> [one.epochs for one in trainings(two, affordable_passes(two, 3000))]
+    [6, 2]
+    """
+    low, high = min(config.sizes), max(config.sizes) * config.base.training.epochs
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = sum(one.spectra for one in trainings(config, middle)) <= spectra
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return low

@@ -1,0 +1,33 @@
+"""Tables written by rows: as NumPy reads them, and whole or not at all."""
+
+import numpy as np
+import pytest
+
+from redshift_core.arrays import RowWriter
+
+
+@pytest.mark.parametrize("blocks", [[], [3], [1, 0, 4], [100_000, 1]])
+def test_rows_written_in_blocks_are_one_array(tmp_path, blocks):
+    parts = [np.random.default_rng(n).random((n, 3)) for n in blocks]
+    with RowWriter(tmp_path / "a.npy", 3, "float16") as writer:
+        for part in parts:
+            writer.write(part)
+    found = np.load(tmp_path / "a.npy", mmap_mode="r")
+    wanted = np.concatenate([np.zeros((0, 3)), *parts]).astype(np.float16)
+    assert found.dtype == np.float16
+    assert found.shape == wanted.shape
+    assert (found == wanted).all()
+
+
+def write_rows(path, *shapes):
+    with RowWriter(path, 3, "float16") as writer:
+        for shape in shapes:
+            writer.write(np.zeros(shape))
+
+
+def test_a_failure_leaves_what_was_there_before(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones(2))
+    with pytest.raises(ValueError, match=r"shape \(2, 4\) in a table of 3"):
+        write_rows(tmp_path / "a.npy", (5, 3), (2, 4))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+    assert np.load(tmp_path / "a.npy").tolist() == [1, 1]

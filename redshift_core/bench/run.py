@@ -70,6 +70,7 @@ class _Leader:
         self.bench = BenchFolder(context.folder.path)
         self.config = self.bench.config
         self.done = 0  # parts of the bench: its survey, then its rows
+        self.facts: dict[str, Any] = {}  # what every row carries: machine, versions, mark
 
     def lead(self) -> None:
         """Make the survey, and do row after row."""
@@ -115,10 +116,13 @@ class _Leader:
         machine = {"text": f"{cpu_name()}, {n_cores()} cores, {memory:.0f} GB", "cores": n_cores()}
         facts = environment(dataset, new_split(SplitConfig(), dataset), machine)
         write_json(self.bench.environment_path, facts)
+        kept = {key: facts[key] for key in ("versions", "commit")}
+        mark = facts["dataset"]["simulated"]
+        self.facts = {"machine": machine["text"], **kept, "simulated": mark}
 
     def _baseline(self, name: str) -> None:
         job = self._job(name, "baseline", dataset=self.dataset, baseline=name)
-        self.bench.write_row(name, baseline_row(job))
+        self.bench.write_row(name, {**baseline_row(job), **self.facts})
 
     def _network(self, name: str) -> None:
         run = self._trained(name)
@@ -126,7 +130,8 @@ class _Leader:
             self._follow(name, jobs.start(self.store, "evaluate", run=run.id))
         resumed = self.bench.row(name)["resumed"]
         speed = self._job(f"{name}-speed", "speed", run=run.id)
-        self.bench.write_row(name, network_row(run, self.dataset, speed, resumed))
+        row = network_row(run, self.dataset, speed, resumed)
+        self.bench.write_row(name, {**row, **self.facts})
 
     def _outsiders(self, part: str) -> None:
         """How many spectra that are no galaxies `best` flags."""

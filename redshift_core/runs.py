@@ -8,7 +8,7 @@
                      oracle/ (KerasTuner's own)  trials/<trial>/config.json  history.csv
     jobs/<id>/       output/
     every job (a run or a tuning is one): request.json  status.json  result.json  log.txt  STOP
-    inbox/  cache/  locks/
+    inbox/  cache/  locks/  priors/<name>.csv (a user's n(z))
 
 JSON is written to ``.tmp`` and renamed, so a reader never sees half a file.
 """
@@ -332,6 +332,14 @@ class Store:
     def locks(self) -> Path:
         """OS lock files; a lock dies with its owner."""
         return self._made("locks")
+
+    def prior_names(self) -> list[str]:
+        """Names of the redshift distributions that users brought."""
+        return sorted(path.stem for path in self._made("priors").glob("*.csv"))
+
+    def prior_path(self, name: str) -> Path:
+        """Table of a user's redshift distribution: z, n; inside the store, whatever the name."""
+        return self._made("priors") / f"{slug(name)}.csv"
 
     def datasets(self) -> list[DatasetFolder]:
         """Every dataset, newest first."""

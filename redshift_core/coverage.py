@@ -28,7 +28,7 @@ FLAGS = {  # what is said of one predicted redshift
     "z_phot_out_of_range": f"Predicted redshift outside {Z_MIN:g}–{Z_MAX:g}.",
     "multimodal": "p(z) has several separate modes, each with at least a tenth of the probability.",
     "pile_up": f"Redshift, or a fifth of its p(z), within 0.01 of an end of {Z_MIN:g}–{Z_MAX:g}.",
-    "low_signal": "Mean flux below five times the scatter of the pixels: hardly a spectrum.",
+    "low_signal": "Mean flux below ten times the scatter of the pixels: a noisy spectrum.",
 }
 GROUP = 6  # pixels averaged, against their noise; 186 = 31 × 6
 BLOCK = 16_384  # spectra worked on at a time

@@ -135,7 +135,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             "Flat prior",
             "Every redshift equally probable beforehand. It takes the shrinkage toward common "
             "redshifts out, so rare distant galaxies are not drawn near; the average error of a "
-            "survey, where most are not rare, gets larger.",
+            "survey, where most are not rare, gets larger: much larger where a network saw too few "
+            "galaxies to know the rare ones.",
         ),
         "multimodal": Entry(
             "Multimodal",

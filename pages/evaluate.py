@@ -4,12 +4,17 @@ import streamlit as st
 
 from pages.ui import choose, evaluation_data
 from pages.ui.empty import empty_state, simulated_badge
+from pages.ui.estimate_picker import STORED
 from pages.ui.evaluation_bins import show_bins
+from pages.ui.evaluation_densities import show_densities
 from pages.ui.evaluation_errors import show_errors
+from pages.ui.evaluation_estimate import show_estimate
+from pages.ui.evaluation_flags import show_flags
 from pages.ui.evaluation_galaxies import show_galaxies
 from pages.ui.evaluation_headlines import show_headlines
 from pages.ui.evaluation_jobs import evaluated_on, follow, other_datasets, unevaluated
 from pages.ui.evaluation_plane import show_plane
+from pages.ui.evaluation_state import current_estimate
 from pages.ui.nav import guard
 from pages.ui.share import share
 from pages.ui.text import count, escape
@@ -27,17 +32,22 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     has_predictions = run.predictions_path(dataset).exists()
     without = ""
     if has_predictions:
-        n_without = evaluation_data.galaxies(*evaluation_data.key(run, dataset)).n_without
+        n_without = evaluation_data.galaxies(evaluation_data.key(run, dataset)).n_without
         without = f"; {count(n_without)} more got no redshift" if n_without else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         simulated_badge(metrics)
         name = escape(found.name) if found else f"{dataset} (deleted)"
         st.caption(f"{count(metrics.get('n', 0))} {rows} of {name}{without}")
+    if has_predictions and run.pdf_path(dataset).exists():
+        show_estimate(run, dataset)
+        if current_estimate() != STORED:
+            known = evaluation_data.headlines(evaluation_data.key(run, dataset))
+            metrics = {**metrics, **known, "intervals": {}, "estimate": current_estimate().text()}
     show_headlines(metrics)
     if not has_predictions:
         st.info("The table of predictions of this evaluation is gone; evaluate the run again.")
         return
-    for section in (show_bins, show_plane, show_errors, show_galaxies):
+    for section in (show_bins, show_plane, show_errors, show_densities, show_galaxies, show_flags):
         section(run, dataset, metrics)
 
 

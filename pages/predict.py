@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from pages.ui import choose, intake, predictions, server
+from pages.ui import choose, intake, predict_estimate, predictions, server
 from pages.ui.display import MISSING, chart
 from pages.ui.empty import empty_state, simulated_badge
 from pages.ui.job import show_job
@@ -20,7 +21,9 @@ from redshift_core.runs import JobFolder, RunFolder, Store, demo_file
 guard("pages/predict.py")
 
 KINDS = ("predict",)
-FORMATS = {".csv": "CSV", ".parquet": "Parquet"}
+FORMATS = {".csv": "CSV", ".parquet": "Parquet", ".npy": "p(z) as .npy"}
+COLUMNS = "row, source_id, z_phot (empty where there is none)"
+INTERVALS = "z_low68 to z_high68 and z_low95 to z_high95 (hold 68 and 95 % of p(z))"
 
 
 def doors(store: Store, run: RunFolder) -> None:
@@ -45,7 +48,9 @@ def doors(store: Store, run: RunFolder) -> None:
 
 def start(store: Store, run: RunFolder, found: intake.Incoming) -> None:
     """Start the job and follow it."""
-    request = {"columns": found.columns} if found.columns else {}
+    request: dict[str, Any] = {"columns": found.columns} if found.columns else {}
+    if predict_estimate.gives_densities(run):
+        request |= predict_estimate.asked()
     intake.follow(jobs.start(store, "predict", run=run.id, file=str(found.path), **request))
 
 
@@ -56,8 +61,10 @@ def result(job: JobFolder) -> None:
     seen = predictions.summary(str(table), table.stat().st_mtime_ns)
     request = job.request
     st.subheader("Predicted redshifts")
+    how = f"; z_phot: {predict_estimate.said(request)}" if request.get("estimate") else ""
     st.caption(
-        f"{escape(Path(request['file']).name)}, by run {escape(request['run'])}, {choose.when(job)}"
+        f"{escape(Path(request['file']).name)}, by run {escape(request['run'])}, "
+        f"{choose.when(job)}{escape(how)}"
     )
     median = f"{seen.median:.4f}" if seen.n_predicted else "–"
     with st.container(horizontal=True, gap="medium"):
@@ -95,7 +102,13 @@ def downloads(job: JobFolder, files: list[Path]) -> None:
                 icon=":material/download:",
                 type="primary" if path.suffix == ".csv" else "secondary",
             )
-    st.caption("Columns: row, source_id, z_phot (empty where there is none), flags joined by |.")
+    with_densities = f", {INTERVALS}" if job.request.get("estimate") else ""
+    st.caption(f"Columns: {COLUMNS}{with_densities}, flags joined by |.")
+    if any(path.suffix == ".npy" for path in files):
+        st.caption(
+            "p(z): a NumPy array of (spectra, 240), the density per unit of z on 240 equal bins "
+            "of 0–0.6, in the order of the table; NaN where there is no redshift."
+        )
 
 
 def flags(flagged: dict[str, int]) -> None:
@@ -121,6 +134,8 @@ if run is None:
     )
     st.stop()
 simulated_badge(run.trained_on)
+if predict_estimate.gives_densities(run):
+    predict_estimate.choose_estimate()
 doors(store, run)
 job = intake.current_job(store, KINDS)
 if job is not None:

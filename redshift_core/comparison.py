@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 
 from redshift_core.config import RunConfig
+from redshift_core.density_figures import FIGURES
 from redshift_core.metrics import METRICS
 
+OF_DENSITIES = ("crps", "ks", "coverage68")  # figures of p(z) that stand beside the metrics
 UNSEEN = ("schema_version",)  # of no interest where settings are compared
 
 
@@ -55,6 +57,8 @@ def differing_settings(configs: Mapping[str, RunConfig]) -> pd.DataFrame:
 def metrics_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Every metric of several evaluations, a line per run; with its interval where it has one.
 
+    Figures of p(z) stand beside them where any of the runs gives densities.
+
     Parameters
     ----------
     results : mapping
@@ -68,8 +72,27 @@ def metrics_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
             line[metric.title] = metrics.get(key)
             if any((one.get("intervals") or {}).get(key) for one in results.values()):
                 line[f"{metric.title}, 68 %"] = interval_text(intervals.get(key))
+        if any(one.get("pdf") for one in results.values()):
+            pdf = metrics.get("pdf") or {}
+            figures = (FIGURES[key] for key in OF_DENSITIES)
+            line |= {figure.title: figure.value(pdf) for figure in figures}
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def densities_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Every figure of merit of p(z), a line per run that gives one; empty where none does.
+
+    Parameters
+    ----------
+    results : mapping
+        Name of the run → content of its ``metrics.json``.
+    """
+    found = {name: metrics["pdf"] for name, metrics in results.items() if metrics.get("pdf")}
+    return pd.DataFrame(
+        {"run": name, **{figure.title: figure.value(pdf) for figure in FIGURES.values()}}
+        for name, pdf in found.items()
+    )
 
 
 def caveats(

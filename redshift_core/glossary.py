@@ -112,6 +112,83 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             "noisy data, not a fault in the training.",
             "shrinkage",
         ),
+        "training_range": Entry(
+            "Outside the training range",
+            "A network answers every spectrum, also one like none it has seen. This flag marks "
+            "spectra farther, in shape or brightness, from the kinds of spectra it was trained on "
+            "than 99 % of its validation spectra. It does not catch whatever looks like a galaxy "
+            "within the noise, and a redshift without it can still be wrong.",
+        ),
+        "why_this_redshift": Entry(
+            "Why this redshift?",
+            "Which pixels the network went by: groups of them are replaced, one after the other, "
+            "by the mean of galaxies of like brightness, and the gradient says what the answer "
+            "owes to each pixel. It shows what counted, not that it was right to count.",
+        ),
+    },
+    "Probability densities": {
+        "density": Entry(
+            "p(z), probability density",
+            "How probable each redshift is for one galaxy, given its spectrum: 240 bins between "
+            "z = 0 and 0.6, in units of 1/z, so that the area is 1. A narrow one is a sure answer; "
+            "its width is the error bar.",
+        ),
+        "point_estimate": Entry(
+            "Median, mean and mode of p(z)",
+            "Ways to make one redshift of a density. The median has the least expected absolute "
+            "error, the mean the least squared one; the mode is the most probable bin.",
+        ),
+        "prior": Entry(
+            "Prior",
+            "What is taken to be known of a redshift before the spectrum is seen: here, how "
+            "redshifts are distributed. A network learns that of its training set. Another one "
+            "enters as p(z) · new prior / training prior, with the area made 1 again.",
+        ),
+        "flat_prior": Entry(
+            "Flat prior",
+            "Every redshift equally probable beforehand. It takes the shrinkage toward common "
+            "redshifts out, so rare distant galaxies are not drawn near; the average error of a "
+            "survey, where most are not rare, gets larger: much larger where a network saw too few "
+            "galaxies to know the rare ones.",
+        ),
+        "multimodal": Entry(
+            "Multimodal",
+            "A p(z) with several separate hills, each with at least a tenth of the probability: "
+            "the spectrum fits different redshifts, and one number cannot say so.",
+        ),
+        "pit": Entry(
+            "PIT",
+            "Probability integral transform: the share of p(z) below the true redshift. Over many "
+            "galaxies it is spread evenly over 0–1 if the densities are right; a valley in its "
+            "histogram means too narrow, a hill too wide, a slope biased ones.",
+        ),
+        "ks": Entry(
+            "KS and Cramér–von Mises",
+            "Two distances between the PIT values and an even spread: Kolmogorov–Smirnov the "
+            "largest gap between the cumulative curves, Cramér–von Mises their mean squared gap.",
+        ),
+        "credibility": Entry(
+            "Credibility and coverage",
+            "Credibility is the probability that p(z) puts into an interval; coverage is the share "
+            "of true redshifts that lie in it. They agree where densities mean what they say.",
+        ),
+        "crps": Entry(
+            "CRPS",
+            "Continuous ranked probability score: the squared distance between the cumulative p(z) "
+            "and a step at the true redshift, summed over z. The absolute error of a whole "
+            "density, in z; less is better.",
+        ),
+        "cde_loss": Entry(
+            "CDE loss",
+            "Conditional density estimation loss: the mean of ∫ p(z)² dz − 2 p(z_spec), in 1/z. "
+            "It rewards probability at the true redshift; less is better, and good ones are "
+            "negative.",
+        ),
+        "log_likelihood": Entry(
+            "Log-likelihood",
+            "Mean of ln p(z_spec). More is better; a single true redshift where p(z) is nearly "
+            "zero costs dearly.",
+        ),
     },
     "Data for training": {
         "split": Entry(

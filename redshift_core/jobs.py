@@ -90,9 +90,8 @@ def status(folder: JobFolder) -> Status:
 
 
 def at_work(store: Store, recent: int = 50) -> list[tuple[JobFolder, Status]]:
-    """Runs, searches and their like, and the newest other jobs, that have something to do."""
-    long = [*store.runs(), *store.tunings(), *store.benches(), *store.limits()]
-    folders = [*long, *store.jobs()[:recent]]
+    """What has something to do, and how it stands: long jobs, and the newest short ones."""
+    folders = [*store.long_jobs(), *store.jobs()[:recent]]
     return [(folder, now) for folder in folders if (now := status(folder)).active]
 
 

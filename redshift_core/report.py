@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from redshift_core import __version__, document, figures, reference, share, statistics
+from redshift_core import (
+    __version__,
+    density_figures,
+    document,
+    figures,
+    reference,
+    share,
+    statistics,
+)
 from redshift_core.comparison import interval_text, settings_table
 from redshift_core.config import PRESETS
 from redshift_core.constants import Z_MAX, Z_MIN
@@ -20,7 +28,7 @@ from redshift_core.errors import InputError
 from redshift_core.history import read_history
 from redshift_core.layers import layer_table
 from redshift_core.metrics import METRICS
-from redshift_core.runs import JobContext, RunFolder, Store, read_json, slug
+from redshift_core.runs import JobContext, RunFolder, Store, read_json, slug, write_json
 
 
 def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> Path:
@@ -48,6 +56,20 @@ def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> 
         _environment(run),
     ]
     return document.write(out, document.render(run.name, lead, sections, simulated))
+
+
+def write_explanation(result: Mapping[str, Any], out: Path) -> Path:
+    """Write what the job ``explain`` found: a figure, ``.html``, or the numbers, ``.json``."""
+    if out.suffix == ".json":
+        write_json(out, dict(result))
+        return out
+    caption = figures.EXPLANATION_CAPTION.format(**result)
+    alt = "Spectrum of one galaxy, and the effect of each group of its pixels on the redshift"
+    parts = [*result["sentences"], Chart(figures.explanation(result), caption, alt)]
+    title = f"Why this redshift? Row {result['row']:,} of {result['dataset']}"
+    lead = f"Source {result['source_id']}, run {result['run']}."
+    sections = [Section("What mattered", parts)]
+    return document.write(out, document.render(title, lead, sections, result["simulated"]))
 
 
 def report_job(context: JobContext) -> dict[str, Any]:
@@ -141,7 +163,40 @@ def _errors(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> list[Se
     path = run.predictions_path(dataset)
     if path.exists():
         found.append(Section("True and predicted redshift", _redshifts(path)))
+    if metrics.get("pdf"):
+        found.append(Section("Densities p(z)", _densities(metrics["pdf"])))
     return found
+
+
+def _densities(judged: Mapping[str, Any]) -> list[Part]:
+    """Whether p(z) says how sure one may be, under the prior of the training set."""
+    shown = {figure: figure.value(judged) for figure in density_figures.FIGURES.values()}
+    shown = {figure: value for figure, value in shown.items() if value is not None}
+    frame = pd.DataFrame(
+        {
+            "figure": [figure.title for figure in shown],
+            "value": [figure.text(value) for figure, value in shown.items()],
+            "meaning": [figure.meaning(judged) for figure in shown],
+        }
+    )
+    return [
+        Table(frame, "densities", "Of p(z) under the prior of the training set.",
+              "Figures of merit of the densities with their meaning"),
+        Chart(
+            figures.pit_histogram(judged["pit"]["counts"]),
+            "Probability that p(z) puts below the true redshift, dimensionless: flat where the "
+            "densities are right.",
+            "Histogram of the probability integral transform beside a uniform one",
+        ),
+        Chart(
+            figures.coverage(judged["coverage"]),
+            "Share of true redshifts inside the central interval of each credibility.",
+            "Share of true redshifts inside intervals against their credibility",
+        ),
+        Table(density_figures.bin_table(judged["by_z_phot"]), "densities_per_bin",
+              "Per bin of predicted redshift; shares in per cent.",
+              "Figures of the densities per bin of predicted redshift", density_figures.FORMATS),
+    ]  # fmt: skip
 
 
 def _redshifts(path: Path) -> list[Part]:

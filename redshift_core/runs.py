@@ -6,14 +6,15 @@
                      evaluations/<dataset>/metrics.json  predictions.parquet  pdf.npy
     tuning/<id>/     config.json  environment.json  split.npz  trials.json
                      oracle/ (KerasTuner's own)  trials/<trial>/config.json  history.csv
-    bench/<id>/      config.json  environment.json  rows/<row>.json  output/
     limits/<id>/     config.json  environment.json  plan.json  rows.json  recipes.json
                      limit.json  limit.md  limit.html
                      trainings/<galaxies>-<repeat>/model.keras  answers.npz  checkpoint/
                      recipes/<run>.npz
+    bench/<id>/      config.json  environment.json  rows/<row>.json  output/
     jobs/<id>/       output/
-    every job (runs and the three after): request.json  status.json  result.json  log.txt  STOP
-    inbox/  cache/  locks/
+    every job (a run, a tuning, a limit or a bench is one):
+                     request.json  status.json  result.json  log.txt  STOP
+    inbox/  cache/  locks/  priors/<name>.csv (a user's n(z))
 
 JSON is written to ``.tmp`` and renamed, so a reader never sees half a file.
 """
@@ -438,6 +439,14 @@ class Store:
         """OS lock files; a lock dies with its owner."""
         return self._made("locks")
 
+    def prior_names(self) -> list[str]:
+        """Names of the redshift distributions that users brought."""
+        return sorted(path.stem for path in self._made("priors").glob("*.csv"))
+
+    def prior_path(self, name: str) -> Path:
+        """Table of a user's redshift distribution: z, n; inside the store, whatever the name."""
+        return self._made("priors") / f"{slug(name)}.csv"
+
     def datasets(self) -> list[DatasetFolder]:
         """Every dataset, newest first."""
         return self._list("datasets", DatasetFolder)
@@ -457,6 +466,10 @@ class Store:
     def benches(self) -> list[BenchFolder]:
         """Every bench, newest first."""
         return self._list("bench", BenchFolder)
+
+    def long_jobs(self) -> list[LongFolder]:
+        """Every run, search, study and bench."""
+        return [*self.runs(), *self.tunings(), *self.limits(), *self.benches()]
 
     def jobs(self) -> list[JobFolder]:
         """Every short job, newest first."""

@@ -32,9 +32,7 @@ from redshift_core.runs import (
     write_json,
 )
 
-FOLDERS = {
-    "runs": RunFolder, "tuning": TuningFolder, "bench": BenchFolder, "limits": LimitFolder
-}  # fmt: skip
+FOLDERS = {"runs": RunFolder, "tuning": TuningFolder, "limits": LimitFolder, "bench": BenchFolder}
 LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")
 LEADING_KINDS = ("coordinate", "bench")  # others compute for them
 SHORT_SLOTS = 2
@@ -50,6 +48,7 @@ JOBS = {
     "simulate": "redshift_core.simulation:simulate_job",
     "evaluate": "redshift_core.prediction:evaluate_job",
     "predict": "redshift_core.prediction:predict_job",
+    "explain": "redshift_core.explain:explain_job",
     "report": "redshift_core.report:report_job",
     "reproduce": "redshift_core.reproduce:reproduce_job",
 }

@@ -1,4 +1,4 @@
-"""Baselines: each learns, gives proper densities, and agrees with a plain twin if it has one."""
+"""Baselines: each learns, gives proper densities, and agrees with its plain twin."""
 
 import numpy as np
 import pytest

@@ -16,7 +16,7 @@ from redshift_core import cli, data, figures, jobs
 from redshift_core.bench import run as bench_run
 from redshift_core.bench.checks import tail
 from redshift_core.bench.run import bench_job
-from redshift_core.bench.table import comparison, extras
+from redshift_core.bench.table import _against_dissertation, comparison, extras
 from redshift_core.bench_config import ORDER, ROWS, BenchConfig
 from redshift_core.config import preset
 from redshift_core.errors import InputError
@@ -56,13 +56,11 @@ def ended(tmp_path_factory, survey_file):
 
 
 def test_a_killed_bench_goes_on_with_what_it_lacks(ended):
-    store, bench, value, first = ended
+    store, _, value, first = ended
     assert [row["name"] for row in value["rows"]] == ["prior", "ridge", "fast"]
     assert value["rows"][1] == first  # done once
     assert [run.id for run in store.runs()] == [value["rows"][2]["run"]]  # the run begun, no other
     assert (value["state"], value["missing"], value["failed"]) == ("finished", [], {})
-    with pytest.raises(InputError, match="not in the store any more"):
-        jobs._check_dataset(bench, "gone")
 
 
 def test_its_figures_are_those_of_the_predictions_left_behind(ended):
@@ -74,6 +72,8 @@ def test_its_figures_are_those_of_the_predictions_left_behind(ended):
             path = store.run(row["run"]).predictions_path(value["config"]["dataset"])
         table = pd.read_parquet(path)
         assert row["n_test"] == len(table) == 60
+        assert row["simulated"] is True
+        assert "cores" in row["machine"]
         for name, metric in METRICS.items():
             assert row[name] == pytest.approx(metric(table.z_spec, table.z_phot))
         assert row["seconds"] > 0
@@ -100,7 +100,7 @@ def test_every_method_had_the_same_rows(ended):
 def test_table_page_and_json_say_simulated_and_where_it_ran(ended):
     _, bench, value, _ = ended
     text, page = (path.read_text() for path in (bench.table_path, bench.page_path))
-    for said in ("SIMULATED", "cores", "tensorflow 2", "| fast (1 epochs) |", "ridge: penalty"):
+    for said in ("SIMULATED", "cores", "tensorflow 2", "| fast (1 epoch) |", "ridge: penalty"):
         assert said in text
     assert "SIMULATED" in page
     assert "accuracy against training time" in page.lower()
@@ -138,6 +138,13 @@ def test_a_half_trained_network_is_resumed_not_begun_again(store, dataset, monke
     assert led._trained("fast") == run
     assert resumed == [run]
     assert led.bench.row("fast") == {"run": run.id, "resumed": True}
+
+
+def test_a_bench_whose_dataset_is_gone_cannot_go_on(store, dataset):
+    led = leader(store, dataset, rows=("prior",))
+    dataset.delete()
+    with pytest.raises(InputError, match=r"start a new bench on it"):
+        jobs.resume_bench(led.bench)
 
 
 def test_a_row_that_fails_says_why_and_the_others_are_done(store, dataset, monkeypatch):
@@ -186,6 +193,13 @@ def test_the_most_accurate_method_stands_first_with_the_time_it_took_to_beat_the
     assert table["reaches / s"].tolist() == ["45.0", "5,000.0", "–"]
     assert table["68 / 95 % covers"].tolist() == ["–", "–", "68.0% / 95.0%"]
     assert table["memory / MB"].tolist() == ["200"] * 3
+
+
+def test_what_a_network_gains_over_the_published_recipe_is_said():
+    (said,) = _against_dissertation(ROWS_MADE_UP)
+    assert "0.800 of its MAE, in 1/55.6 of its training time" in said
+    assert "reached in 1/111 of that time" in said
+    assert _against_dissertation(ROWS_MADE_UP[:2]) == []
 
 
 def test_the_figure_shows_every_method_on_a_logarithmic_axis():

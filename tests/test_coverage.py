@@ -8,6 +8,7 @@ from redshift_core.coverage import Coverage, fit_coverage
 from redshift_core.errors import InputError
 
 N_TRAIN = 3000
+TRAIN, VAL = np.arange(N_TRAIN), np.arange(N_TRAIN, N_TRAIN + 1000)
 CURVES = reference.average_flux().iloc[:, 1:].interpolate(limit_direction="both").ffill(axis=1)
 
 
@@ -28,22 +29,42 @@ def flux():
 
 @pytest.fixture(scope="module")
 def coverage(flux):
-    return fit_coverage(flux, np.arange(N_TRAIN))
+    return fit_coverage(flux, TRAIN, VAL)
 
 
-def test_less_than_one_in_a_hundred_galaxies_of_the_same_survey_is_outside(flux, coverage):
-    assert coverage.outside(flux[N_TRAIN:]).mean() < 0.01
+def test_one_in_a_hundred_galaxies_of_the_same_survey_is_outside(flux, coverage):
+    assert coverage.outside(flux[VAL]).mean() == 0.01
+    assert 0.002 < coverage.outside(flux[N_TRAIN + 1000 :]).mean() < 0.02
 
 
-def test_the_range_is_not_so_wide_that_it_holds_everything(flux, coverage):
-    assert coverage.outside(flux).sum() > 0
+def test_outside_is_farther_than_the_limit_which_is_one(flux, coverage):
+    distance = coverage.distance(flux)
+    np.testing.assert_array_equal(coverage.outside(flux), distance > 1)
+    np.testing.assert_allclose(np.quantile(distance[VAL], 0.99), 1)
 
 
-@pytest.mark.parametrize("n_train", [1, 20, 300])
-def test_few_training_rows_still_give_a_range(flux, n_train):
-    few = fit_coverage(flux, np.arange(n_train))
-    assert few.outside(flux[:n_train]).mean() <= 0.01
-    assert few.outside(-flux[:100]).all()
+@pytest.mark.parametrize("n", [20, 60, 300])
+def test_few_rows_already_give_a_range(flux, n):
+    few = fit_coverage(flux, TRAIN[:n], VAL[:n])
+    assert few.outside(flux[N_TRAIN + 1000 :]).mean() < 0.03
+    assert few.outside(-flux[:100]).mean() > (0.99 if n > 20 else 0.1)
+
+
+def test_one_row_alone_gives_a_range_that_holds_the_validation_row(flux):
+    one = fit_coverage(flux, TRAIN[:1], VAL[:1])
+    assert not one.outside(flux[VAL[:1]]).any()
+    assert one.outside(np.full((1, 186), np.nan)).all()
+
+
+def test_rare_galaxies_are_inside_when_the_rows_are_spread_over_redshift(monkeypatch):
+    monkeypatch.setattr("redshift_core.coverage.N_FIT", 2000)
+    flux, z_spec = galaxies(12_000, seed=2), np.full(12_000, 0.1)
+    rare = np.arange(0, 12_000, 100)
+    flux[rare, 30:90] *= 1.6
+    z_spec[rare] = 0.5
+    rows, val = np.arange(10_000), np.arange(10_000, 12_000)
+    assert fit_coverage(flux, rows, val, z_spec).outside(flux[rare]).mean() < 0.1
+    assert fit_coverage(flux, rows, val).outside(flux[rare]).mean() > 0.3
 
 
 ODD = {
@@ -71,10 +92,10 @@ def test_odd_spectra_are_outside(flux, coverage, what):
     assert coverage.outside(odd.astype(np.float32)).mean() > 0.9
 
 
-def test_only_the_training_rows_count(flux, coverage):
+def test_only_training_and_validation_rows_count(flux, coverage):
     changed = flux.copy()
-    changed[N_TRAIN:] = 1e6
-    again = fit_coverage(changed, np.arange(N_TRAIN)[::-1])
+    changed[N_TRAIN + 1000 :] = 1e6
+    again = fit_coverage(changed, TRAIN[::-1], VAL[::-1])
     for name, values in vars(coverage).items():
         np.testing.assert_array_equal(getattr(again, name), values)
 
@@ -91,9 +112,9 @@ def test_a_spectrum_is_judged_alike_alone_and_among_others(flux, coverage):
     assert alone == coverage.outside(flux)[4000:4100].tolist()
 
 
-def test_no_training_rows_are_refused(flux):
-    with pytest.raises(InputError, match="no training rows"):
-        fit_coverage(flux, np.array([], np.int64))
+def test_no_rows_are_refused(flux):
+    with pytest.raises(InputError, match="0 training and 1000 validation rows"):
+        fit_coverage(flux, np.array([], np.int64), VAL)
 
 
 def test_another_number_of_pixels_is_refused(coverage):

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import coverage, data, models, prediction
+from redshift_core.arrays import save_arrays
 from redshift_core.bootstrap import bootstrap
 from redshift_core.config import preset
 from redshift_core.errors import InputError
@@ -39,7 +40,7 @@ def make_run(store, dataset, kind="mlp", **settings):
     split = split_rows(opened.usable_rows(), config.split)
     split.save(run.split_path)
     scaler = fit_scaler(config.scaler, opened.flux, split)
-    coverage.fit_coverage(opened.flux, split.train).save(run.coverage_path)
+    coverage.fit_coverage(opened.flux, split.train, split.val).save(run.coverage_path)
     models.keras.utils.set_random_seed(1)
     models.build_model(config.model, scaler).save(run.model_path)
     known = {key: dataset.info[key] for key in ("sha256", "simulated")}
@@ -225,6 +226,18 @@ def test_spectra_unlike_the_training_rows_are_flagged(run, store, dataset, tmp_p
     outside = [row for row, names in enumerate(flags) if "outside_training_range" in names]
     assert {7, 9} <= set(outside)
     assert result["flagged"]["outside_training_range"] == len(outside) <= 4
+
+
+def test_the_range_of_an_earlier_version_is_fitted_again_while_its_dataset_is_there(run, dataset):
+    wanted = coverage.Coverage.load(run.coverage_path)
+    older = {"edges": np.zeros(3), "limit": np.array(2)}
+    save_arrays(run.coverage_path, older)
+    assert coverage.coverage_of(run).means.shape == wanted.means.shape
+    assert coverage.Coverage.load(run.coverage_path) is not None
+    save_arrays(run.coverage_path, older)
+    dataset.delete()
+    with pytest.raises(InputError, match=r"not in the store to fit it again; train the run anew"):
+        coverage.coverage_of(run)
 
 
 def test_redshifts_beyond_the_range_are_flagged_and_kept(run, store, dataset, tmp_path):

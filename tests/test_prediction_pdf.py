@@ -117,6 +117,17 @@ def test_a_file_is_predicted_under_a_users_prior_with_its_densities(scene, tmp_p
     assert about["estimate"] == "mode of p(z) under the own prior"
 
 
+def test_densities_asked_for_on_a_page_stand_among_the_output(scene, tmp_path):
+    store, dataset, run, _ = scene
+    file = spectra_file(tmp_path / "new.csv", dataset)
+    result = prediction.predict_job(job(store, "predict", run=run.id, file=str(file), pdf=True))
+    names = [path.rpartition("/")[2] for path in result["files"]]
+    assert names == ["predictions.csv", "predictions.parquet", "densities.npy"]
+    table = pd.read_csv(result["files"][0])
+    density = np.load(result["files"][2])
+    np.testing.assert_allclose(table.z_phot, pdf.point(density), atol=1e-4)
+
+
 def test_a_stopped_evaluation_leaves_no_half_densities(scene):
     store, dataset, run, _ = scene
     folder = run.pdf_path(dataset.id).parent

@@ -101,6 +101,8 @@ def _about(folder: JobFolder) -> tuple[str, str, dict[str, Any]]:
             "Writing the reproduction", "pages/reproduce.py",
             {"dataset": request.get("dataset", "")},
         ),
+        "baseline": (f"Training the baseline {request.get('baseline', '')}", "", {}),
+        "speed": (f"Timing {request.get('run', '')}", "", {}),
     }  # fmt: skip
     return known.get(kind, (kind.capitalize(), "", {}))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -12,8 +13,9 @@ from pages.ui.choose import when
 from pages.ui.display import chart, table
 from pages.ui.text import escape
 from redshift_core import figures, reference
-from redshift_core.comparison import caveats, differing_settings, metrics_table
+from redshift_core.comparison import caveats, densities_table, differing_settings, metrics_table
 from redshift_core.config import RunConfig
+from redshift_core.density_figures import FIGURES
 from redshift_core.errors import InputError
 from redshift_core.history import read_history
 from redshift_core.metrics import METRICS
@@ -21,6 +23,10 @@ from redshift_core.runs import RunFolder, Store, read_json
 
 LIMIT = 8  # runs compared at a time
 FIRST = 3  # newest runs chosen where the address names none
+DENSITIES = (
+    " CRPS: error of the whole p(z), in z, to be set against the MAE; PIT, KS: 0 for densities "
+    "that are right on average; in 68 % interval: the share that should be 0.68."
+)
 _PARAMETER = "runs"  # of the address: ids joined by commas
 
 
@@ -119,14 +125,18 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
     results = {name: metrics for name, metrics in results.items() if metrics}
     for sentence in caveats(configs, results, dataset):
         st.caption(f":material/info: {escape(sentence)}")
-    formats = {"galaxies": "localized", **{metric.title: "%.4f" for metric in METRICS.values()}}
+    numbers = [one.title for one in (*METRICS.values(), *FIGURES.values())]
+    formats = {"galaxies": "localized", **dict.fromkeys(numbers, "%.4f")}
+    with_densities = any(metrics.get("pdf") for metrics in results.values())
     about = {"simulated": any(metrics.get("simulated") for metrics in results.values())}
     table(
         metrics_table(results), "metrics_of_runs", alt="Every metric of each run",
         caption="e_z = (z_phot − z_spec) / (1 + z_spec); outliers as a share from 0 to 1. "
-        "The dissertation reports a MAE of 0.021 on its own galaxies.",
+        "The dissertation reports a MAE of 0.021 on its own galaxies."
+        + DENSITIES * with_densities,
         formats=formats, height="content",
     )  # fmt: skip
+    _densities(results)
     chart(
         figures.bias_of_runs(
             {html.escape(name): metrics["bins"] for name, metrics in results.items()},
@@ -138,6 +148,18 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
         f"Mean error per redshift bin of {len(results)} runs beside the published one",
         about,
     )
+
+
+def _densities(results: Mapping[str, Mapping[str, Any]]) -> None:
+    frame = densities_table(results)
+    if len(frame):
+        table(
+            frame, "densities_of_runs", alt="Figures of merit of the densities of each run",
+            caption="Of p(z), under the prior of each training set. CRPS: error of the whole p(z), "
+            "in z, to be set against the MAE. PIT, KS: 0 for densities that are right on average. "
+            "Intervals: the share of true redshifts inside, which should be 0.68 and 0.95.",
+            formats={figure.title: "%.4f" for figure in FIGURES.values()}, height="content",
+        )  # fmt: skip
 
 
 def _remember(ids: Sequence[str]) -> None:

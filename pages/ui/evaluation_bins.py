@@ -28,10 +28,10 @@ def show_bins(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
     """Error per bin: settings, table, copy, figure."""
     st.subheader("Error per bin")
     found = evaluation_data.key(run, dataset)
-    known = evaluation_data.galaxies(*found)
+    known = evaluation_data.galaxies(found)
     by, size, other = _settings(run, dataset, known.brightness is not None)
-    bins = evaluation_data.bins(*found, by, size)
-    others = None if other is None else evaluation_data.bins(*other, by, size)
+    bins = evaluation_data.bins(found, by, size)
+    others = None if other is None else evaluation_data.bins(other, by, size)
     frame = error_table(bins, by, others)
     show_table(frame, bins, by, f"bins_{by}_{run.id}")
     st.caption(table_notes(frame, by, metrics, others is not None))
@@ -89,7 +89,7 @@ def _settings(
     if not has_brightness:
         st.caption("Bins of brightness need an evaluation by this version: evaluate the run again.")
     other = evaluation_data.key(runs[against], dataset) if against in runs else None
-    if other and by == "brightness" and evaluation_data.galaxies(*other).brightness is None:
+    if other and by == "brightness" and evaluation_data.galaxies(other).brightness is None:
         st.caption("The other run's evaluation knows no brightness: evaluate it again.")
         other = None
     return by, float(size), other

@@ -1,10 +1,12 @@
 """What the Evaluate page draws, computed once per evaluation and shared by every session.
 
-Every function is keyed by the file of predictions and the time it was written, never by arrays.
+Every function is keyed by the evaluation, the time it was written and the estimate read off its
+densities, never by arrays.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +15,53 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.choose import open_cached
-from redshift_core import evaluation, judged, statistics
+from pages.ui.estimate_picker import STORED, priors
+from pages.ui.evaluation_state import current_estimate
+from redshift_core import evaluation, flag_table, judged, statistics, trade
 from redshift_core.judged import Choice, Judged
+from redshift_core.pdf import FLAT, Estimate
 from redshift_core.runs import DatasetFolder, RunFolder
 
 RUNNING_WIDTH = 0.01  # bin of the running median, in z_spec
 N_HISTOGRAM = 150  # bins of the histogram of true and predicted redshift, as published
-Key = tuple[str, int]  # path of predictions.parquet, time of change
+
+
+@dataclass(frozen=True)
+class Key:
+    """What an evaluation, seen through an estimate, is known by."""
+
+    run: str  # path of the run's folder
+    dataset: str  # id
+    changed: int  # time at which the predictions were written, ns
+    estimate: str  # `Estimate.text`; that of the predictions themselves where there is no p(z)
 
 
 def key(run: RunFolder, dataset: str) -> Key:
-    """What an evaluation is known by."""
-    path = run.predictions_path(dataset)
-    return str(path), path.stat().st_mtime_ns
+    """The evaluation, seen through the estimate that the address names."""
+    chosen = current_estimate() if run.pdf_path(dataset).exists() else STORED
+    return seen(run, dataset, chosen)
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
-def galaxies(path: str, changed: int) -> Judged:
+def seen(run: RunFolder, dataset: str, estimate: Estimate) -> Key:
+    """The evaluation, seen through an estimate."""
+    changed = run.predictions_path(dataset).stat().st_mtime_ns
+    return Key(str(run.path), dataset, changed, estimate.text())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def galaxies(key: Key) -> Judged:
     """The galaxies of one evaluation, read-only."""
-    return judged.read_judged(Path(path))
+    run, estimate = RunFolder(Path(key.run)), Estimate.parse(key.estimate)
+    path = run.predictions_path(key.dataset)
+    if estimate == STORED:
+        return judged.read_judged(path)
+    return judged.read_judged(path, run.pdf_path(key.dataset), estimate, priors(run, estimate))
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def bins(path: str, changed: int, by: str, size: float) -> list[dict[str, Any]]:
+def bins(key: Key, by: str, size: float) -> list[dict[str, Any]]:
     """Error table by z_spec or z_phot (``size``: width) or by brightness (``size``: bins)."""
-    known = galaxies(path, changed)
+    known = galaxies(key)
     if by == "brightness":
         return evaluation.binned_by_brightness(
             known.z_spec, known.z_phot, known.brightness, int(size)
@@ -46,35 +70,33 @@ def bins(path: str, changed: int, by: str, size: float) -> list[dict[str, Any]]:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def density(
-    path: str, changed: int, n_bins: int, low: float, high: float
-) -> tuple[np.ndarray, np.ndarray]:
+def density(key: Key, n_bins: int, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Edges and counts of the two-dimensional histogram."""
-    known = galaxies(path, changed)
+    known = galaxies(key)
     return statistics.density(known.z_spec, known.z_phot, n_bins, high, low)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def running_percentiles(path: str, changed: int) -> pd.DataFrame:
+def running_percentiles(key: Key) -> pd.DataFrame:
     """16, 50 and 84 % of z_phot along z_spec."""
-    known = galaxies(path, changed)
+    known = galaxies(key)
     edges = evaluation.bin_edges(RUNNING_WIDTH)
     return statistics.running_percentiles(known.z_spec, known.z_phot, edges)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def histograms(path: str, changed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def histograms(key: Key) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Edges and counts of true and of predicted redshift."""
-    known = galaxies(path, changed)
+    known = galaxies(key)
     edges = np.linspace(0.0, 0.6, N_HISTOGRAM + 1)
     counts = (statistics.histogram(z, edges) for z in (known.z_spec, known.z_phot))
     return edges, *counts
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def chosen(path: str, changed: int, choice: Choice, order: str) -> np.ndarray:
+def chosen(key: Key, choice: Choice, order: str) -> np.ndarray:
     """Positions of the galaxies chosen, in the order of the list; read-only."""
-    known = galaxies(path, changed)
+    known = galaxies(key)
     positions = judged.ordered(known, choice.positions(known), order)
     positions.setflags(write=False)
     return positions
@@ -82,11 +104,51 @@ def chosen(path: str, changed: int, choice: Choice, order: str) -> np.ndarray:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def mean_spectra(
-    path: str, changed: int, choice: Choice, dataset: str
+    key: Key, choice: Choice, folder: str
 ) -> tuple[np.ndarray, np.ndarray | None, int]:
     """Mean flux of the galaxies chosen, of well-predicted ones at their redshifts, and how many."""
-    known, opened = galaxies(path, changed), open_cached(DatasetFolder(Path(dataset)))
+    known, opened = galaxies(key), open_cached(DatasetFolder(Path(folder)))
     drawn, well = judged.twins(known, choice.positions(known))
     own = judged.mean_flux(opened.flux, known.row[drawn])
     others = judged.mean_flux(opened.flux, known.row[well]) if len(well) else None
     return own, others, len(drawn)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def flags(key: Key) -> pd.DataFrame:
+    """Errors of the galaxies with each flag, and of those without."""
+    return flag_table.flag_table(galaxies(key))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def headlines(key: Key) -> dict[str, Any]:
+    """Every metric of the redshifts seen, and their bins."""
+    known = galaxies(key)
+    return evaluation.evaluate(known.z_spec, known.z_phot)
+
+
+def traded(run: RunFolder, dataset: str, point: str) -> str:
+    """What a flat prior costs and brings, in two sentences; empty where no galaxy is distant."""
+    return _traded(seen(run, dataset, Estimate(point)), seen(run, dataset, Estimate(point, FLAT)))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _traded(training: Key, flat: Key) -> str:
+    one, other = galaxies(training), galaxies(flat)
+    found = trade.trade(one.z_spec, one.z_phot, other.z_phot)
+    return found.sentences() if found else ""
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def one_density(key: Key, row: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """p(z) of one galaxy under the training set's prior and under the chosen one, each (240,).
+
+    None where the evaluation holds no densities.
+    """
+    run, estimate = RunFolder(Path(key.run)), Estimate.parse(key.estimate)
+    path = run.pdf_path(key.dataset)
+    if not path.exists():
+        return None
+    rows = pd.read_parquet(run.predictions_path(key.dataset), columns=["row"]).row.to_numpy()
+    density = judged.open_densities(path, len(rows))[np.flatnonzero(rows == row)[:1]]
+    return density[0].astype(np.float32), estimate.densities(density, priors(run, estimate))[0]

@@ -30,12 +30,12 @@ def show_errors(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> Non
         columns, ("z_phot", "brightness"), (BIN_WIDTH, N_BRIGHTNESS), strict=True
     ):
         with column:
-            if by == "brightness" and evaluation_data.galaxies(*found).brightness is None:
+            if by == "brightness" and evaluation_data.galaxies(found).brightness is None:
                 st.info("This evaluation knows no brightness; evaluate the run again to see it.")
                 continue
             error_figure(
                 figures.error_per_bin(
-                    evaluation_data.bins(*found, by, size), axis=by, percentiles=True,
+                    evaluation_data.bins(found, by, size), axis=by, percentiles=True,
                     chosen=limits_of(by),
                 ),
                 by, f"error_{by}", metrics,

@@ -13,7 +13,8 @@ import streamlit as st
 
 from pages.ui import evaluation_data
 from pages.ui.display import download
-from pages.ui.evaluation_spectra import show_mean, show_spectrum
+from pages.ui.evaluation_explain import show_explanation
+from pages.ui.evaluation_spectra import show_density, show_mean, show_spectrum
 from pages.ui.evaluation_state import GALAXIES, GALAXY, choose, current, select_rows
 from pages.ui.text import count
 from redshift_core.judged import BOX, BY_BRIGHTNESS, ORDERS, Choice, Judged
@@ -33,7 +34,7 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> N
     st.subheader("Galaxies", anchor="galaxies")
     choice = current()
     found = evaluation_data.key(run, dataset)
-    known = evaluation_data.galaxies(*found)
+    known = evaluation_data.galaxies(found)
     if choice is None or (choice.by == "brightness" and known.brightness is None):
         st.info(
             "Choose a row of the table, a point of an error figure or a box in the histogram "
@@ -42,7 +43,7 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> N
         )
         return
     order = _chip(choice, known.brightness is not None)
-    positions = evaluation_data.chosen(*found, choice, order)
+    positions = evaluation_data.chosen(found, choice, order)
     if not len(positions):
         st.info("No galaxy lies there.")
         return
@@ -53,6 +54,7 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> N
     left, right = st.columns(2)
     with left:
         _list(known, choice.by, positions, place)
+        show_density(found, known, positions[place], metrics)
     with right:
         if folder is None:
             st.info(
@@ -61,6 +63,7 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> N
             )
             return
         show_spectrum(folder, known, positions, place, metrics)
+    show_explanation(run, folder, int(known.row[positions[place]]))
     show_mean(found, choice, folder, len(positions), metrics)
 
 

@@ -34,6 +34,11 @@ def _interval(metric: Metric, ends: list[float] | None) -> str:
 
 def _note(metrics: Mapping[str, Any]) -> str:
     about = metrics.get("bootstrap")
+    if "estimate" in metrics:
+        return (
+            "e_z = (z_phot − z_spec) / (1 + z_spec). Computed now from the stored p(z); intervals "
+            "are drawn for the median under the training set's prior only."
+        )
     if not about:
         return (
             "No intervals: this evaluation was made by an earlier version. "

@@ -36,7 +36,7 @@ def show_plane(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None
     scales = figures.DENSITY_SCALES
     scale = right.selectbox("Colours", scales, **bound("colours", scales[0], scales))
     found = evaluation_data.key(run, dataset)
-    edges, counts = evaluation_data.density(*found, int(n_bins), *RANGES[span])
+    edges, counts = evaluation_data.density(found, int(n_bins), *RANGES[span])
     plane, lines = st.columns([3, 2])
     with plane:
         _plane(found, edges, counts, scale, metrics)
@@ -52,7 +52,7 @@ def _plane(
     cell = edges[1] - edges[0]
     chart(
         figures.density(
-            edges, counts, scale, percentiles=evaluation_data.running_percentiles(*found),
+            edges, counts, scale, percentiles=evaluation_data.running_percentiles(found),
             box=limits_of(BOX),
         ),
         key=CHART,
@@ -69,7 +69,7 @@ def _plane(
 
 
 def _histograms(found: evaluation_data.Key, metrics: Mapping[str, Any]) -> None:
-    edges, n_spec, n_phot = evaluation_data.histograms(*found)
+    edges, n_spec, n_phot = evaluation_data.histograms(found)
     chart(
         figures.true_and_predicted(edges, n_spec, n_phot),
         key="true_and_predicted",

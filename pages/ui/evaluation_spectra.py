@@ -17,6 +17,7 @@ from pages.ui.explore_averages import WAVELENGTH_NOTE
 from pages.ui.text import count, escape
 from redshift_core import constants, figures
 from redshift_core.judged import N_MEAN, Choice, Judged
+from redshift_core.pdf import Estimate
 from redshift_core.runs import DatasetFolder
 
 
@@ -70,6 +71,30 @@ def show_spectrum(
     )  # fmt: skip
 
 
+def show_density(
+    found: evaluation_data.Key, known: Judged, position: int, metrics: Mapping[str, Any]
+) -> None:
+    """p(z) of one galaxy, where its run gives one.
+
+    Parameters
+    ----------
+    position : int
+        Of the galaxy among those judged.
+    """
+    both = evaluation_data.one_density(found, int(known.row[position]))
+    if both is None:
+        return
+    estimate = Estimate.parse(found.estimate)
+    chart(
+        figures.one_density(*both, known.z_spec[position], known.z_phot[position]),
+        "galaxy_density",
+        f"p(z) in units of 1/z; z_phot is the {escape(estimate.describe())}. Shaded: the central "
+        "68 and 95 %.",
+        "p(z) of one galaxy with its 68 and 95 % intervals and its true redshift",
+        metrics,
+    )
+
+
 def _go(row: int) -> None:
     st.query_params[GALAXY] = str(row)
 
@@ -82,7 +107,7 @@ def show_mean(
     metrics: Mapping[str, Any],
 ) -> None:
     """Mean spectrum of the galaxies beside that of well-predicted ones."""
-    own, well, n_drawn = evaluation_data.mean_spectra(*found, choice, str(folder.path))
+    own, well, n_drawn = evaluation_data.mean_spectra(found, choice, str(folder.path))
     alike = st.toggle(
         "Scale both to a mean of 1", True, key="evaluate_alike", persist_state="session",
         help="Compares the shapes of the spectra, however bright the galaxies are.",

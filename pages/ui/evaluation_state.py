@@ -1,7 +1,8 @@
 """What is chosen on the Evaluate page: in the address, so a link or a refresh shows the same.
 
 ``?bin=z_spec:0.1,0.15`` or ``?box=0.1,0.2,0.3,0.4`` choose galaxies and ``?galaxy=1234`` one of
-them by its row; ``by``, ``width``, ``against`` and the like are the settings of the figures.
+them by its row; ``?estimate=…`` how redshifts are read off p(z); ``by``, ``width``,
+``against`` and the like are the settings of the figures.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.estimate_picker import known
 from redshift_core.errors import InputError
 from redshift_core.judged import BOX, Choice
+from redshift_core.pdf import Estimate
 
 # Fragments, by the key that a callback reruns them with.
 BINS, PLANE, ERRORS, GALAXIES = "bins", "plane", "errors", "galaxies"
 GALAXY = "galaxy"
+ESTIMATE = "estimate"
 
 
 def current() -> Choice | None:
@@ -31,6 +35,11 @@ def current() -> Choice | None:
     except InputError:
         return None
     return None
+
+
+def current_estimate() -> Estimate:
+    """How redshifts are read off the densities; as stored where the address makes no sense."""
+    return known(st.query_params.get(ESTIMATE, ""))
 
 
 def choose(choice: Choice | None) -> None:

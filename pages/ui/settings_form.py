@@ -41,10 +41,12 @@ LABELS = {
     "fit_on": "Fit scaler on",
     "val_fraction": "Validation fraction",
 }
+LOSS = ("training", "loss")  # offered are those that judge what the chosen head gives
 IRRELEVANT: dict[tuple[str, str], Callable[[Values], bool]] = {
     ("training", "momentum"): lambda v: v["training"]["optimizer"] != "sgd",
     ("training", "weight_decay"): lambda v: v["training"]["optimizer"] != "adamw",
     ("training", "huber_delta"): lambda v: v["training"]["loss"] != "huber",
+    ("training", "target_width"): lambda v: v["training"]["loss"] != "cross_entropy",
     ("training", "min_delta"): lambda v: not v["training"]["early_stopping"],
     ("model", "pool_size"): lambda v: v["model"]["pooling"] == "none",
     **{
@@ -126,8 +128,14 @@ def _widget(base: RunConfig, path: tuple[str, str], values: Values) -> None:
         "key": f"set_{base.preset}_{section}_{name}",
         "persist_state": "session",
     }
-    value = values[section][name] = _ask(hint, default, item.metadata, shared)
-    st.caption(_line(item.metadata, value))
+    limits = item.metadata
+    if path == LOSS:
+        head = values["model"]["head"]
+        limits = {**limits, "choices": {n: choices.LOSSES[n] for n in choices.LOSSES_OF[head]}}
+        if default not in limits["choices"]:
+            default, shared["key"] = choices.LOSSES_OF[head][0], f"{shared['key']}_{head}"
+    value = values[section][name] = _ask(hint, default, limits, shared)
+    st.caption(_line(limits, value))
 
 
 def _line(metadata: Mapping[str, Any], value: Any) -> str:

@@ -40,6 +40,7 @@ def network_row(run: RunFolder, dataset: str, speed: JobFolder, resumed: bool) -
         "epochs": len(history),
         "n_parameters": environment.get("n_parameters"),
         "split": environment.get("split", {}),
+        "device": environment.get("device", {}).get("text"),
         "val_mae": run.result.get("val_mae", float(history.val_mae.iloc[-1])),
         "seconds": float(history.seconds.sum()),
         "val_curve": np.column_stack([history.seconds.cumsum(), history.val_mae]).tolist(),
@@ -99,7 +100,7 @@ def _accuracy(metrics: dict[str, Any]) -> dict[str, Any]:
     if found := metrics.get("pdf"):
         figures |= {name: found[name] for name in PDF_FIGURES}
         figures["pit_ks"] = found["pit"]["ks"]
-        figures["pdf_intervals"] = found.get("intervals", {})
+        figures["pdf"] = found
     return {key: None if _is_nan(value) else value for key, value in figures.items()}
 
 

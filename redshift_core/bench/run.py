@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -69,6 +70,7 @@ class _Leader:
         self.bench = BenchFolder(context.folder.path)
         self.config = self.bench.config
         self.done = 0  # parts of the bench: its survey, then its rows
+        self.facts: dict[str, Any] = {}  # what every row carries: machine, versions, mark
 
     def lead(self) -> None:
         """Make the survey, and do row after row."""
@@ -85,13 +87,18 @@ class _Leader:
         self.context.report(self.done + 1, message="Nothing is left to do.", now=True)
 
     def _once(self, part: str, compute: Callable[[str], None]) -> None:
-        """Compute a part of the bench, unless it is done; a failure is its own."""
+        """Compute a part of the bench, unless it is done; a failure, or a bug, is its own."""
         if "finished" in self.bench.row(part):
             return
         try:
             compute(part)
+        except _Stop:
+            raise
         except (_Failed, InputError) as error:
             self._note(part, error=str(error))
+        except Exception as error:  # hours of other rows must not end with this one
+            traceback.print_exc()
+            self._note(part, error=f"{type(error).__name__}: {error}")
         write_tables(self.bench)
 
     def _survey(self, part: str, seed: int, n: int = 0, redshifts: str = "published") -> str:
@@ -109,10 +116,13 @@ class _Leader:
         machine = {"text": f"{cpu_name()}, {n_cores()} cores, {memory:.0f} GB", "cores": n_cores()}
         facts = environment(dataset, new_split(SplitConfig(), dataset), machine)
         write_json(self.bench.environment_path, facts)
+        kept = {key: facts[key] for key in ("versions", "commit")}
+        mark = facts["dataset"]["simulated"]
+        self.facts = {"machine": machine["text"], **kept, "simulated": mark}
 
     def _baseline(self, name: str) -> None:
         job = self._job(name, "baseline", dataset=self.dataset, baseline=name)
-        self.bench.write_row(name, baseline_row(job))
+        self.bench.write_row(name, {**baseline_row(job), **self.facts})
 
     def _network(self, name: str) -> None:
         run = self._trained(name)
@@ -120,7 +130,8 @@ class _Leader:
             self._follow(name, jobs.start(self.store, "evaluate", run=run.id))
         resumed = self.bench.row(name)["resumed"]
         speed = self._job(f"{name}-speed", "speed", run=run.id)
-        self.bench.write_row(name, network_row(run, self.dataset, speed, resumed))
+        row = network_row(run, self.dataset, speed, resumed)
+        self.bench.write_row(name, {**row, **self.facts})
 
     def _outsiders(self, part: str) -> None:
         """How many spectra that are no galaxies `best` flags."""

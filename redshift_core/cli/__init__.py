@@ -50,6 +50,7 @@ for _function in (
     bench.bench,
     results.evaluate,
     results.predict,
+    results.explain,
     reports.reproduce,
     reports.report,
     reports.export,

@@ -25,12 +25,15 @@ from redshift_core.runs import (
 
 NAME_LIMIT = 100  # characters
 KINDS = {
-    DatasetFolder: "dataset", RunFolder: "run", TuningFolder: "search", BenchFolder: "bench",
-    LimitFolder: "study",
+    DatasetFolder: "dataset", RunFolder: "run", TuningFolder: "search", LimitFolder: "study",
+    BenchFolder: "bench",
 }  # fmt: skip
 
 TargetArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="Dataset, run, search, bench or study: id or name.")
+    str,
+    typer.Argument(
+        metavar="ID", help="Id or name of a dataset, a run, a search, a study or a bench."
+    ),
 ]
 
 
@@ -62,7 +65,7 @@ def rename(
     name: Annotated[str, typer.Argument(metavar="NAME", help="New name.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Give a dataset, a run, a search, a bench or a study another name; its id stays."""
+    """Give a dataset, a run, a search, a study or a bench another name; its id stays."""
     name = " ".join(name.split())
     if not 1 <= len(name) <= NAME_LIMIT or name == "latest":
         raise InputError(
@@ -78,7 +81,7 @@ def note(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The note; empty text removes it.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Write a note to a dataset, a run, a search, a bench or a study."""
+    """Write a note to a dataset, a run, a search, a study or a bench."""
     folder = find(Store(), target)
     folder.update_info(note=text.strip())
     emit({"id": folder.id, "note": folder.note}, f"Noted at {folder.id}.", as_json)
@@ -89,7 +92,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a dataset, a run, a search, a bench or a study, for good; asks first."""
+    """Delete a dataset, a run, a search, a study or a bench, for good; asks first."""
     store = Store()
     folder = find(store, target)
     _refuse_while_used(store, folder)
@@ -110,11 +113,14 @@ def delete(
 
 
 def find(store: Store, name: str, *kinds: type[Folder]) -> Any:
-    """What goes by an id, or by a name that only one has; only some kinds if given."""
+    """What only one has by id or name, of every kind of ``KINDS`` or only some."""
     getters = {
-        DatasetFolder: store.dataset, RunFolder: store.run, TuningFolder: store.tuning,
-        BenchFolder: store.bench, LimitFolder: store.limit,
-    }  # fmt: skip
+        DatasetFolder: store.dataset,
+        RunFolder: store.run,
+        TuningFolder: store.tuning,
+        LimitFolder: store.limit,
+        BenchFolder: store.bench,
+    }
     kinds = kinds or tuple(getters)
     found: list[Folder] = []
     for kind in kinds:
@@ -136,8 +142,7 @@ def find(store: Store, name: str, *kinds: type[Folder]) -> Any:
 
 def _refuse_while_used(store: Store, folder: Folder) -> None:
     """InputError while a run or a short job works on a folder."""
-    long = [*store.runs(), *store.tunings(), *store.benches(), *store.limits()]
-    for job in [*long, *store.jobs()]:
+    for job in store.long_jobs() + store.jobs():
         if not jobs.status(job).active:
             continue
         uses = {job.id, job.request.get("run"), job.request.get("dataset")}

@@ -1,4 +1,4 @@
-"""Commands about a trained run's results: evaluate, predict."""
+"""Commands about a trained run's results: evaluate, predict, explain."""
 
 from __future__ import annotations
 
@@ -113,6 +113,39 @@ def estimate_request(point: str | None, prior: str | None, share: float | None) 
     return {"estimate": estimate.text(), "prior_file": str(path)}
 
 
+def explain(
+    run: RunArgument,
+    row: Annotated[int, typer.Option(min=0, help="Row of the dataset: which galaxy.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="Dataset of the galaxy; else that of the run.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the figure (.html) or the numbers (.json).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which pixels of one spectrum mattered to its redshift, and how much."""
+    from redshift_core.export import check_out
+
+    store = Store()
+    folder = store.run(run)
+    if not folder.model_path.exists():
+        raise InputError(f"Run {folder.id} has saved no model yet; train or resume it first.")
+    chosen = store.dataset(dataset or folder.config.dataset)
+    target = check_out(out, suffixes=(".html", ".json")) if out else None
+    job = jobs.start(store, "explain", run=folder.id, dataset=chosen.id, row=row)
+    result = run_job(job, as_json)
+    if not result:
+        return
+    if target:
+        from redshift_core.report import write_explanation
+
+        write_explanation(result, target)
+    mark = ["SIMULATED spectrum."] if result["simulated"] else []
+    written = [f"Written to {target}."] if target else []
+    emit(result, "\n".join([*mark, *result["sentences"], *written]), as_json)
+
+
 def metrics_text(metrics: dict[str, Any]) -> str:
     """Headline figures and the table per bin, beside the published one."""
     from redshift_core import reference
@@ -160,12 +193,7 @@ def _density_lines(figures: dict[str, Any] | None) -> list[tuple[str, str, str]]
         ends = figures["intervals"][name]
         value, *between = (format(number, form) for number in (figures[name], *ends))
         lines.append((title, value, " to ".join(between)))
-    pit = figures["pit"]
-    lines.append(("PIT, KS distance", _digits(pit["ks"]), ""))
-    return [
-        *lines,
-        ("PIT outliers", "–" if pit["outliers"] is None else f"{pit['outliers']:.2%}", ""),
-    ]
+    return [*lines, ("PIT, KS distance", _digits(figures["pit"]["ks"]), "")]
 
 
 def _estimate_text(metrics: dict[str, Any]) -> str:

@@ -86,9 +86,9 @@ def stop(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Stop a run, a search, a bench or a study within a batch; it can be resumed there."""
+    """Stop a run, a search, a study or a bench within a batch; it resumes where it stopped."""
     store = Store()
-    kinds = {RunFolder: "run", TuningFolder: "tuning", BenchFolder: "bench", LimitFolder: "limit"}
+    kinds = {RunFolder: "run", TuningFolder: "tuning", LimitFolder: "limit", BenchFolder: "bench"}
     folder = store.run(run) if run == "latest" else find(store, run, *kinds)
     jobs.stop(folder)
     state = jobs.wait(folder, timeout=STOP_LIMIT).state

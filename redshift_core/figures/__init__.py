@@ -7,9 +7,11 @@ near-black alike. Whatever can be large arrives here already binned (``redshift_
 from redshift_core.figures.bench import accuracy_against_time
 from redshift_core.figures.comparison import bias_of_runs, mean_and_std, split_parts
 from redshift_core.figures.errors import error_per_bin
+from redshift_core.figures.explain import EXPLANATION_CAPTION, explanation
 from redshift_core.figures.frame import BLUE, RED, layout, mark_simulated, range_colours
 from redshift_core.figures.learning import learning_curve, validation_curves
 from redshift_core.figures.limit import limit_curve
+from redshift_core.figures.pdf import coverage, one_density, pit_histogram
 from redshift_core.figures.redshifts import (
     DENSITY_SCALES,
     density,
@@ -28,13 +30,16 @@ from redshift_core.figures.tuning import importance_bars, parallel_coordinates
 __all__ = [
     "BLUE",
     "DENSITY_SCALES",
+    "EXPLANATION_CAPTION",
     "FLUX_TITLE",
     "RED",
     "accuracy_against_time",
     "average_flux",
     "bias_of_runs",
+    "coverage",
     "density",
     "error_per_bin",
+    "explanation",
     "importance_bars",
     "layout",
     "learning_curve",
@@ -42,7 +47,9 @@ __all__ = [
     "line_positions",
     "mark_simulated",
     "mean_and_std",
+    "one_density",
     "parallel_coordinates",
+    "pit_histogram",
     "published_averages",
     "range_colours",
     "redshift_histogram",

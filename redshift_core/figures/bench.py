@@ -23,7 +23,7 @@ def accuracy_against_time(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     """
     figure = layout("Training time / s", "Mean absolute error in z", height=460)
     ordered = sorted(rows, key=lambda row: row["mae"])
-    for row, colour in zip(ordered, range_colours(len(ordered)), strict=True):
+    for place, (row, colour) in enumerate(zip(ordered, range_colours(len(ordered)), strict=True)):
         if curve := row.get("val_curve"):
             seconds, mae = zip(*curve, strict=True)
             figure.add_scatter(
@@ -42,7 +42,7 @@ def accuracy_against_time(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             error_y={"array": [high - row["mae"]], "arrayminus": [row["mae"] - low]},
             mode="markers+text",
             text=[row["name"]],
-            textposition="top center",
+            textposition="bottom center" if place % 2 else "top center",
             marker={"color": colour, "size": 10},
             name=row["name"],
             hovertemplate="%{x:.1f} s: %{y:.4f}",

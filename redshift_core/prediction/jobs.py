@@ -56,7 +56,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
 
     Without ``out`` the table goes into the job's output folder, as CSV and as Parquet. With a PDF
     head ``estimate`` and ``prior_file`` choose the point and the prior, and ``pdf`` names a file
-    for the densities under it, an npy of float16 (n, 240) in 1/z.
+    for the densities under it, an npy of float16 (n, 240) in 1/z; true puts it among the output.
     """
     request = context.request
     run, source = context.store.run(request["run"]), Path(request["file"])
@@ -67,7 +67,8 @@ def predict_job(context: JobContext) -> dict[str, Any]:
         files = [context.folder.output / f"predictions{kind}" for kind in (".csv", ".parquet")]
     coverage = open_coverage(run)
     estimate, priors = _asked_estimate(run, request)
-    densities = _density_file(request, source)
+    path = _density_path(context, source)
+    densities = RowWriter(path, N_Z_BINS, STORED) if path else nullcontext()
     blocks = data.read_blocks(source, request.get("columns"))
     simulated = bool(run.trained_on.get("simulated"))
     report, n_rows, flagged = _stoppable(context), 0, dict.fromkeys(FLAGS, 0)
@@ -88,7 +89,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
                 report(n_rows, 0, f"Predicted {n_rows:,} spectra.")
     except _Stop:
         return {"stopped": True, "rows": 0, "flagged": {}, "out": None, "files": []}
-    names = [str(path) for path in files]
+    names = [str(path) for path in (*files, path) if path]
     return {
         "rows": n_rows,
         "flagged": flagged,
@@ -116,10 +117,15 @@ def _asked_estimate(
     return estimate, priors
 
 
-def _density_file(request: dict[str, Any], source: Path) -> RowWriter | nullcontext[None]:
-    if not request.get("pdf"):
-        return nullcontext()
-    return RowWriter(check_out(Path(request["pdf"]), source, (".npy",)), N_Z_BINS, STORED)
+def _density_path(context: JobContext, source: Path) -> Path | None:
+    """Where the densities go, if they are asked for."""
+    asked = context.request.get("pdf")
+    if not asked:
+        return None
+    if asked is True:
+        context.folder.output.mkdir(exist_ok=True)
+        return context.folder.output / "densities.npy"
+    return check_out(Path(asked), source, (".npy",))
 
 
 def _stoppable(context: JobContext) -> Report:

@@ -56,12 +56,12 @@ class Telescope:
         flux = np.empty((len(galaxies.z), N_PIXELS), dtype=np.float32)
         for start in range(0, len(flux), OBSERVE_ROWS):
             rows = slice(start, start + OBSERVE_ROWS)
-            flux[rows] = self._observe(rng, galaxies.take(rows))
+            flux[rows] = self.record(rng, self.window(galaxies.take(rows)))
         return flux
 
-    def _observe(self, rng: np.random.Generator, galaxies: Galaxies) -> NDArray[np.float32]:
-        window = self.window(galaxies)
-        window += self._background(rng, len(window))
+    def record(self, rng: np.random.Generator, window: FloatArray) -> NDArray[np.float32]:
+        """Flux (n, 186), with noise, of whatever light falls on a window (n, 240), e⁻ s⁻¹ per u."""
+        window = window + self._background(rng, len(window))
         window += self._noise(rng, window)
         flux = window @ self.to_pixels
         flux *= self._calibration(rng, len(flux))

@@ -59,7 +59,8 @@ def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
         scaler = fit_scaler(config.scaler, dataset.flux, split)
         scaler.save(run.scaler_path)
     if not run.coverage_path.exists():
-        fit_coverage(dataset.flux, split.train).save(run.coverage_path)
+        coverage = fit_coverage(dataset.flux, split.train, split.val, dataset.z_spec)
+        coverage.save(run.coverage_path)
     if not run.prior_path.exists():
         prior = training_prior(np.asarray(dataset.z_spec)[split.train])
         save_arrays(run.prior_path, {"training": prior})

@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
-from redshift_core import data, jobs, reference
+from redshift_core import data, jobs, pdf, reference
+from redshift_core.arrays import save_arrays
 from redshift_core.bootstrap import bootstrap
+from redshift_core.calibration import evaluate_pdf
 from redshift_core.config import preset
 from redshift_core.evaluation import evaluate
 from redshift_core.runs import CHECKOUT, DatasetFolder, RunFolder, Store, write_json
@@ -117,6 +119,35 @@ def add_evaluation(run: RunFolder, dataset: DatasetFolder, n: int = 2000, seed: 
     frame["brightness"] = generator.lognormal(1, 0.4, n)
     frame["flags"] = np.where(np.arange(n) % 50 == 3, "outside_training_range", "")
     frame.to_parquet(run.predictions_path(dataset.id))
+    return metrics
+
+
+def add_densities(run: RunFolder, dataset: DatasetFolder, n: int = 600, seed: int = 3) -> dict:
+    """Evaluation with p(z): the exact posteriors of redshifts seen with normal noise."""
+    generator = np.random.default_rng(seed)
+    z_spec = np.clip(generator.gamma(3.2, 0.045, 50 * n), 0.0, 0.5999)
+    prior = pdf.training_prior(z_spec)
+    z_spec = z_spec[:n]
+    brightness = generator.lognormal(1, 0.4, n)
+    noise = 0.09 / brightness
+    seen = z_spec + noise * generator.normal(size=n)
+    density = prior * np.exp(-(((pdf.CENTRES - seen[:, None]) / noise[:, None]) ** 2) / 2)
+    density = (density / (density.sum(axis=1, keepdims=True) * pdf.WIDTH)).astype(np.float16)
+    z_phot = pdf.point(density)
+    metrics = {**evaluate(z_spec, z_phot), **bootstrap(z_spec, z_phot, n=20, seed=7)}
+    metrics["pdf"] = evaluate_pdf(density, z_spec, z_phot, brightness)
+    frame = pd.DataFrame(
+        {"row": np.arange(n), "source_id": np.arange(n), "z_spec": z_spec, "z_phot": z_phot}
+    )
+    for level in (68, 95):
+        frame[[f"z_low{level}", f"z_high{level}"]] = pdf.interval(density, level / 100)
+    frame["brightness"] = brightness
+    frame["flags"] = np.where(np.arange(n) % 40 == 3, "multimodal", "")
+    run.metrics_path(dataset.id).parent.mkdir(parents=True, exist_ok=True)
+    write_json(run.metrics_path(dataset.id), metrics)
+    frame.to_parquet(run.predictions_path(dataset.id))
+    np.save(run.pdf_path(dataset.id), density)
+    save_arrays(run.prior_path, {"training": prior})
     return metrics
 
 

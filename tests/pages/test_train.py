@@ -6,7 +6,8 @@ import os
 import psutil
 import pytest
 
-from redshift_core.choices import LOSSES
+from redshift_core.choices import LOSSES, LOSSES_OF
+from redshift_core.choices import PRESETS as PRESET_LINES
 from redshift_core.config import PRESETS, SECTIONS, TrainingConfig
 from redshift_core.runs import read_json, write_json
 from tests.pages.made_up import every_slot_taken, make_dataset, make_run, open_page, texts
@@ -56,7 +57,7 @@ def test_every_setting_that_matters_has_a_widget(store):
     at = opened()
     for section, kind in SECTIONS.items():
         for item in dataclasses.fields(kind):
-            hidden = item.name in ("momentum", "weight_decay", "min_delta")
+            hidden = item.name in ("momentum", "weight_decay", "min_delta", "target_width")
             assert (f"set_dissertation_{section}_{item.name}" in at.session_state) is not hidden, (
                 item.name
             )
@@ -78,6 +79,29 @@ def test_settings_appear_when_they_begin_to_matter(store):
     assert "set_dissertation_training_momentum" not in at.session_state
     at.selectbox(key="set_dissertation_training_optimizer").set_value("sgd").run()
     assert widget(at, "set_dissertation_training_momentum") == TrainingConfig().momentum
+
+
+def test_a_head_offers_the_losses_that_judge_what_it_gives(store):
+    make_dataset(store)
+    at = opened()
+    at.selectbox(key="set_dissertation_model_head").set_value("pdf").run()
+    assert not at.exception
+    loss = at.selectbox(key="set_dissertation_training_loss_pdf")
+    assert (loss.value, loss.options) == ("cross_entropy", list(LOSSES_OF["pdf"]))
+    assert "set_dissertation_training_target_width" in at.session_state
+    assert "set_dissertation_training_huber_delta" not in {one.key for one in at.number_input}
+    assert not at.button(key="start_training").disabled
+
+
+def test_the_preset_best_shows_no_setting_of_convolutions(store):
+    make_dataset(store)
+    at = opened()
+    at.selectbox(key="preset").set_value("best").run()
+    assert not at.exception
+    assert PRESET_LINES["best"] in texts(at)
+    assert "set_best_model_members" in at.session_state
+    assert "set_best_model_conv_filters" not in at.session_state
+    assert at.selectbox(key="set_best_training_loss").options == list(LOSSES_OF["pdf"])
 
 
 def test_a_list_of_layers_changes_the_parameter_count(store):

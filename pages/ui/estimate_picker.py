@@ -1,0 +1,115 @@
+"""How a redshift is read off p(z), the point and the prior; Evaluate and Predict share it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from pages.ui.text import escape
+from redshift_core.arrays import load_arrays
+from redshift_core.errors import InputError
+from redshift_core.pdf import FLAT, POINTS, TRAINING, Estimate, parse_prior, read_prior
+from redshift_core.runs import RunFolder, Store, slug
+
+STEP = 0.05  # of the slider between the priors
+STORED = Estimate()  # what the predictions of an evaluation hold
+MAX_MB = 1  # of a file with a redshift distribution
+
+
+def estimate_picker(key: str, now: Estimate, chosen: Callable[[Estimate], None]) -> None:
+    """Point estimate, slider between the priors, and the door for an own n(z).
+
+    Parameters
+    ----------
+    key : str
+        What the widgets' keys begin with.
+    now : Estimate
+        What they show.
+    chosen : callable
+        Told of another choice, before the page is drawn again.
+    """
+    names = {name: f"{key}_{name}" for name in ("point", "share", "target", "file", "error")}
+    targets = [FLAT, *Store().prior_names()]
+    target = now.prior if now.prior in targets else st.session_state.get(names["target"], FLAT)
+    st.session_state[names["point"]] = now.point
+    st.session_state[names["share"]] = now.share if now.changes_prior else 0.0
+    st.session_state[names["target"]] = target if target in targets else FLAT
+
+    def changed() -> None:
+        point, share, target = (st.session_state[names[n]] for n in ("point", "share", "target"))
+        chosen(Estimate(point, target, share) if share else Estimate(point))
+
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        st.segmented_control(
+            "Point estimate", list(POINTS), required=True, key=names["point"],
+            on_change=changed,
+            help="Median: least absolute error. Mean: least squared error. Mode: most probable.",
+        )  # fmt: skip
+        st.slider(
+            f"Prior: training set ⟷ {_title(st.session_state[names['target']])}", 0.0, 1.0,
+            step=STEP, key=names["share"], on_change=changed, width=300,
+            help="p(z) holds the redshift distribution of the training set. 0 leaves it there; 1 "
+            "takes it out and puts the other one in; between, a mixture of their logarithms.",
+        )  # fmt: skip
+        if len(targets) > 1:
+            st.selectbox(
+                "Other prior", targets, key=names["target"], format_func=_title, width=180,
+                on_change=changed,
+            )  # fmt: skip
+        with st.popover("My own n(z)", icon=":material/upload:"):
+            st.file_uploader(
+                "Redshift distribution as CSV: z, n", type="csv", key=names["file"],
+                max_upload_size=MAX_MB, on_change=_take_in, args=(names, now, chosen),
+                help="Two columns: redshift, and how many galaxies there are per unit of redshift. "
+                "Only the shape counts.",
+            )  # fmt: skip
+    if message := st.session_state.pop(names["error"], None):
+        st.error(escape(message))
+
+
+def priors(run: RunFolder, estimate: Estimate) -> dict[str, NDArray[np.float64]]:
+    """The priors that an estimate of a run's densities takes, by name."""
+    found = load_arrays(run.prior_path)
+    if estimate.prior not in (FLAT, TRAINING):
+        found[estimate.prior] = read_prior(Store().prior_path(estimate.prior))
+    return found
+
+
+def known(text: str) -> Estimate:
+    """Estimate from an address; the stored one where it makes no sense here."""
+    try:
+        found = Estimate.parse(text)
+    except InputError:
+        return STORED
+    return found if found.prior in (TRAINING, FLAT, *Store().prior_names()) else STORED
+
+
+def _title(prior: str) -> str:
+    """Name of a prior without the mark of its content."""
+    return prior.rpartition("-")[0] or prior
+
+
+def _take_in(names: dict[str, str], now: Estimate, chosen: Callable[[Estimate], None]) -> None:
+    """Keep an uploaded n(z) in the store, under its name and its content, and choose it."""
+    file = st.session_state[names["file"]]
+    if file is None:
+        return
+    content = file.getvalue()
+    try:
+        parse_prior(content.decode("utf-8-sig", "replace"), file.name)
+    except InputError as error:
+        st.session_state[names["error"]] = str(error)
+        return
+    mark = hashlib.sha256(content).hexdigest()[:8]
+    name = f"{slug(Path(file.name).stem, 'n-of-z')[:30]}-{mark}"
+    path = Store().prior_path(name)
+    part = path.with_suffix(f".{os.getpid()}.tmp")
+    part.write_bytes(content)
+    part.replace(path)
+    chosen(Estimate(now.point, name))

@@ -63,10 +63,10 @@ class Training:
     """One training of a study."""
 
     n: int  # galaxies
-    epochs: int  # passes over them
+    spectra: int  # shown to the network: the last epoch may end early
     repeat: int  # 0, 1, …
     seed: int  # of the galaxies and of the weights
-    check: bool = False  # trained with half the epochs, to see whether steps still help
+    check: bool = False  # shown half as many, to see whether steps still help
 
     @property
     def key(self) -> str:
@@ -74,34 +74,34 @@ class Training:
         return f"{self.n:09d}-{self.repeat}" + ("-half" if self.check else "")
 
     @property
-    def spectra(self) -> int:
-        """Spectra shown to the network."""
-        return self.n * self.epochs
+    def epochs(self) -> float:
+        """How often it sees a galaxy, on average."""
+        return self.spectra / self.n
 
 
-def epochs_of(n: int, passes: float, most: int) -> int:
-    """Epochs of a size: as many as ``passes`` spectra make, at least one and at most ``most``.
+def spectra_of(n: int, passes: int, most: int) -> int:
+    """Spectra shown at a size: ``passes``, but at least one epoch and at most ``most``.
 
     Examples
     --------
-    >>> [epochs_of(n, 4e6, 12) for n in (20_000, 630_000, 2_000_000, 8_000_000)]
-    [12, 6, 2, 1]
+    >>> [spectra_of(n, 4_000_000, 12) for n in (20_000, 630_000, 8_000_000)]
+    [240000, 4000000, 8000000]
     """
-    return max(1, min(most, int(passes / n)))
+    return max(n, min(most * n, passes))
 
 
-def trainings(config: LimitConfig, passes: float) -> list[Training]:
+def trainings(config: LimitConfig, passes: int) -> list[Training]:
     """Every training of a study in the order in which they are done, the smallest first."""
     most = config.base.training.epochs
     listed = [
-        Training(n, epochs_of(n, passes, most), repeat, config.seed + number + 1000 * repeat)
+        Training(n, spectra_of(n, passes, most), repeat, config.seed + number + 1000 * repeat)
         for number, n in enumerate(config.sizes, start=1)
         for repeat in range(config.repeats)
     ]
-    halved = [one for one in listed if one.epochs > 1 and one.repeat == 0]
+    halved = [one for one in listed if one.epochs >= 2 and one.repeat == 0]
     if config.check_passes and halved:
         last = halved[-1]
-        listed.append(dataclasses.replace(last, epochs=last.epochs // 2, check=True))
+        listed.append(dataclasses.replace(last, spectra=last.spectra // 2, check=True))
     return listed
 
 
@@ -113,8 +113,8 @@ def affordable_passes(config: LimitConfig, spectra: float) -> int:
     Examples
     --------
     >>> two = LimitConfig(sizes=(100, 1000), check_passes=False)
-    >>> [one.epochs for one in trainings(two, affordable_passes(two, 3000))]
-    [6, 2]
+    >>> affordable_passes(two, 3000)
+    2000
     """
     low, high = min(config.sizes), max(config.sizes) * config.base.training.epochs
     while low < high:

@@ -15,7 +15,7 @@ from redshift_core.cli.follow import describe
 from redshift_core.config import ScalerConfig, preset
 from redshift_core.errors import InputError
 from redshift_core.limit import stream
-from redshift_core.limit_config import LimitConfig, affordable_passes, epochs_of, trainings
+from redshift_core.limit_config import LimitConfig, affordable_passes, spectra_of, trainings
 from redshift_core.runs import Store, write_json
 from redshift_core.simulation import simulate
 from redshift_core.simulation.survey import CHUNK
@@ -44,11 +44,11 @@ def whole(simulating):
 
 def test_the_command_trains_every_size_and_half_of_the_largest_that_has_two_epochs(whole):
     rows = [(row["n"], row["epochs"], row["check"]) for row in whole.rows]
-    assert rows == [(300, 3, False), (600, 3, False), (600, 1, True)]
+    assert rows == [(300, 3, False), (600, 3, False), (600, 1.5, True)]
     for row in whole.rows:
         assert 0 < row["crps"] < row["mae"] < 0.3
         assert not whole.training(row["key"]).checkpoint_path.exists()
-    assert [row["steps"] for row in whole.rows] == [3, 6, 2]
+    assert [row["steps"] for row in whole.rows] == [3, 6, 3]
 
 
 def test_the_result_says_simulated_in_every_form(whole):
@@ -58,12 +58,12 @@ def test_the_result_says_simulated_in_every_form(whole):
     text = whole.table_path.read_text(encoding="utf-8")
     assert "| 600 | 3 | 1,800 |" in text
     assert "2 sizes are done" in text
-    assert "1 instead of 3 epochs" in text
+    assert "1.5 instead of 3 epochs" in text
 
 
 def test_stopped_and_killed_inside_a_size_the_rows_are_the_same(simulating):
     base = preset("fast").with_values({**TINY, "epochs": "2"})
-    config = LimitConfig(**{**STUDY, "sizes": (300, 9000), "passes": 18_000}, base=base,
+    config = LimitConfig(**{**STUDY, "sizes": (300, 9000), "passes": 12_000}, base=base,
                          check_passes=False).to_dict()  # fmt: skip
     studies = [simulating.new_limit(name) for name in ("calm", "troubled")]
     for study in studies:
@@ -73,13 +73,16 @@ def test_stopped_and_killed_inside_a_size_the_rows_are_the_same(simulating):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
     calm, stopped, killed, finished = json.loads((simulating.root / "outcomes.json").read_text())
-    under_way = [trainings(studies[0].config, 18_000)[1].key]
+    under_way = [trainings(studies[0].config, 12_000)[1].key]
     assert (stopped["stopped"], stopped["rows"], stopped["checkpoints"]) == (True, 1, under_way)
     assert (killed["killed"], killed["rows"], killed["checkpoints"]) == (True, 1, under_way)
     assert (finished["stopped"], finished["rows"], finished["checkpoints"]) == (False, 2, [])
     assert calm == {**finished, "limit": calm["limit"]}
     tables = [pd.DataFrame(study.rows).drop(columns="seconds") for study in studies]
-    assert tables[0].steps.tolist() == [2, 36]  # 9000 are windows of 4096, 4096 and 808
+    assert tables[0].steps.tolist() == [
+        2,
+        24,
+    ]  # 12,000 spectra; 9000 are windows of 4096, 4096 and 808
     pd.testing.assert_frame_equal(*tables, rtol=1e-5)
 
 
@@ -119,7 +122,7 @@ def test_the_passes_fit_the_time_and_every_size_is_seen_once():
         more = trainings(config, passes + 1)
         assert sum(one.spectra for one in more) > spectra
     assert affordable_passes(config, 1) == 100
-    assert epochs_of(100, 5000, 10) == 10
+    assert spectra_of(100, 5000, 10) == 1000
 
 
 def test_no_two_trainings_share_galaxies_with_each_other_or_with_the_test_survey():

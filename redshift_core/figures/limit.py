@@ -61,7 +61,7 @@ def limit_curve(
                     "symbol": symbol,
                     "line": {"width": 2, "color": colour},
                 },
-                hovertemplate="%{x:,} galaxies, %{customdata} epochs: MAE %{y:.5f}",
+                hovertemplate="%{x:,} galaxies, %{customdata:.3g} epochs: MAE %{y:.5f}",
             )
     for recipe in recipes:
         figure.add_hline(

@@ -115,7 +115,7 @@ class Study:
         return rate
 
     def _recipe(self, one: Training) -> RunConfig:
-        values = {"epochs": one.epochs, "seed": one.seed, "early_stopping": 0}
+        values = {"epochs": math.ceil(one.epochs), "seed": one.seed, "early_stopping": 0}
         return self.config.base.with_values(values)
 
     def _do(self, one: Training, before: int, label: str) -> None:
@@ -126,7 +126,9 @@ class Study:
         run = self.folder.training(one.key)
         run.path.mkdir(parents=True, exist_ok=True)
         context = StudyContext(
-            lambda share, epoch, rate: self._tell(before + share * one.spectra, label, epoch, rate),
+            lambda epochs, epoch, rate: self._tell(
+                before + min(epochs * one.n, one.spectra), label, epoch, rate
+            ),
             self.context.should_stop,
         )
         self.context.report(message=f"{label}.", now=True)
@@ -135,7 +137,9 @@ class Study:
         try:
             loop = StreamLoop(self._recipe(one), stream, self.devices)
             state = load_state(run)
-            trainer = StreamTrainer(context, run, self._recipe(one), loop, stream, state)
+            trainer = StreamTrainer(
+                context, run, self._recipe(one), loop, stream, one.spectra, state
+            )
             if trainer.train()["stopped"]:
                 raise _Stop
             if self.config.base.model.head == "pdf":
@@ -148,8 +152,8 @@ class Study:
         row = {
             **dataclasses.asdict(one),
             "key": one.key,
-            "spectra": one.spectra,
-            "steps": one.epochs * loop.n_steps,
+            "epochs": one.epochs,
+            "steps": trainer.total,
             "seconds": trainer.progress.seconds,
             "n_parameters": loop.n_parameters,
             **self.judge.figures(answers),

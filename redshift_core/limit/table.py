@@ -95,7 +95,7 @@ def _rows_table(result: dict[str, Any]) -> str:
     for row in result["rows"]:
         lines.append([
             f"{row['n']:,}" + (" (half the steps)" if row["check"] else ""),
-            f"{row['epochs']}",
+            f"{row['epochs']:.3g}",
             f"{row['spectra']:,}",
             f"{row['mae']:.5f}",
             f"{row['mae'] / limit - 1:+.1%}" if limit else "–",
@@ -144,8 +144,8 @@ def _check_text(result: dict[str, Any]) -> list[str]:
         if not row["check"] and (row["n"], row["repeat"]) == (half["n"], half["repeat"])
     )  # fmt: skip
     return [
-        f"Do more steps still help? On the same {half['n']:,} galaxies, {half['epochs']} instead "
-        f"of {whole['epochs']} epochs gave MAE {half['mae']:.5f} instead of {whole['mae']:.5f} "
+        f"Do more steps still help? On the same {half['n']:,} galaxies, {half['epochs']:.3g} "
+        f"instead of {whole['epochs']:.3g} epochs gave MAE {half['mae']:.5f} instead of {whole['mae']:.5f} "
         f"({half['mae'] / whole['mae'] - 1:+.1%})."
     ]
 

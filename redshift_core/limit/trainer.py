@@ -54,33 +54,36 @@ class StreamTrainer(Trainer):
         config: RunConfig,
         loop: StreamLoop,
         stream: Stream,
+        spectra: int,
         state: State | None,
     ):
         super().__init__(context, folder, config, loop, state)
         self.loop: StreamLoop = loop
         self.stream = stream
+        self.total = max(1, round(loop.n_steps * spectra / stream.n))  # steps in all
 
     def _train_epoch(self) -> bool:
         """Do the steps left in this epoch, window after window; False where the user stops."""
         loop, progress = self.loop, self.progress
         loop.sums.assign(progress.sums)
-        while progress.step < loop.n_steps:
+        end = min(loop.n_steps, self.total - progress.epoch * loop.n_steps)
+        while progress.step < end:
             number, step = divmod(progress.step, loop.steps_per_window)
             part = self.stream.window(number)
             loop.feed(part)
-            if not self._train_window(number, step, len(part.z_spec)):
+            last = min(end - number * loop.steps_per_window, -(-len(part.z_spec) // loop.batch))
+            if not self._train_window(number, step, last, len(part.z_spec)):
                 return False
         return True
 
-    def _train_window(self, number: int, step: int, rows: int) -> bool:
+    def _train_window(self, number: int, step: int, n_steps: int, rows: int) -> bool:
         loop, progress, training = self.loop, self.progress, self.config.training
         generator = np.random.default_rng([self.config.seed, progress.epoch, number])
         order = loop.on_device(generator.permutation(rows).astype(np.int32))
         offset = progress.epoch * loop.n_steps + number * loop.steps_per_window
-        total, n_steps = training.epochs * loop.n_steps, -(-rows // loop.batch)
         while step < n_steps:
             last = min(step + self.steps.n, n_steps)
-            rates = learning_rates(training, offset + step, offset + last, total)
+            rates = learning_rates(training, offset + step, offset + last, self.total)
             begin = time.monotonic()
             progress.sums = loop.train(order, rates, step, last).numpy().tolist()
             self.steps.update(last - step, time.monotonic() - begin)
@@ -117,10 +120,10 @@ class StudyContext:
         now: bool = False,
         **detail: Any,
     ) -> None:
-        """Tell the share done, the epoch and the spectra per second."""
-        if done is not None and total:
+        """Tell the epochs done, the epoch under way and the spectra per second."""
+        if done is not None:
             epoch = f"epoch {detail.get('epoch')} of {detail.get('epochs')}"
-            self._tell(done / total, epoch, detail.get("rate"))
+            self._tell(done, epoch, detail.get("rate"))
 
 
 def measured_rate(loop: StreamLoop, stream: Stream, seconds: float) -> float:

@@ -145,8 +145,8 @@ def _check_text(result: dict[str, Any]) -> list[str]:
     )  # fmt: skip
     return [
         f"Do more steps still help? On the same {half['n']:,} galaxies, {half['epochs']:.3g} "
-        f"instead of {whole['epochs']:.3g} epochs gave MAE {half['mae']:.5f} instead of {whole['mae']:.5f} "
-        f"({half['mae'] / whole['mae'] - 1:+.1%})."
+        f"instead of {whole['epochs']:.3g} epochs gave MAE {half['mae']:.5f} instead of "
+        f"{whole['mae']:.5f} ({half['mae'] / whole['mae'] - 1:+.1%})."
     ]
 
 

@@ -34,7 +34,7 @@ STEPS = (
     ),
     (
         "3 · Predict redshifts",
-        "Apply the network to galaxies without a redshift; download the result with its flags.",
+        "Apply the network to galaxies without a redshift; download redshifts, intervals, flags.",
         "pages/predict.py",
         "Go to Predict",
         ":material/auto_awesome:",

@@ -50,7 +50,7 @@ def start(store: Store, run: RunFolder, found: intake.Incoming) -> None:
     """Start the job and follow it."""
     request: dict[str, Any] = {"columns": found.columns} if found.columns else {}
     if predict_estimate.gives_densities(run):
-        request |= predict_estimate.request()
+        request |= predict_estimate.asked()
     intake.follow(jobs.start(store, "predict", run=run.id, file=str(found.path), **request))
 
 
@@ -61,8 +61,10 @@ def result(job: JobFolder) -> None:
     seen = predictions.summary(str(table), table.stat().st_mtime_ns)
     request = job.request
     st.subheader("Predicted redshifts")
+    how = f"; z_phot: {predict_estimate.said(request)}" if request.get("estimate") else ""
     st.caption(
-        f"{escape(Path(request['file']).name)}, by run {escape(request['run'])}, {choose.when(job)}"
+        f"{escape(Path(request['file']).name)}, by run {escape(request['run'])}, "
+        f"{choose.when(job)}{escape(how)}"
     )
     median = f"{seen.median:.4f}" if seen.n_predicted else "–"
     with st.container(horizontal=True, gap="medium"):

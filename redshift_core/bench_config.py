@@ -9,7 +9,7 @@ from redshift_core.config import Settings, setting
 from redshift_core.errors import InputError
 
 ORDER = (  # cheap ones first, the dissertation's net last: an interrupted bench shows most
-    "prior", "ridge", "knn", "fast", "best",
+    "prior", "ridge", "knn", "fast", "fast_cnn", "best",
     "hist_gradient_boosting", "random_forest", "svm", "dissertation",
 )  # fmt: skip
 ROWS = {name: (choices.BASELINES | choices.PRESETS)[name] for name in ORDER}

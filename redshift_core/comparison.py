@@ -80,6 +80,21 @@ def metrics_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def densities_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Every figure of merit of p(z), a line per run that gives one; empty where none does.
+
+    Parameters
+    ----------
+    results : mapping
+        Name of the run → content of its ``metrics.json``.
+    """
+    found = {name: metrics["pdf"] for name, metrics in results.items() if metrics.get("pdf")}
+    return pd.DataFrame(
+        {"run": name, **{figure.title: figure.value(pdf) for figure in FIGURES.values()}}
+        for name, pdf in found.items()
+    )
+
+
 def caveats(
     configs: Mapping[str, RunConfig], results: Mapping[str, Mapping[str, Any]], dataset: str
 ) -> list[str]:

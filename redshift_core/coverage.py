@@ -34,7 +34,10 @@ from numpy.typing import NDArray
 
 from redshift_core.arrays import load_arrays, save_arrays
 from redshift_core.constants import BIN_WIDTH, N_PIXELS, Z_MAX, Z_MIN
+from redshift_core.data import open_dataset
 from redshift_core.errors import InputError
+from redshift_core.runs import RunFolder, Store
+from redshift_core.split import Split
 
 FloatArray = NDArray[np.floating]
 
@@ -47,7 +50,7 @@ FLAGS = {  # what is said of one predicted redshift
     "z_phot_out_of_range": f"Predicted redshift outside {Z_MIN:g}–{Z_MAX:g}.",
     "multimodal": "p(z) has several separate modes, each with at least a tenth of the probability.",
     "pile_up": f"Redshift, or a fifth of its p(z), within 0.01 of an end of {Z_MIN:g}–{Z_MAX:g}.",
-    "low_signal": "Mean flux below five times the scatter of the pixels: hardly a spectrum.",
+    "low_signal": "Mean flux below ten times the scatter of the pixels: a noisy spectrum.",
 }
 BLOCK = 4096  # spectra worked on at a time
 N_FIT = 40_000  # training rows looked at, at most
@@ -61,7 +64,7 @@ LEAST_SCATTER = 1e-3  # variance added to each Gaussian, of that of all rows
 FALSE_FLAGS = 0.01  # share of validation rows that lie outside
 FEW = 100  # fewer validation rows than this cannot say where one in a hundred lies …
 MARGIN = 1.2  # … so the farthest of them, times this, is the limit
-LEAST_LIMIT = 5.0  # distance that is never outside; 99 % of a Gaussian in 14 numbers are nearer
+LEAST_LIMIT = 5.4  # … or this: 99 % of a Gaussian in 14 numbers are nearer
 TINY = 1e-6  # keeps what is left of one or of equal spectra from being zero
 
 
@@ -103,16 +106,11 @@ class Coverage:
         save_arrays(path, {item.name: getattr(self, item.name) for item in fields(self)})
 
     @classmethod
-    def load(cls, path: Path) -> Coverage:
-        """Read what `save` wrote; InputError where an earlier version wrote it."""
+    def load(cls, path: Path) -> Coverage | None:
+        """Read what `save` wrote; None where an earlier version wrote other numbers."""
         arrays = load_arrays(path)
-        if set(arrays) != {item.name for item in fields(cls)}:
-            raise InputError(
-                f"{path} holds the training range as an earlier version described it, by other "
-                f"numbers than this one needs ({', '.join(item.name for item in fields(cls))}). "
-                "Train the run again."
-            )
-        return cls(**arrays)
+        known = set(arrays) == {item.name for item in fields(cls)}
+        return cls(**arrays) if known else None
 
     def _nearest(self, flux: FloatArray) -> NDArray[np.float64]:
         place = _place(flux, self.floor, self.centre, self.noise, self.basis)
@@ -121,6 +119,29 @@ class Coverage:
             for mean, whiten, volume in zip(self.means, self.whiten, self.volume, strict=True)
         ]
         return np.sqrt(np.min(squares, axis=0))
+
+
+def coverage_of(run: RunFolder) -> Coverage:
+    """Range of a run's training rows, fitted again where an earlier version had fitted another.
+
+    Raises
+    ------
+    InputError
+        Where it must be, and the dataset is not in the store any more.
+    """
+    if (known := Coverage.load(run.coverage_path)) is not None:
+        return known
+    store = Store(run.path.parent.parent)
+    folder = {one.id: one for one in store.datasets()}.get(run.config.dataset)
+    if folder is None or not run.split_path.exists():
+        raise InputError(
+            f"Run {run.id} holds the training range as an earlier version described it, and its "
+            f"dataset {run.config.dataset} is not in the store to fit it again; train the run anew."
+        )
+    dataset, split = open_dataset(folder), Split.load(run.split_path)
+    fitted = fit_coverage(dataset.flux, split.train, split.val, dataset.z_spec)
+    fitted.save(run.coverage_path)
+    return fitted
 
 
 def fit_coverage(

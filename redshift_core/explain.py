@@ -1,15 +1,19 @@
 """Which pixels of one spectrum mattered to its redshift: the short job behind "Why this redshift?".
 
 Two answers that fail in different ways, both against the mean spectrum of training galaxies of
-like brightness, scaled to the galaxy's own. That, not zero and not a line drawn across: it is what
-the network would expect to see there, so what remains is what sets this galaxy apart.
+like brightness, scaled to the galaxy's own: what the network would expect to see, so that what
+counts is what sets this galaxy apart.
 
-Occlusion replaces one group of neighbouring pixels at a time and asks the network again. The
-gradient is averaged over the straight way from that mean spectrum to the galaxy's and multiplied
-by their difference; over all pixels that adds up to the difference of the two answers.
+Occlusion replaces one group of neighbouring pixels at a time and asks the network again. The mean
+spectrum fills the gap, lifted so that it meets the galaxy's at both ends: left where it is, it
+would make two steps, features of their own to which the network answers. So this shows the
+features of a group, and neither the slope of the whole nor what two groups say alike, since each
+stands in for the other.
 
-Neither says that a feature is real or a redshift right, only what this network went by; and pixels
-that say the same twice are missed by occlusion, since each stands in for the other.
+The gradient shows those too: averaged over the straight way from the mean spectrum to the galaxy's
+and multiplied by their difference, it adds up, over all pixels, to the difference of the answers.
+
+Neither says that a feature is real or a redshift right, only what this network went by.
 
 References
 ----------
@@ -74,7 +78,7 @@ def explain(model: Any, flux: FloatArray, like: FloatArray) -> Explanation:
     spectra = np.repeat(flux[None], 2 + len(groups()), axis=0)
     spectra[1] = like
     for number, (first, last) in enumerate(groups(), start=2):
-        spectra[number, first : last + 1] = like[first : last + 1]
+        spectra[number] = without(flux, like, first, last)
     z, width = (part.numpy().astype(float) for part in _moments(model(spectra, training=False)))
     share = ((np.arange(N_STEPS) + 0.5) / N_STEPS).astype(np.float32)[:, None]
     way = tf.constant(like + share * (flux - like))
@@ -91,6 +95,20 @@ def explain(model: Any, flux: FloatArray, like: FloatArray) -> Explanation:
         occlusion=z[0] - z[2:],
         narrowing=width[2:] - width[0] if has_width else None,
     )
+
+
+def without(flux: FloatArray, like: FloatArray, first: int, last: int) -> FloatArray:
+    """Spectrum (186,) whose pixels from first to last are those of another, lifted to meet it.
+
+    The lift is a straight line between the differences of the two at the pixels beside the group;
+    at the end of a band it is that of the one neighbour.
+    """
+    start, stop = (0, N_BP) if first < N_BP else (N_BP, N_PIXELS)
+    beside = [pixel for pixel in (first - 1, last + 1) if start <= pixel < stop]
+    pixels = np.arange(first, last + 1)
+    result = flux.copy()
+    result[pixels] = like[pixels] + np.interp(pixels, beside, (flux - like)[beside])
+    return result
 
 
 def like_spectrum(

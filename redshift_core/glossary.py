@@ -112,6 +112,19 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             "noisy data, not a fault in the training.",
             "shrinkage",
         ),
+        "training_range": Entry(
+            "Outside the training range",
+            "A network answers every spectrum, also one like none it has seen. This flag marks "
+            "spectra farther, in shape or brightness, from the kinds of spectra it was trained on "
+            "than 99 % of its validation spectra. It does not catch whatever looks like a galaxy "
+            "within the noise, and a redshift without it can still be wrong.",
+        ),
+        "why_this_redshift": Entry(
+            "Why this redshift?",
+            "Which pixels the network went by: groups of them are replaced, one after the other, "
+            "by the mean of galaxies of like brightness, and the gradient says what the answer "
+            "owes to each pixel. It shows what counted, not that it was right to count.",
+        ),
     },
     "Probability densities": {
         "density": Entry(
@@ -135,7 +148,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             "Flat prior",
             "Every redshift equally probable beforehand. It takes the shrinkage toward common "
             "redshifts out, so rare distant galaxies are not drawn near; the average error of a "
-            "survey, where most are not rare, gets larger.",
+            "survey, where most are not rare, gets larger: much larger where a network saw too few "
+            "galaxies to know the rare ones.",
         ),
         "multimodal": Entry(
             "Multimodal",

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from redshift_core import __version__, document, figures, reference, share, statistics
+from redshift_core import (
+    __version__,
+    density_figures,
+    document,
+    figures,
+    reference,
+    share,
+    statistics,
+)
 from redshift_core.comparison import interval_text, settings_table
 from redshift_core.config import PRESETS
 from redshift_core.constants import Z_MAX, Z_MIN
@@ -155,7 +163,40 @@ def _errors(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> list[Se
     path = run.predictions_path(dataset)
     if path.exists():
         found.append(Section("True and predicted redshift", _redshifts(path)))
+    if metrics.get("pdf"):
+        found.append(Section("Densities p(z)", _densities(metrics["pdf"])))
     return found
+
+
+def _densities(judged: Mapping[str, Any]) -> list[Part]:
+    """Whether p(z) says how sure one may be, under the prior of the training set."""
+    shown = {figure: figure.value(judged) for figure in density_figures.FIGURES.values()}
+    shown = {figure: value for figure, value in shown.items() if value is not None}
+    frame = pd.DataFrame(
+        {
+            "figure": [figure.title for figure in shown],
+            "value": [figure.text(value) for figure, value in shown.items()],
+            "meaning": [figure.meaning(judged) for figure in shown],
+        }
+    )
+    return [
+        Table(frame, "densities", "Of p(z) under the prior of the training set.",
+              "Figures of merit of the densities with their meaning"),
+        Chart(
+            figures.pit_histogram(judged["pit"]["counts"]),
+            "Probability that p(z) puts below the true redshift, dimensionless: flat where the "
+            "densities are right.",
+            "Histogram of the probability integral transform beside a uniform one",
+        ),
+        Chart(
+            figures.coverage(judged["coverage"]),
+            "Share of true redshifts inside the central interval of each credibility.",
+            "Share of true redshifts inside intervals against their credibility",
+        ),
+        Table(density_figures.bin_table(judged["by_z_phot"]), "densities_per_bin",
+              "Per bin of predicted redshift; shares in per cent.",
+              "Figures of the densities per bin of predicted redshift", density_figures.FORMATS),
+    ]  # fmt: skip
 
 
 def _redshifts(path: Path) -> list[Part]:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from redshift_core import reference
-from redshift_core.arrays import save_arrays
 from redshift_core.coverage import Coverage, fit_coverage
 from redshift_core.errors import InputError
 
@@ -111,12 +110,6 @@ def test_a_saved_range_judges_alike(flux, coverage, tmp_path):
 def test_a_spectrum_is_judged_alike_alone_and_among_others(flux, coverage):
     alone = [coverage.outside(flux[row : row + 1])[0] for row in range(4000, 4100)]
     assert alone == coverage.outside(flux)[4000:4100].tolist()
-
-
-def test_a_range_of_an_earlier_version_is_refused(tmp_path):
-    save_arrays(tmp_path / "coverage.npz", {"edges": np.zeros(3), "limit": np.array(2)})
-    with pytest.raises(InputError, match=r"coverage.npz holds .* Train the run again"):
-        Coverage.load(tmp_path / "coverage.npz")
 
 
 def test_no_rows_are_refused(flux):

@@ -86,6 +86,18 @@ def test_every_pixel_is_in_one_group_and_none_spans_the_seam():
     assert (75, 79) in explain.groups()
 
 
+def test_what_is_put_in_meets_the_spectrum_at_both_ends():
+    like = np.sin(np.arange(186) / 9.0)
+    flux = like + 1 + 0.1 * np.arange(186)  # apart by a slope, which no group shows
+    for first, last in explain.groups():
+        end = first == 80 or last in (79, 185) or first == 0
+        put_in = explain.without(flux, like, first, last)
+        np.testing.assert_allclose(put_in, flux, atol=0.6 if end else 1e-9)
+    flux[40] += 5  # a line, which its own group does
+    first, last = explain.groups()[GROUP_OF[40]]
+    assert explain.without(flux, like, first, last)[40] == pytest.approx(flux[40] - 5)
+
+
 def test_what_stands_in_is_the_mean_of_galaxies_of_like_brightness(dataset, monkeypatch):
     monkeypatch.setattr(explain, "N_LIKE", 20)
     opened = data.open_dataset(dataset)

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import coverage, data, models, prediction
+from redshift_core.arrays import save_arrays
 from redshift_core.bootstrap import bootstrap
 from redshift_core.config import preset
 from redshift_core.errors import InputError
@@ -225,6 +226,18 @@ def test_spectra_unlike_the_training_rows_are_flagged(run, store, dataset, tmp_p
     outside = [row for row, names in enumerate(flags) if "outside_training_range" in names]
     assert {7, 9} <= set(outside)
     assert result["flagged"]["outside_training_range"] == len(outside) <= 4
+
+
+def test_the_range_of_an_earlier_version_is_fitted_again_while_its_dataset_is_there(run, dataset):
+    wanted = coverage.Coverage.load(run.coverage_path)
+    older = {"edges": np.zeros(3), "limit": np.array(2)}
+    save_arrays(run.coverage_path, older)
+    assert coverage.coverage_of(run).means.shape == wanted.means.shape
+    assert coverage.Coverage.load(run.coverage_path) is not None
+    save_arrays(run.coverage_path, older)
+    dataset.delete()
+    with pytest.raises(InputError, match=r"not in the store to fit it again; train the run anew"):
+        coverage.coverage_of(run)
 
 
 def test_redshifts_beyond_the_range_are_flagged_and_kept(run, store, dataset, tmp_path):

@@ -14,7 +14,7 @@ from redshift_core.jobs import Status
 from redshift_core.metrics import METRICS
 from redshift_core.report import write_report
 from redshift_core.runs import read_json, write_json
-from tests.pages.made_up import add_evaluation, make_run
+from tests.pages.made_up import add_densities, add_evaluation, make_run
 from tests.test_document import own_markup
 from tests.test_reproduce import dissertation_run
 
@@ -58,6 +58,16 @@ def test_a_report_holds_every_metric_setting_and_fact(run, store, tmp_path):
     assert "<run>" not in text
     assert text.count('<div class="chart"') == 5
     assert "SIMULATED: no telescope" in text
+
+
+def test_a_report_of_a_run_with_densities_says_whether_they_are_honest(
+    run, dataset, store, tmp_path
+):
+    judged = add_densities(run, dataset, n=300)["pdf"]
+    text = written(run, store, tmp_path)
+    assert f">{judged['crps']:.4f}</td>" in text
+    assert "Densities p(z)" in text
+    assert text.count('<div class="chart"') == 7
 
 
 def test_intervals_stand_in_the_report_where_the_evaluation_has_them(run, store, tmp_path):

@@ -13,10 +13,13 @@ import pandas as pd
 import pytest
 
 from redshift_core import data, jobs
+from redshift_core.arrays import load_arrays
 from redshift_core.config import TrainingConfig, preset
 from redshift_core.errors import InputError
+from redshift_core.pdf import training_prior
 from redshift_core.runs import JobContext, RunFolder, Store, read_json, write_json
 from redshift_core.schedules import learning_rates
+from redshift_core.split import Split
 from redshift_core.training import train_job
 from redshift_core.training.checkpoint import COLUMNS, Progress, State, load_state, save_state
 
@@ -252,6 +255,12 @@ def test_the_environment_says_what_the_run_was_made_with(lab):
     assert {"tensorflow", "keras", "python"} <= set(found["versions"])
     leaking = read_json(lab.runs["leaking"].environment_path)["scaler"]
     assert leaking == {"name": "spectrum", "fit_on": "all", "n_fitted": 600, "saw_test_rows": True}
+
+
+def test_a_run_keeps_the_prior_of_its_training_rows(lab):
+    run = lab.runs["densities"]
+    z_spec = np.asarray(data.open_dataset(lab.dataset).z_spec)[Split.load(run.split_path).train]
+    assert load_arrays(run.prior_path)["training"].tolist() == training_prior(z_spec).tolist()
 
 
 def test_a_mirrored_run_gives_the_history_of_a_single_device(tmp_path, survey_file, lab):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -12,7 +13,7 @@ from pages.ui.choose import when
 from pages.ui.display import chart, table
 from pages.ui.text import escape
 from redshift_core import figures, reference
-from redshift_core.comparison import caveats, differing_settings, metrics_table
+from redshift_core.comparison import caveats, densities_table, differing_settings, metrics_table
 from redshift_core.config import RunConfig
 from redshift_core.density_figures import FIGURES
 from redshift_core.errors import InputError
@@ -135,6 +136,7 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
         + DENSITIES * with_densities,
         formats=formats, height="content",
     )  # fmt: skip
+    _densities(results)
     chart(
         figures.bias_of_runs(
             {html.escape(name): metrics["bins"] for name, metrics in results.items()},
@@ -146,6 +148,18 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
         f"Mean error per redshift bin of {len(results)} runs beside the published one",
         about,
     )
+
+
+def _densities(results: Mapping[str, Mapping[str, Any]]) -> None:
+    frame = densities_table(results)
+    if len(frame):
+        table(
+            frame, "densities_of_runs", alt="Figures of merit of the densities of each run",
+            caption="Of p(z), under the prior of each training set. CRPS: error of the whole p(z), "
+            "in z, to be set against the MAE. PIT, KS: 0 for densities that are right on average. "
+            "Intervals: the share of true redshifts inside, which should be 0.68 and 0.95.",
+            formats={figure.title: "%.4f" for figure in FIGURES.values()}, height="content",
+        )  # fmt: skip
 
 
 def _remember(ids: Sequence[str]) -> None:

@@ -17,6 +17,8 @@ RECENT = 50  # newest jobs looked through for an explanation made before
 
 def show_explanation(run: RunFolder, dataset: DatasetFolder, row: int) -> None:
     """Button, progress, then the pixels that mattered; found again after a refresh."""
+    if not run.model_path.exists():
+        return
     store, wanted = Store(), {"kind": "explain", "run": run.id, "dataset": dataset.id, "row": row}
     job = next((one for one in store.jobs()[:RECENT] if one.request == wanted), None)
     now = show_job(job, "Why this redshift") if job else None

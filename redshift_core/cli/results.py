@@ -193,12 +193,7 @@ def _density_lines(figures: dict[str, Any] | None) -> list[tuple[str, str, str]]
         ends = figures["intervals"][name]
         value, *between = (format(number, form) for number in (figures[name], *ends))
         lines.append((title, value, " to ".join(between)))
-    pit = figures["pit"]
-    lines.append(("PIT, KS distance", _digits(pit["ks"]), ""))
-    return [
-        *lines,
-        ("PIT outliers", "–" if pit["outliers"] is None else f"{pit['outliers']:.2%}", ""),
-    ]
+    return [*lines, ("PIT, KS distance", _digits(figures["pit"]["ks"]), "")]
 
 
 def _estimate_text(metrics: dict[str, Any]) -> str:

@@ -15,9 +15,9 @@ from redshift_core.figures.spectra import spectrum
 EXPLANATION_CAPTION = (
     "Above: the galaxy and the {like}, scaled to its brightness; e⁻ s⁻¹ per pixel. Below, in units "
     "of z and above zero where pixels raise the redshift: {answer} minus that with a group of "
-    "pixels replaced by the mean spectrum (bars), and the gradient times the difference of the two "
-    "spectra, summed over the group (diamonds). It shows what the network went by, not that it is "
-    "right."
+    "pixels replaced by the mean spectrum, lifted to meet the galaxy's at both ends (bars), and "
+    "the gradient times the difference of the two spectra, summed over the group (diamonds). It "
+    "shows what the network went by, not that it is right."
 )
 HEIGHT = 560  # px
 

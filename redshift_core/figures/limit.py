@@ -55,17 +55,22 @@ def limit_curve(
                 customdata=[row["epochs"] for row in part],
                 mode="markers",
                 name=name,
-                marker={"size": 9, "color": colour, "symbol": symbol, "line_width": 2},
+                marker={
+                    "size": 9,
+                    "color": colour,
+                    "symbol": symbol,
+                    "line": {"width": 2, "color": colour},
+                },
                 hovertemplate="%{x:,} galaxies, %{customdata} epochs: MAE %{y:.5f}",
             )
     for recipe in recipes:
         figure.add_hline(
             y=recipe["mae"],
             line={"color": RED, "width": 1.2, "dash": "dot"},
-            annotation={"text": f"{recipe['name']} {recipe['mae']:.4f}", "xanchor": "right"},
-            annotation_position="top right",
+            annotation_text=f"{recipe['name']} {recipe['mae']:.4f}",
+            annotation_position="top left",
         )
-    figure.update_xaxes(type="log", range=np.log10(ends).tolist(), exponentformat="none")
+    figure.update_xaxes(type="log", range=np.log10(ends).tolist(), dtick=1, tickformat=",d")
     return mark_simulated(figure)
 
 

@@ -17,8 +17,8 @@ from redshift_core.runs import JobContext, LimitFolder, RunFolder, read_json, wr
 from redshift_core.training.checkpoint import load_state
 from redshift_core.training.prepare import machine_facts
 
-MEASURE_SECONDS = 6.0  # s of training steps from which the speed is taken
-SHARE = 0.95  # of the time, for the steps; the rest goes into simulating, judging, fitting
+MEASURE_SECONDS = 10.0  # s of training from which the speed is taken
+SHARE = 0.95  # of the time, for training; the rest goes into judging and compiling
 
 
 class _Stop(Exception):  # noqa: N818 - not an error
@@ -138,6 +138,8 @@ class Study:
             trainer = StreamTrainer(context, run, self._recipe(one), loop, stream, state)
             if trainer.train()["stopped"]:
                 raise _Stop
+            if self.config.base.model.head == "pdf":
+                loop.calibrate(loop.weights())
             loop.save_model(run.model_path, loop.weights())
         finally:
             stream.close()

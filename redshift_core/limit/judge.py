@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from redshift_core import pdf
 from redshift_core.arrays import load_arrays, save_arrays
-from redshift_core.constants import N_PIXELS, N_Z_BINS
 from redshift_core.errors import InputError
 from redshift_core.metrics import METRICS
 from redshift_core.models import load_model
-from redshift_core.prediction import BLOCK_CONV, Report
+from redshift_core.prediction import predictor
 from redshift_core.runs import RunFolder, Store, read_json
 from redshift_core.simulation import simulate
 from redshift_core.simulation.table import VERSION
@@ -50,21 +49,19 @@ class Judge:
         survey = simulate(n, seed, cache=cache)
         self.flux, self.z_spec = survey.flux, survey.z
 
-    def ask(self, model_path: Path, report: Report = lambda *_: None) -> Answers:
+    def ask(
+        self, model_path: Path, report: Callable[[float, float, str], None] = lambda *_: None
+    ) -> Answers:
         """Answers of a saved model."""
-        predict = _predictor(model_path)
+        predict = predictor(load_model(model_path))
         n = len(self.z_spec)
         z_phot, crps = np.empty(n), np.full(n, np.nan)
         for start in range(0, n, BLOCK):
             report(start, n, "Judging the test galaxies.")
             rows = slice(start, start + BLOCK)
-            answer = predict(self.flux[rows])
-            if answer.shape[1] == N_Z_BINS:
-                density = answer / pdf.WIDTH
-                z_phot[rows] = pdf.point(density, "median")
+            z_phot[rows], density = predict(self.flux[rows])
+            if density is not None:
                 crps[rows] = pdf.crps(density, self.z_spec[rows])
-            else:
-                z_phot[rows] = answer[:, 0]
         if not np.isfinite(z_phot).all():
             raise InputError(
                 f"{model_path} gives no redshift for {int((~np.isfinite(z_phot)).sum())} of {n} "
@@ -80,23 +77,6 @@ class Judge:
     def errors(self, answers: Answers) -> NDArray[np.float64]:
         """Absolute error of each test galaxy, shape (n,)."""
         return np.abs(answers.z_phot - self.z_spec)
-
-
-def _predictor(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Output of a saved model for raw flux, (n, 186) → (n, 1) or (n, 240)."""
-    import tensorflow as tf
-
-    model = load_model(path)
-    call = tf.function(
-        lambda flux: model(flux, training=False),
-        input_signature=[tf.TensorSpec((None, N_PIXELS), tf.float32)],
-    )
-
-    def predict(flux: NDArray[np.float32]) -> NDArray[np.float32]:
-        starts = range(0, len(flux), BLOCK_CONV)
-        return np.concatenate([call(flux[start : start + BLOCK_CONV]).numpy() for start in starts])
-
-    return predict
 
 
 def check_recipe(store: Store, run: RunFolder, seeds: set[int]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from redshift_core.simulation.survey import CHUNK
 from redshift_core.training.prepare import Part
 
 WINDOW = 16 * CHUNK  # rows in memory and shuffled together
+VALIDATION = 2 * CHUNK  # further rows, on which the temperature of a PDF head is fitted
 
 
 class Stream:
@@ -39,6 +40,7 @@ class Stream:
         self.n_windows = -(-n // WINDOW)
         first = simulate(self.rows, seed, cache=cache)
         self.scaler = fit_scaler(config, first.flux, np.arange(self.rows))
+        self.validation = self._rows(-(-n // CHUNK) * CHUNK, VALIDATION)
         self._pool = ThreadPoolExecutor(1, "simulate")
         self._ready: dict[int, Future[Part]] = {}
 
@@ -57,6 +59,8 @@ class Stream:
 
     def _made(self, number: int) -> Part:
         start = number * WINDOW
-        rows = min(WINDOW, self.n - start)
+        return self._rows(start, min(WINDOW, self.n - start))
+
+    def _rows(self, start: int, rows: int) -> Part:
         block = simulate(rows, self.seed, cache=self.cache, start=start)
         return Part(self.scaler.apply(block.flux), block.z.astype(np.float32))

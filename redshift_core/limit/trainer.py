@@ -21,7 +21,7 @@ from redshift_core.training.prepare import Part
 
 
 class StreamLoop(Loop):
-    """Loop whose training data are one window, replaced by the next; it validates on nothing."""
+    """Loop whose training data are one window, replaced by the next."""
 
     def __init__(self, config: RunConfig, stream: Stream, devices: Devices):
         n_inputs = stream.scaler.n_inputs
@@ -30,8 +30,9 @@ class StreamLoop(Loop):
             window = [
                 tf.Variable(tf.zeros(shape)) for shape in ((stream.rows, n_inputs), (stream.rows,))
             ]
-            nothing = tf.zeros((1, n_inputs)), tf.zeros(1)
-        super().__init__(config, stream.scaler, Data(tuple(window), nothing, device), devices)
+            val = stream.validation
+            held = Data(tuple(window), (tf.constant(val.features), tf.constant(val.z_spec)), device)
+        super().__init__(config, stream.scaler, held, devices)
         self.steps_per_window = self.n_steps
         last = stream.n - (stream.n_windows - 1) * stream.rows
         self.n_steps = (stream.n_windows - 1) * self.steps_per_window + -(-last // self.batch)
@@ -123,21 +124,25 @@ class StudyContext:
 
 
 def measured_rate(loop: StreamLoop, stream: Stream, seconds: float) -> float:
-    """Spectra per second of training, over steps that take about ``seconds``; spoils the weights.
+    """Spectra per second of training, over about ``seconds``; spoils the weights.
 
-    The calls are those of a training; the first one compiles and does not count.
+    Windows are made meanwhile, as in a training. The first call compiles and does not count.
     """
-    loop.feed(stream.window(0))
+    n, done = 1, 0
+    loop.train(*_still(loop, stream, 0, 1))
+    begin = time.monotonic()
+    while (spent := time.monotonic() - begin) < seconds:
+        number, step = divmod(done, loop.steps_per_window)
+        if not step:
+            loop.feed(stream.window(number % stream.n_windows))
+        last = min(step + n, loop.steps_per_window)
+        loop.train(*_still(loop, stream, step, last)).numpy()
+        done += last - step
+        n = max(1, int(0.5 * done / max(time.monotonic() - begin, 1e-6)))
+    return done * loop.batch / spent
+
+
+def _still(loop: StreamLoop, stream: Stream, first: int, last: int) -> tuple[Any, ...]:
+    """Arguments of steps in the order of the rows, too small to make the loss diverge."""
     order = loop.on_device(np.arange(stream.rows, dtype=np.int32))
-    n, steps, spent = 1, 0, 0.0
-    for call in range(1000):
-        n = min(n, loop.steps_per_window)
-        begin = time.monotonic()
-        loop.train(order, np.full(n, 1e-6, np.float32), 0, n).numpy()
-        took = time.monotonic() - begin
-        if call:
-            steps, spent = steps + n, spent + took
-            n = max(1, int(0.5 * n / max(took, 1e-6)))
-        if spent > seconds:
-            break
-    return steps * loop.batch / spent
+    return order, np.full(last - first, 1e-6, np.float32), first, last

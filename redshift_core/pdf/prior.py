@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from redshift_core.constants import N_Z_BINS, Z_MAX, Z_MIN
+from redshift_core.constants import N_Z_BINS
 from redshift_core.errors import InputError
 from redshift_core.pdf.density import CENTRES, EDGES, WIDTH, FloatArray, in_blocks
 
@@ -32,7 +32,7 @@ def training_prior(z_spec: ArrayLike) -> NDArray[np.float64]:
     Eilers & Marx (1996). Where galaxies are many it follows them closely; where they are few it
     averages over more bins, and goes on exponentially, without the bump that a wide kernel carries
     down a slope. An eighth of a galaxy is then added to each bin, so that where no galaxy was, a
-    network's random remainder is not divided by next to nothing.
+    network's random remainder is not divided by next to nothing; without any galaxy it is flat.
 
     Parameters
     ----------
@@ -47,18 +47,21 @@ def training_prior(z_spec: ArrayLike) -> NDArray[np.float64]:
     """
     z = np.asarray(z_spec, np.float64)
     counts = np.histogram(z[np.isfinite(z)], EDGES)[0].astype(np.float64)
-    if not counts.any():
-        raise InputError(f"No training redshift lies in {Z_MIN:g}–{Z_MAX:g}: there is no prior.")
+    return normalised((_smoothed(counts) if counts.any() else counts) + SPREAD)
+
+
+def _smoothed(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Expected counts of the penalised likelihood, by Newton's method on a concave function."""
     bend = np.diff(np.eye(N_Z_BINS), n=2, axis=0)
     penalty = STIFFNESS * bend.T @ bend
     eta = np.log(counts + counts.mean())
-    for _ in range(200):  # Newton's method on a concave function; some ten steps
+    for _ in range(200):  # some ten are enough
         mean = np.exp(eta)
         step = np.linalg.solve(np.diag(mean) + penalty, counts - mean - penalty @ eta)
         eta = eta + np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-8:
             break
-    return normalised(np.exp(eta) + SPREAD)
+    return np.exp(eta)
 
 
 def normalised(prior: ArrayLike) -> NDArray[np.float64]:
@@ -69,8 +72,6 @@ def normalised(prior: ArrayLike) -> NDArray[np.float64]:
 
 def mixed_prior(training: FloatArray, target: FloatArray, share: float) -> NDArray[np.float64]:
     """Prior between two, ∝ training^(1 − share) · target^share; shape (240,)."""
-    if not 0 <= share <= 1:
-        raise InputError(f"The share of another prior lies between 0 and 1; it is {share:g}.")
     return normalised(np.asarray(training) ** (1 - share) * np.asarray(target) ** share)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from redshift_core.errors import InputError
 from redshift_core.evaluation import evaluate, finite_pairs
 from redshift_core.export import TableWriter
 from redshift_core.judged import open_densities
-from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
+from redshift_core.prediction.reader import Reader, flag_text, open_coverage, open_reader
 from redshift_core.runs import DatasetFolder, RunFolder, read_json, write_json
 from redshift_core.split import Split
 
@@ -49,22 +50,9 @@ def evaluate_run(
     opened = data.open_dataset(dataset)
     own = _is_own(run, dataset)
     rows = _test_rows(run, opened) if own else _judged_rows(opened)
-    reader = open_reader(run, coverage)
     run.metrics_path(dataset.id).parent.mkdir(parents=True, exist_ok=True)
-    tables = []
-    with ExitStack() as files:
-        densities = None
-        for start in range(0, len(rows), READ_BLOCK):
-            report(start, len(rows), f"Predicted {start:,} of {len(rows):,} spectra.")
-            here = rows[start : start + READ_BLOCK]
-            columns, flags, density = reader.read(opened.flux[here])
-            if density is not None:
-                if densities is None:
-                    writer = RowWriter(run.pdf_path(dataset.id), N_Z_BINS, STORED)
-                    densities = files.enter_context(writer)
-                densities.write(density)
-            tables.append(_judged_table(opened, here, columns, flags))
-    table = pd.concat(tables, ignore_index=True)
+    path = run.pdf_path(dataset.id)
+    table = _read_rows(open_reader(run, coverage), opened, rows, path, report)
     simulated = bool(dataset.info.get("simulated"))
     result = {
         **_figures(table.z_spec, table.z_phot, report),
@@ -74,9 +62,9 @@ def evaluate_run(
         "scaler_saw_test_rows": own and run.config.scaler.fit_on == "all",
         "n_outside_training_range": int(table.pop("outside").sum()),
     }
-    if densities is not None:
-        density = open_densities(run.pdf_path(dataset.id), len(table))
+    if "z_low68" in table:
         judged = (table.z_spec, table.z_phot, table.brightness)
+        density = open_densities(path, len(table))
         result["pdf"] = evaluate_pdf(density, *judged, report=_drawing(report))
     with TableWriter([run.predictions_path(dataset.id)], metadata(run, simulated)) as writer:
         writer.write(table)
@@ -89,7 +77,7 @@ def judge_again(
     run: RunFolder,
     dataset: DatasetFolder,
     estimate: pdf.Estimate,
-    priors: dict[str, NDArray],
+    priors: Mapping[str, NDArray],
     report: Report = lambda *_: None,
 ) -> dict[str, Any]:
     """The stored judgement with another point or prior; nothing is written.
@@ -99,10 +87,9 @@ def judge_again(
     dict
         As of `evaluate_run`, and ``estimate``, its text.
     """
-    paths = run.predictions_path(dataset.id), run.pdf_path(dataset.id)
     stored = read_json(run.metrics_path(dataset.id))
-    table = pd.read_parquet(paths[0])
-    density = open_densities(paths[1], len(table))
+    table = pd.read_parquet(run.predictions_path(dataset.id))
+    density = open_densities(run.pdf_path(dataset.id), len(table))
     z_phot = estimate.redshifts(density, priors)
     judged = evaluate_pdf(
         density,
@@ -114,6 +101,23 @@ def judge_again(
     )
     figures = _figures(table.z_spec, z_phot, report)
     return {**stored, **figures, "pdf": judged, "estimate": estimate.text()}
+
+
+def _read_rows(
+    reader: Reader, opened: data.Dataset, rows: NDArray[np.int64], path: Path, report: Report
+) -> pd.DataFrame:
+    """`_judged_table` of all rows; densities, where the model gives any, go to a file."""
+    tables, densities = [], None
+    with ExitStack() as files:
+        for start in range(0, len(rows), READ_BLOCK):
+            report(start, len(rows), f"Predicted {start:,} of {len(rows):,} spectra.")
+            here = rows[start : start + READ_BLOCK]
+            columns, flags, density = reader.read(opened.flux[here])
+            if density is not None:
+                densities = densities or files.enter_context(RowWriter(path, N_Z_BINS, STORED))
+                densities.write(density)
+            tables.append(_judged_table(opened, here, columns, flags))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _judged_table(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from redshift_core import pdf
 from redshift_core.constants import N_PIXELS, N_Z_BINS, Z_MAX, Z_MIN
-from redshift_core.coverage import Coverage
+from redshift_core.coverage import Coverage, coverage_of
 from redshift_core.errors import InputError
 from redshift_core.flags import density_flags
 from redshift_core.runs import RunFolder
@@ -132,7 +132,7 @@ def open_coverage(run: RunFolder) -> Coverage:
             f"Run {run.id} has no saved model yet; let it train to the end of an epoch "
             f"(`redshift-lab resume {run.id}` where it has stopped), or choose another run."
         )
-    return Coverage.load(run.coverage_path)
+    return coverage_of(run)
 
 
 def open_reader(

@@ -1,5 +1,7 @@
 """The Evaluate page: runs with none, one and several evaluations, and starting one."""
 
+import os
+import time
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -175,6 +177,39 @@ def test_a_link_opens_the_galaxies_it_names_and_the_chip_lets_them_go(store, que
     assert not at.exception
     assert chosen(at) is None
     assert not {"bin", "box", "galaxy"} & set(at.query_params)
+
+
+def test_one_click_asks_why_a_galaxy_got_its_redshift(store, waiting):
+    run, folder = judged_run(store)
+    at = opened(run=run.id, box="0,0.6,0,0.6", galaxy=7)
+    at.button(key="explain").click().run()
+    assert not at.exception
+    (job,) = store.jobs()
+    assert job.request == {"kind": "explain", "run": run.id, "dataset": folder.id, "row": 7}
+    assert "explain" not in {button.key for button in at.button}
+
+
+def test_what_mattered_to_a_redshift_is_shown_until_the_model_changes(store):
+    run, folder = judged_run(store)
+    job = store.new_job("explain")
+    write_json(job.request_path, {"kind": "explain", "run": run.id, "dataset": folder.id, "row": 7})
+    write_json(job.status_path, {"state": "finished", "heartbeat": time.time() + 5})
+    result = {
+        "run": run.id, "dataset": folder.id, "row": 7, "source_id": 7, "simulated": True,
+        "z_spec": 0.1, "z": 0.12, "answer": "z_phot", "like": "mean of 3 training galaxies",
+        "flux": [1.0] * 186, "like_flux": [1.1] * 186, "gradient": [0.001] * 186,
+        "groups": [[0, 79], [80, 185]], "occlusion": [0.01, -0.02], "narrowing": None,
+        "sentences": ["The answer is 0.1200."],
+    }  # fmt: skip
+    write_json(job.result_path, result)
+    where = {"run": run.id, "box": "0,0.6,0,0.6", "galaxy": 7}
+    at = opened(**where)
+    assert not at.exception
+    assert "The answer is 0.1200." in texts(at)
+    assert "mean of 3 training galaxies" in texts(at)
+    assert "explain" not in {button.key for button in at.button}
+    os.utime(run.model_path, (time.time() + 60, time.time() + 60))
+    assert "explain" in {button.key for button in opened(**where).button}
 
 
 def test_a_box_leads_to_the_same_galaxies_in_explore(store):

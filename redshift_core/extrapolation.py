@@ -21,6 +21,7 @@ FloatArray = NDArray[np.float64]
 N_PARAMETERS = 3  # a, b, c
 MIN_SIZES = N_PARAMETERS + 1  # fewer leave nothing by which to judge the fit
 EXPONENTS = (0.1, 2.0)  # range of c; slower than n^(−0.1) cannot be told from no limit at all
+N_GRID = 25  # exponents tried before the search between two of them
 N_DRAWS = 1000  # of the interval
 LEVELS = (0.68, 0.95)
 
@@ -62,18 +63,17 @@ def fit_curve(n: ArrayLike, errors: ArrayLike) -> Curve:
     0.02
     """
     n, errors = np.asarray(n, np.float64), np.asarray(errors, np.float64)
-    low, high = np.log(EXPONENTS)
-    grid = np.linspace(low, high, 25)
-    best = int(np.argmin([_residual(n, errors, np.exp(one)) for one in grid]))
-    bounds = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    grid = np.geomspace(*EXPONENTS, N_GRID)
+    best = int(np.argmin(_residual(n, errors, grid)))
     found = minimize_scalar(
-        lambda log_c: _residual(n, errors, np.exp(log_c)),
-        bounds=bounds,
+        lambda c: float(_residual(n, errors, np.array([c]))[0]),
+        bounds=(grid[max(best - 1, 0)], grid[min(best + 1, N_GRID - 1)]),
         method="bounded",
         options={"xatol": 1e-5},
     )
-    c = float(np.exp(found.x))
-    return Curve(*_linear(n, errors, c), c)
+    c = np.array([found.x])
+    (level,), (height,) = _linear(n, errors, c)
+    return Curve(float(level), float(height), float(found.x))
 
 
 def extrapolate(
@@ -147,18 +147,20 @@ def extrapolate(
     }
 
 
-def _linear(n: FloatArray, errors: FloatArray, c: float) -> tuple[float, float]:
-    """Best a ≥ 0 and b ≥ 0 for an exponent."""
-    x = n**-c
-    spread = x - x.mean()
-    b = max(float(spread @ errors / (spread @ spread)), 0.0)
-    a = float(errors.mean() - b * x.mean())
-    return (a, b) if a >= 0 else (0.0, float(x @ errors / (x @ x)))
+def _linear(n: FloatArray, errors: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Best a ≥ 0 and b ≥ 0 for each exponent, shape (m,) both."""
+    x = n ** -c[:, None]
+    middle = x.mean(axis=1)
+    spread = x - middle[:, None]
+    b = np.maximum(spread @ errors / (spread**2).sum(axis=1), 0.0)
+    a = errors.mean() - b * middle
+    return np.maximum(a, 0.0), np.where(a >= 0, b, x @ errors / (x**2).sum(axis=1))
 
 
-def _residual(n: FloatArray, errors: FloatArray, c: float) -> float:
+def _residual(n: FloatArray, errors: FloatArray, c: FloatArray) -> FloatArray:
+    """Sum of squares that the best a and b leave for each exponent, shape (m,)."""
     a, b = _linear(n, errors, c)
-    return float(np.sum((errors - a - b * n**-c) ** 2))
+    return ((errors - a[:, None] - b[:, None] * n ** -c[:, None]) ** 2).sum(axis=1)
 
 
 def _scatter(n: FloatArray, means: FloatArray, curve: Curve) -> tuple[float, int]:

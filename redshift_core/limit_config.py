@@ -9,7 +9,7 @@ from redshift_core.config import RunConfig, Settings, preset, setting
 from redshift_core.errors import InputError
 
 SCHEMA_VERSION = 1
-SIZES = (20_000, 63_000, 200_000, 630_000, 2_000_000, 4_000_000)
+SIZES = tuple(16_000 * 2**step for step in range(9))  # 16,000 to 4,096,000
 MAX_SIZE = 100_000_000
 
 

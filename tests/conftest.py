@@ -1,9 +1,12 @@
 """What several test files share: a store in a temporary folder, a small survey, a dataset."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from filelock import FileLock
 
 from redshift_core import data
 from redshift_core.runs import DatasetFolder, Store, demo_file
@@ -19,10 +22,22 @@ def store(tmp_path, monkeypatch) -> Store:
 
 @pytest.fixture(scope="session")
 def simulation_cache(tmp_path_factory) -> Path:
-    """Folder of the simulator's table, built once (10 s)."""
-    folder = tmp_path_factory.mktemp("simulation-cache")
-    open_table(folder)
+    """Folder of the simulator's table, built once (10 s) for all processes of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "simulation-cache"
+    with FileLock(f"{folder}.lock"):
+        open_table(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def simulating(tmp_path_factory, simulation_cache) -> Iterator[Store]:
+    """Store that has the simulator's table already; child processes find it too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REDSHIFT_LAB_HOME", str(tmp_path_factory.mktemp("simulating")))
+        for table in simulation_cache.glob("simulation-table-v*"):
+            (Store().cache / table.name).symlink_to(table)
+        yield Store()
 
 
 @pytest.fixture(scope="session")

@@ -50,14 +50,6 @@ def here(capsys):
     return run
 
 
-@pytest.fixture(scope="module")
-def simulating(tmp_path_factory):
-    """Store whose simulation table is built once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REDSHIFT_LAB_HOME", str(tmp_path_factory.mktemp("simulating")))
-        yield Store()
-
-
 def fake_run(store, name, state="finished", dataset="d", **status):
     """Run folder whose worker has ended, or is said to be this very process."""
     from redshift_core.config import preset

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from redshift_core import cli, figures, jobs
+from redshift_core.cli.follow import describe
 from redshift_core.config import ScalerConfig, preset
 from redshift_core.errors import InputError
 from redshift_core.limit import stream
@@ -28,18 +29,7 @@ STUDY = {"sizes": SIZES, "n_test": 400, "passes": 1800, "seed": 77}
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory, simulation_cache):
-    """Store with the simulator's table, found by child processes too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REDSHIFT_LAB_HOME", str(tmp_path_factory.mktemp("limit")))
-        store = Store()
-        name = f"simulation-table-v{VERSION}"
-        (store.cache / name).symlink_to(simulation_cache / name)
-        yield store
-
-
-@pytest.fixture(scope="module")
-def whole(lab):
+def whole(simulating):
     """A study done by the command, its worker and all."""
     arguments = ["limit", "--preset", "best", "--sizes", ",".join(map(str, SIZES)), "--json"]
     for name in ("n_test", "passes", "seed"):
@@ -48,8 +38,8 @@ def whole(lab):
         arguments += ["--set", "=".join(pair)]
     with pytest.raises(SystemExit) as ended:
         cli.main([*arguments, "--name", "whole"])
-    assert ended.value.code == 0, jobs.log_tail(lab.limit("whole"))
-    return lab.limit("whole")
+    assert ended.value.code == 0, jobs.log_tail(simulating.limit("whole"))
+    return simulating.limit("whole")
 
 
 def test_the_command_trains_every_size_and_half_of_the_largest_that_has_two_epochs(whole):
@@ -71,18 +61,18 @@ def test_the_result_says_simulated_in_every_form(whole):
     assert "1 instead of 3 epochs" in text
 
 
-def test_stopped_and_killed_inside_a_size_the_rows_are_the_same(lab):
+def test_stopped_and_killed_inside_a_size_the_rows_are_the_same(simulating):
     base = preset("fast").with_values({**TINY, "epochs": "2"})
     config = LimitConfig(**{**STUDY, "sizes": (300, 9000), "passes": 18_000}, base=base,
                          check_passes=False).to_dict()  # fmt: skip
-    studies = [lab.new_limit(name) for name in ("calm", "troubled")]
+    studies = [simulating.new_limit(name) for name in ("calm", "troubled")]
     for study in studies:
         write_json(study.config_path, config)
-    command = [sys.executable, str(SCENES), str(lab.root), "9", "4"]
+    command = [sys.executable, str(SCENES), str(simulating.root), "9", "4"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
-    calm, stopped, killed, finished = json.loads((lab.root / "outcomes.json").read_text())
+    calm, stopped, killed, finished = json.loads((simulating.root / "outcomes.json").read_text())
     under_way = [trainings(studies[0].config, 18_000)[1].key]
     assert (stopped["stopped"], stopped["rows"], stopped["checkpoints"]) == (True, 1, under_way)
     assert (killed["killed"], killed["rows"], killed["checkpoints"]) == (True, 1, under_way)
@@ -93,8 +83,8 @@ def test_stopped_and_killed_inside_a_size_the_rows_are_the_same(lab):
     pd.testing.assert_frame_equal(*tables, rtol=1e-5)
 
 
-def test_a_run_is_quoted_against_a_finished_study(lab, whole):
-    run = lab.new_run("recipe")
+def test_a_run_is_quoted_against_a_finished_study(simulating, whole):
+    run = simulating.new_run("recipe")
     write_json(run.config_path, preset("best").to_dict())
     write_json(run.environment_path, {"dataset": {"simulated": True}, "split": {"train": 300}})
     run.model_path.write_bytes(whole.training(whole.rows[0]["key"]).model_path.read_bytes())
@@ -197,3 +187,8 @@ def test_the_figure_shows_points_curve_band_and_recipes():
     assert {shape.y0 for shape in figure.layout.shapes} == {0.019, 0.022}
     assert "SIMULATED" in [note.text for note in figure.layout.annotations]
     assert figure.layout.xaxis.type == "log"
+
+
+def test_the_command_tells_how_much_time_is_left():
+    status = jobs.Status("running", "limit", "Training 1 of 2.", 1, 2, detail={"seconds_left": 75})
+    assert describe(status) == "running  50%. Training 1 of 2. 1:15 left"

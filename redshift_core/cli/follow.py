@@ -107,8 +107,11 @@ def describe(status: Status) -> str:
     detail = status.detail
     if status.state in ("starting", "queued") or not (detail.get("epoch") or status.total):
         return f"{status.state}. {status.message}".rstrip()
+    left = ""
+    if detail.get("seconds_left") is not None and status.active:
+        left = f"{duration(detail['seconds_left'])} left"
     if not detail.get("epoch"):
-        return f"{status.state} {status.fraction:4.0%}. {status.message}".rstrip()
+        return f"{status.state} {status.fraction:4.0%}. {status.message} {left}".rstrip()
     trial = status.message.partition(",")[0]
     of_search = f"{trial}, " if status.kind in ("tune", "coordinate") else ""
     parts = [f"{status.state}: {of_search}epoch {detail['epoch']}/{detail.get('epochs', '?')}"]
@@ -121,9 +124,7 @@ def describe(status: Status) -> str:
     ]
     if detail.get("rate"):
         parts.append(f"{detail['rate']:,.0f} spectra/s")
-    if detail.get("seconds_left") is not None and status.active:
-        parts.append(f"{duration(detail['seconds_left'])} left")
-    return "  ".join(parts)
+    return "  ".join([*parts, left]).rstrip()
 
 
 def _ended(status: Status) -> str:

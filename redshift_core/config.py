@@ -250,7 +250,12 @@ class TrainingConfig(Settings):
         "constant", "How the learning rate changes over the run.", names=choices.SCHEDULES
     )
     momentum: float = setting(0.9, "Momentum of SGD.", low=0.0, high=0.9999)
-    weight_decay: float = setting(0.004, "Decoupled weight decay of AdamW.", low=0.0, high=1.0)
+    weight_decay: float = setting(
+        0.004,
+        "Decoupled weight decay of AdamW; biases and norms are left alone.",
+        low=0.0,
+        high=1.0,
+    )
     clip_norm: float = setting(
         0.0, "Longest gradient allowed (global norm); 0 switches clipping off.", low=0.0
     )

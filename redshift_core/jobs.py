@@ -214,14 +214,16 @@ def resume_limit(study: LimitFolder, against: list[str]) -> LimitFolder:
 
 def start_bench(store: Store, config: BenchConfig, name: str = "") -> BenchFolder:
     """Make a folder for a bench and start it."""
+    what = f"{config.n}"
     if config.dataset:
         dataset = store.dataset(config.dataset)
+        what = dataset.name
         if not dataset.info.get("has_z", True):
             raise InputError(
                 f"Dataset {dataset.id} has no redshifts to learn from; choose one that has."
             )
         config = dataclasses.replace(config, dataset=dataset.id)
-    bench = store.new_bench(name or f"bench-{(config.dataset and dataset.name) or config.n}")
+    bench = store.new_bench(name or f"bench-{what}")
     write_json(bench.config_path, config.to_dict())
     if name:
         bench.update_info(name=name)

@@ -1,11 +1,15 @@
-"""Losses and point estimates against slow NumPy twins."""
+"""Losses and point estimates against slow NumPy twins; what weight decay touches."""
 
+from types import SimpleNamespace
+
+import keras
 import numpy as np
 import pytest
 
 from redshift_core import choices
 from redshift_core.config import ModelConfig, RunConfig, TrainingConfig
 from redshift_core.errors import InputError
+from redshift_core.training.loop import make_optimizer
 from redshift_core.training.losses import LOWER, WIDTH, make_loss, point_estimate
 
 EDGES = np.linspace(0.0, 0.6, 241)
@@ -92,3 +96,18 @@ def test_the_point_estimate_is_the_median_of_the_members_mean_density(answers):
     cumulative[:, 1:] = probability(logits).mean(axis=1).cumsum(axis=1)
     expected = [np.interp(0.5, row, EDGES) for row in cumulative]
     np.testing.assert_allclose(point_estimate(config, logits).numpy(), expected, atol=1e-5)
+
+
+def test_weight_decay_moves_kernels_but_neither_biases_nor_norms():
+    net = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3), keras.layers.LayerNormalization()]
+    )
+    for variable in net.trainable_variables:
+        variable.assign(np.ones(variable.shape))
+    config = TrainingConfig(optimizer="adamw", weight_decay=0.5, learning_rate=0.1)
+    optimizer = make_optimizer(config, SimpleNamespace(n_replicas=1, precision="float32"))
+    optimizer.build(net.trainable_variables)
+    optimizer.apply([np.zeros(v.shape, np.float32) for v in net.trainable_variables])
+    kernel, *others = (np.asarray(variable) for variable in net.trainable_variables)
+    np.testing.assert_allclose(kernel, 0.95, rtol=1e-6)
+    assert all((values == 1.0).all() for values in others)

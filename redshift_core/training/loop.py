@@ -290,6 +290,8 @@ def make_optimizer(config: TrainingConfig, devices: Devices) -> keras.optimizers
         "sgd": lambda: keras.optimizers.SGD(momentum=config.momentum, **common),
     }
     optimizer = kinds[config.optimizer]()
+    if config.optimizer == "adamw":  # biases and norms set levels, which have no business at 0
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     if devices.n_replicas == 1:
         # Keras's own way, made for several replicas, keeps every graph and its weights for ever,
         # which a search of many networks in one process cannot afford.

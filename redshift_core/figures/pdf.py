@@ -101,7 +101,7 @@ def one_density(
     z_spec, z_phot : float or None
         True and predicted redshift, a line each.
     """
-    figure = layout("Redshift z", "p(z) / (1/z)")
+    figure = layout("Redshift z", "p(z), per unit of z")
     for level, colour in SHADES.items():
         low, high = pdf.interval(chosen[None], level)[0]
         inside = np.unique([low, high, *pdf.EDGES[(low < pdf.EDGES) & (high > pdf.EDGES)]])

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui import choose, evaluation_data
 from pages.ui.empty import empty_state, simulated_badge
-from pages.ui.estimate_picker import STORED
+from pages.ui.estimate_picker import STORED, current_estimate
 from pages.ui.evaluation_bins import show_bins
 from pages.ui.evaluation_densities import show_densities
 from pages.ui.evaluation_errors import show_errors
@@ -14,7 +14,6 @@ from pages.ui.evaluation_galaxies import show_galaxies
 from pages.ui.evaluation_headlines import show_headlines
 from pages.ui.evaluation_jobs import evaluated_on, follow, other_datasets, unevaluated
 from pages.ui.evaluation_plane import show_plane
-from pages.ui.evaluation_state import current_estimate
 from pages.ui.nav import guard
 from pages.ui.share import share
 from pages.ui.text import count, escape
@@ -38,7 +37,7 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
         simulated_badge(metrics)
         name = escape(found.name) if found else f"{dataset} (deleted)"
         st.caption(f"{count(metrics.get('n', 0))} {rows} of {name}{without}")
-    if has_predictions and run.pdf_path(dataset).exists():
+    if has_predictions and evaluation_data.has_densities(run, dataset):
         show_estimate(run, dataset)
         if current_estimate() != STORED:
             known = evaluation_data.headlines(evaluation_data.key(run, dataset))

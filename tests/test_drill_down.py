@@ -1,4 +1,4 @@
-"""In a real browser: from a bin, a point or a box on Evaluate to the galaxies behind it."""
+"""In a real browser: from a bin, a point or a box on Evaluate to its galaxies; another prior."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from redshift_core.runs import Store
 from tests.browser import Server, Visit, browser
-from tests.pages.made_up import add_evaluation, make_dataset, make_run
+from tests.pages.made_up import add_densities, add_evaluation, make_dataset, make_run
 
 pytestmark = pytest.mark.browser
 
@@ -152,3 +152,32 @@ def test_every_galaxy_listed_for_a_box_lies_in_it_and_a_new_tab_shows_the_same(s
         other.open(f"evaluate?run={run.id}&box={address(visit, 'box')}")
         other.page.get_by_text(f"{len(found)} galaxies; error").wait_for()
         assert listed(other, tmp_path).equals(found)
+
+
+def headline(visit):
+    """The MAE that the page shows."""
+    card = visit.page.get_by_test_id("stMetric").filter(has_text=re.compile("^MAE")).first
+    return card.get_by_test_id("stMetricValue")
+
+
+def test_the_slider_between_the_priors_changes_the_headline_and_the_address(scene):
+    server, plain, _ = scene
+    store = Store(server.home)
+    run = make_run(store, store.dataset(plain.config.dataset))
+    add_densities(run, store.dataset(plain.config.dataset), n=400)
+    with browser() as context:
+        visit = Visit(context.new_page(), server).open(f"evaluate?run={run.id}")
+        trained = headline(visit).inner_text()
+        visit.page.get_by_role("slider", name=re.compile("^Prior")).press("End")
+        visit.page.wait_for_url(re.compile("estimate=median%2Cflat%2C1.0"))
+        visit.page.get_by_text("Computed now from the stored p(z)").wait_for()
+        flat = headline(visit).inner_text()
+        assert flat != trained
+        said = visit.page.get_by_text("With the prior of the training set").inner_text()
+        assert trained in said
+        assert flat in said
+        other = Visit(context.new_page(), server)
+        other.open(visit.page.url.removeprefix(f"{server.url}/"))
+        assert headline(other).inner_text() == flat
+        for one in (visit, other):
+            assert (one.strangers, one.errors) == ([], [])

@@ -8,6 +8,7 @@ page.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,8 @@ def _picker(
     key = f"pick_{kind}"
     st.session_state[key] = folder.id
     texts = {f.id: describe(f) for f in folders}
+    often = Counter(texts.values())  # the browser answers with the text, so each must be its own
+    texts = {name: f"{text} · {name}" if often[text] > 1 else text for name, text in texts.items()}
     st.selectbox(
         label,
         list(texts),

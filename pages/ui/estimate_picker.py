@@ -1,10 +1,12 @@
-"""How a redshift is read off p(z), the point and the prior; Evaluate and Predict share it."""
+"""How a redshift is read off p(z), the point and the prior; Evaluate and Predict share it.
+
+The choice stands in the address: ``?estimate=median,flat,0.5``.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,23 +19,30 @@ from redshift_core.errors import InputError
 from redshift_core.pdf import FLAT, POINTS, TRAINING, Estimate, parse_prior, read_prior
 from redshift_core.runs import RunFolder, Store, slug
 
+ESTIMATE = "estimate"  # in the address
 STEP = 0.05  # of the slider between the priors
 STORED = Estimate()  # what the predictions of an evaluation hold
 MAX_MB = 1  # of a file with a redshift distribution
 
 
-def estimate_picker(key: str, now: Estimate, chosen: Callable[[Estimate], None]) -> None:
+def current_estimate() -> Estimate:
+    """What the address names; the stored one where that makes no sense here."""
+    try:
+        found = Estimate.parse(st.query_params.get(ESTIMATE, ""))
+    except InputError:
+        return STORED
+    return found if found.prior in (TRAINING, FLAT, *Store().prior_names()) else STORED
+
+
+def estimate_picker(key: str) -> None:
     """Point estimate, slider between the priors, and the door for an own n(z).
 
     Parameters
     ----------
     key : str
         What the widgets' keys begin with.
-    now : Estimate
-        What they show.
-    chosen : callable
-        Told of another choice, before the page is drawn again.
     """
+    now = current_estimate()
     names = {name: f"{key}_{name}" for name in ("point", "share", "target", "file", "error")}
     targets = [FLAT, *Store().prior_names()]
     target = now.prior if now.prior in targets else st.session_state.get(names["target"], FLAT)
@@ -43,7 +52,7 @@ def estimate_picker(key: str, now: Estimate, chosen: Callable[[Estimate], None])
 
     def changed() -> None:
         point, share, target = (st.session_state[names[n]] for n in ("point", "share", "target"))
-        chosen(Estimate(point, target, share) if share else Estimate(point))
+        _remember(Estimate(point, target, share) if share else Estimate(point))
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.segmented_control(
@@ -65,7 +74,7 @@ def estimate_picker(key: str, now: Estimate, chosen: Callable[[Estimate], None])
         with st.popover("My own n(z)", icon=":material/upload:"):
             st.file_uploader(
                 "Redshift distribution as CSV: z, n", type="csv", key=names["file"],
-                max_upload_size=MAX_MB, on_change=_take_in, args=(names, now, chosen),
+                max_upload_size=MAX_MB, on_change=_take_in, args=(names, now.point),
                 help="Two columns: redshift, and how many galaxies there are per unit of redshift. "
                 "Only the shape counts.",
             )  # fmt: skip
@@ -81,21 +90,19 @@ def priors(run: RunFolder, estimate: Estimate) -> dict[str, NDArray[np.float64]]
     return found
 
 
-def known(text: str) -> Estimate:
-    """Estimate from an address; the stored one where it makes no sense here."""
-    try:
-        found = Estimate.parse(text)
-    except InputError:
-        return STORED
-    return found if found.prior in (TRAINING, FLAT, *Store().prior_names()) else STORED
-
-
 def _title(prior: str) -> str:
     """Name of a prior without the mark of its content."""
     return prior.rpartition("-")[0] or prior
 
 
-def _take_in(names: dict[str, str], now: Estimate, chosen: Callable[[Estimate], None]) -> None:
+def _remember(estimate: Estimate) -> None:
+    if estimate == STORED:
+        st.query_params.pop(ESTIMATE, None)
+    else:
+        st.query_params[ESTIMATE] = estimate.text()
+
+
+def _take_in(names: dict[str, str], point: str) -> None:
     """Keep an uploaded n(z) in the store, under its name and its content, and choose it."""
     file = st.session_state[names["file"]]
     if file is None:
@@ -112,4 +119,4 @@ def _take_in(names: dict[str, str], now: Estimate, chosen: Callable[[Estimate], 
     part = path.with_suffix(f".{os.getpid()}.tmp")
     part.write_bytes(content)
     part.replace(path)
-    chosen(Estimate(now.point, name))
+    _remember(Estimate(point, name))

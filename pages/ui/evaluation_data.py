@@ -15,8 +15,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.choose import open_cached
-from pages.ui.estimate_picker import STORED, priors
-from pages.ui.evaluation_state import current_estimate
+from pages.ui.estimate_picker import STORED, current_estimate, priors
 from redshift_core import evaluation, flag_table, judged, statistics, trade
 from redshift_core.judged import Choice, Judged
 from redshift_core.pdf import FLAT, Estimate
@@ -38,8 +37,12 @@ class Key:
 
 def key(run: RunFolder, dataset: str) -> Key:
     """The evaluation, seen through the estimate that the address names."""
-    chosen = current_estimate() if run.pdf_path(dataset).exists() else STORED
-    return seen(run, dataset, chosen)
+    return seen(run, dataset, current_estimate() if has_densities(run, dataset) else STORED)
+
+
+def has_densities(run: RunFolder, dataset: str) -> bool:
+    """Whether another estimate can be read off this evaluation."""
+    return run.pdf_path(dataset).exists() and run.prior_path.exists()
 
 
 def seen(run: RunFolder, dataset: str, estimate: Estimate) -> Key:
@@ -146,9 +149,10 @@ def one_density(key: Key, row: int) -> tuple[np.ndarray, np.ndarray] | None:
     None where the evaluation holds no densities.
     """
     run, estimate = RunFolder(Path(key.run)), Estimate.parse(key.estimate)
-    path = run.pdf_path(key.dataset)
-    if not path.exists():
+    if not has_densities(run, key.dataset):
         return None
     rows = pd.read_parquet(run.predictions_path(key.dataset), columns=["row"]).row.to_numpy()
-    density = judged.open_densities(path, len(rows))[np.flatnonzero(rows == row)[:1]]
+    density = judged.open_densities(run.pdf_path(key.dataset), len(rows))[
+        np.flatnonzero(rows == row)[:1]
+    ]
     return density[0].astype(np.float32), estimate.densities(density, priors(run, estimate))[0]

@@ -28,6 +28,7 @@ def show_densities(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> 
         return
     st.subheader("Are the densities honest?", anchor="densities")
     st.caption(PRIOR)
+    st.page_link("pages/glossary.py", label="What the words mean", icon=":material/menu_book:")
     _cards(judged)
     left, right = st.columns(2)
     with left:

@@ -13,15 +13,12 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.estimate_picker import known
 from redshift_core.errors import InputError
 from redshift_core.judged import BOX, Choice
-from redshift_core.pdf import Estimate
 
 # Fragments, by the key that a callback reruns them with.
 BINS, PLANE, ERRORS, GALAXIES = "bins", "plane", "errors", "galaxies"
 GALAXY = "galaxy"
-ESTIMATE = "estimate"
 
 
 def current() -> Choice | None:
@@ -35,11 +32,6 @@ def current() -> Choice | None:
     except InputError:
         return None
     return None
-
-
-def current_estimate() -> Estimate:
-    """How redshifts are read off the densities; as stored where the address makes no sense."""
-    return known(st.query_params.get(ESTIMATE, ""))
 
 
 def choose(choice: Choice | None) -> None:

@@ -6,13 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.estimate_picker import STORED, estimate_picker, known
+from pages.ui.estimate_picker import current_estimate, estimate_picker
 from pages.ui.text import escape
 from redshift_core.errors import InputError
 from redshift_core.pdf import FLAT, TRAINING, Estimate
 from redshift_core.runs import RunFolder, Store
 
-ESTIMATE = "estimate"
 KEEP = "predict_keep_pdf"
 
 
@@ -26,9 +25,8 @@ def gives_densities(run: RunFolder) -> bool:
 
 def choose_estimate() -> None:
     """The choice, kept in the address; it holds for the next file."""
-    now = _now()
     with st.expander("Which redshift of p(z)", icon=":material/tune:"):
-        estimate_picker("predict", now, _remember)
+        estimate_picker("predict")
         st.toggle(
             "Also keep p(z) of every spectrum", key=KEEP, persist_state="session",
             help="240 numbers per spectrum, 480 bytes, as a NumPy file.",
@@ -38,12 +36,12 @@ def choose_estimate() -> None:
             "be the redshift distribution of the galaxies in the file; that of the training set is "
             "right where they were picked alike."
         )
-    st.caption(f"z_phot will be the {escape(now.describe())}.")
+    st.caption(f"z_phot will be the {escape(current_estimate().describe())}.")
 
 
 def asked() -> dict[str, Any]:
     """What the choice adds to the request of a job."""
-    now = _now()
+    now = current_estimate()
     found: dict[str, Any] = {"estimate": now.text(), "pdf": bool(st.session_state.get(KEEP))}
     if now.prior not in (TRAINING, FLAT):
         found["prior_file"] = str(Store().prior_path(now.prior))
@@ -53,14 +51,3 @@ def asked() -> dict[str, Any]:
 def said(request: dict[str, Any]) -> str:
     """How the redshifts of a job were read off p(z), in words."""
     return Estimate.parse(request["estimate"]).describe()
-
-
-def _now() -> Estimate:
-    return known(st.query_params.get(ESTIMATE, ""))
-
-
-def _remember(estimate: Estimate) -> None:
-    if estimate == STORED:
-        st.query_params.pop(ESTIMATE, None)
-    else:
-        st.query_params[ESTIMATE] = estimate.text()

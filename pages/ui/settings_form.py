@@ -48,7 +48,9 @@ IRRELEVANT: dict[tuple[str, str], Callable[[Values], bool]] = {
     ("training", "huber_delta"): lambda v: v["training"]["loss"] != "huber",
     ("training", "target_width"): lambda v: v["training"]["loss"] != "cross_entropy",
     ("training", "min_delta"): lambda v: not v["training"]["early_stopping"],
-    ("model", "pool_size"): lambda v: v["model"]["pooling"] == "none",
+    ("model", "pool_size"): lambda v: (
+        v["model"]["pooling"] == "none" or v["model"]["architecture"] != "cnn"
+    ),
     **{
         ("model", name): lambda v: v["model"]["architecture"] != "cnn"
         for name in (

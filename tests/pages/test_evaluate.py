@@ -98,6 +98,13 @@ def test_the_evaluations_of_a_run_can_be_told_apart(store):
     assert "777 usable rows of other" in texts(at)
 
 
+def test_runs_of_one_name_and_minute_can_be_told_apart(store):
+    folder = make_dataset(store)
+    ids = {make_run(store, folder, name="twin").id for _ in range(2)}
+    options = opened().selectbox(key="pick_run").options
+    assert {option.rpartition(" · ")[2] for option in options} == ids
+
+
 def test_an_evaluation_on_a_deleted_dataset_is_still_shown(store):
     folder = make_dataset(store)
     run = make_run(store, folder, evaluated=True)

@@ -101,6 +101,7 @@ def test_the_preset_best_shows_no_setting_of_convolutions(store):
     assert PRESET_LINES["best"] in texts(at)
     assert "set_best_model_members" in at.session_state
     assert "set_best_model_conv_filters" not in at.session_state
+    assert "set_best_model_pool_size" not in at.session_state
     assert at.selectbox(key="set_best_training_loss").options == list(LOSSES_OF["pdf"])
 
 

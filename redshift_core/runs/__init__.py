@@ -1,0 +1,67 @@
+"""Dataset, run, tuning and job folders on disk: the only place that knows their file names.
+
+    datasets/<id>/   flux.npy  catalogue.parquet  dataset.json
+    runs/<id>/       config.json  environment.json  history.csv  split.npz  scaler.npz  coverage.npz
+                     prior.npz  model.keras  checkpoint/
+                     evaluations/<dataset>/metrics.json  predictions.parquet  pdf.npy
+    tuning/<id>/     config.json  environment.json  split.npz  trials.json
+                     oracle/ (KerasTuner's own)  trials/<trial>/config.json  history.csv
+    limits/<id>/     config.json  environment.json  plan.json  rows.json  recipes.json
+                     limit.json  limit.md  limit.html
+                     trainings/<galaxies>-<repeat>/model.keras  answers.npz  checkpoint/
+                     recipes/<run>.npz
+    bench/<id>/      config.json  environment.json  rows/<row>.json  output/
+    jobs/<id>/       output/
+    every job (a run, a tuning, a limit or a bench is one):
+                     request.json  status.json  result.json  log.txt  STOP
+    inbox/  cache/  locks/  priors/<name>.csv (a user's n(z))
+
+JSON is written to ``.tmp`` and renamed, so a reader never sees half a file.
+"""
+
+from redshift_core.runs.context import ACTIVE_STATES, STATUS_INTERVAL, JobContext
+from redshift_core.runs.files import (
+    CHECKOUT,
+    PACKAGE,
+    dashboard_root,
+    demo_file,
+    read_json,
+    slug,
+    store_root,
+    write_json,
+)
+from redshift_core.runs.folders import (
+    BenchFolder,
+    DatasetFolder,
+    Folder,
+    JobFolder,
+    LimitFolder,
+    LongFolder,
+    RunFolder,
+    TuningFolder,
+)
+from redshift_core.runs.store import Store, publish
+
+__all__ = [
+    "ACTIVE_STATES",
+    "CHECKOUT",
+    "PACKAGE",
+    "STATUS_INTERVAL",
+    "BenchFolder",
+    "DatasetFolder",
+    "Folder",
+    "JobContext",
+    "JobFolder",
+    "LimitFolder",
+    "LongFolder",
+    "RunFolder",
+    "Store",
+    "TuningFolder",
+    "dashboard_root",
+    "demo_file",
+    "publish",
+    "read_json",
+    "slug",
+    "store_root",
+    "write_json",
+]

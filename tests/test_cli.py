@@ -153,7 +153,7 @@ def test_a_store_that_cannot_be_written_is_a_sentence_too(here, store, tmp_path,
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--preset", "best"], "Unknown preset 'best'; choose dissertation or fast."),
+        (["--preset", "better"], "Unknown preset 'better'; choose dissertation or fast or"),
         (["--set", "batch_size"], "is not KEY=VALUE"),
         (["--set", "batch=3"], "Unknown setting 'batch'"),
         (["--set", "batch_size=many"], "batch_size = 'many' is not a whole number."),

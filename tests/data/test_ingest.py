@@ -284,7 +284,8 @@ def test_ingest_as_a_job_tells_what_it_did(tmp_path, store):
     assert store.dataset("A survey").id == result["dataset"]
     again = jobs.start(store, "ingest", file=str(path))
     assert jobs.wait(again, timeout=60).state == "finished"
-    assert again.result == {**result, "existing": True}
+    assert again.result == {**result, "existing": True, "process": again.result["process"]}
+    assert result["process"]["cpu_seconds"] > 0
 
 
 def test_progress_grows_to_the_size_of_the_file(tmp_path, store):

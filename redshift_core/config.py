@@ -419,7 +419,7 @@ PRESETS: dict[str, RunConfig] = {
             clip_norm=1.0,
             weight_decay=1.0,
             batch_size=512,
-            epochs=10,
+            epochs=8,
         ),
     ),
 }

@@ -19,7 +19,7 @@ def test_only_settings_that_differ_are_listed_each_run_in_its_column():
     table = differing_settings({"a": FAST, "b": other}).set_index("setting")
     assert table.to_dict("index") == {
         "model.dense_units": {"a": "256, 128, 64", "b": "8, 4"},
-        "scaler.name": {"a": "spectrum", "b": "minmax"},
+        "scaler.name": {"a": "whitened", "b": "minmax"},
         "training.batch_size": {"a": "128", "b": "64"},
     }
 

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from pages.ui.display import download
+from pages.ui.display import MISSING, download
 from pages.ui.evaluation_state import choose, current, select_rows
 from redshift_core.constants import FLUX_UNIT
 from redshift_core.error_table import FORMATS, better
@@ -43,6 +43,7 @@ def show_table(frame: pd.DataFrame, bins: list[dict[str, Any]], by: str, name: s
     st.dataframe(
         styled(frame),
         hide_index=True,
+        placeholder=MISSING,
         key=TABLE,
         on_select=partial(_picked, choices),
         selection_mode="single-row",
@@ -72,7 +73,7 @@ def styled(frame: pd.DataFrame) -> Styler:
 
 def _shown(form: str, value: float) -> str:
     if value != value:
-        return "–"
+        return MISSING
     return form.format(value) if form.startswith("{") else form % value
 
 

@@ -35,9 +35,6 @@ class Answer(NamedTuple):
 Predictor = Callable[[NDArray[np.floating]], Answer]
 
 
-Predictor = Callable[[NDArray[np.floating]], Answer]
-
-
 def predict_redshift(
     model: Any, flux: NDArray[np.floating], block: int | None = None
 ) -> NDArray[np.float64]:

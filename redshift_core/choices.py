@@ -95,7 +95,7 @@ PRESETS = {
     "dissertation": "The published network and recipe: 699,073 parameters, batch 16, 20 epochs.",
     "fast": "A small dense network on whitened spectra: more accurate than that, in seconds.",
     "fast_cnn": "A small convolutional network whose strides shorten the spectrum; gives p(z).",
-    "best": "Residual dense layers on whitened spectra that give p(z): the most accurate.",
+    "best": "Three residual dense networks on whitened spectra that give p(z): the most accurate.",
 }
 BASELINES = {
     "prior": "The training redshifts alone: the same p(z) for every galaxy.",

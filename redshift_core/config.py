@@ -406,6 +406,7 @@ PRESETS: dict[str, RunConfig] = {
         model=ModelConfig(
             architecture="resmlp",
             head="pdf",
+            members=3,
             dense_units=(512, 512, 512),
             dense_activation="gelu",
             initializer="lecun_normal",
@@ -419,7 +420,7 @@ PRESETS: dict[str, RunConfig] = {
             clip_norm=1.0,
             weight_decay=1.0,
             batch_size=512,
-            epochs=8,
+            epochs=7,
         ),
     ),
 }

@@ -112,7 +112,8 @@ def affordable_passes(config: LimitConfig, spectra: float) -> int:
 
     Examples
     --------
-    >>> two = LimitConfig(sizes=(100, 1000), check_passes=False)
+    >>> ten = preset("best").with_values({"epochs": 10})
+    >>> two = LimitConfig(ten, sizes=(100, 1000), check_passes=False)
     >>> affordable_passes(two, 3000)
     2000
     """

@@ -156,7 +156,9 @@ def test_a_run_without_densities_has_none_of_it(scene, opened):
     assert mae(at) == f"{read_json(plain.metrics_path(folder.id))['mae']:.4f}"
     at = open_page("compare", runs=f"{run.id},{plain.id}")
     assert not at.exception
-    frame = next(one.value for one in at.dataframe if "CRPS" in one.value)
+    metrics = next(one.value for one in at.dataframe if "CRPS" in one.value)
+    assert metrics.set_index("run").CRPS.isna().to_dict() == {"with p(z)": False, "plain": True}
+    frame = next(one.value for one in at.dataframe if "CDE loss" in one.value)
     assert frame.run.tolist() == ["with p(z)"]
 
 

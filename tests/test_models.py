@@ -51,8 +51,13 @@ def test_the_first_layer_equals_the_scaler_in_numpy(name, flux):
     assert layer.trainable_weights == []
 
 
-@pytest.mark.parametrize("name", settings.SCALERS)
-@pytest.mark.parametrize("architecture", settings.ARCHITECTURES)
+@pytest.mark.parametrize(
+    ("architecture", "name"),
+    [
+        *((one, "whitened") for one in settings.ARCHITECTURES),
+        *(("mlp", s) for s in settings.SCALERS[:-1]),
+    ],
+)
 def test_a_saved_model_predicts_the_same_from_raw_flux(architecture, name, flux, tmp_path):
     model = build_model(ModelConfig(architecture, **SMALL), scaler_of(name, flux))
     model.save(tmp_path / "model.keras")

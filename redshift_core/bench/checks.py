@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from redshift_core.arrays import load_arrays
 from redshift_core.bench.rows import now
-from redshift_core.coverage import Coverage
+from redshift_core.coverage import coverage_of
 from redshift_core.evaluation import evaluate
+from redshift_core.judged import open_densities
 from redshift_core.pdf import FLAT, TRAINING, Estimate
 from redshift_core.runs import RunFolder, read_json
 
@@ -39,7 +39,7 @@ def tail(run: RunFolder, datasets: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, dataset in datasets.items():
         z_spec = pd.read_parquet(run.predictions_path(dataset), columns=["z_spec"]).z_spec
-        density = np.load(run.pdf_path(dataset), mmap_mode="r", allow_pickle=False)
+        density = open_densities(run.pdf_path(dataset), len(z_spec))
         found[name] = {
             prior: evaluate(z_spec, Estimate("median", prior).redshifts(density, priors))
             for prior in (TRAINING, FLAT)
@@ -58,7 +58,7 @@ def outsiders(run: RunFolder, dataset: str, cache: Path) -> dict[str, Any]:
     """
     from redshift_core.simulation.adversaries import KINDS, adversaries
 
-    coverage = Coverage.load(run.coverage_path)
+    coverage = coverage_of(run)
     flux = {kind: adversaries(kind, N_OUTSIDERS, SEED, cache) for kind in KINDS}
     metrics = read_json(run.metrics_path(dataset))
     return {

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from redshift_core import calibration
 from redshift_core.bench_config import ROWS
 from redshift_core.history import read_history
 from redshift_core.metrics import METRICS
 from redshift_core.runs import JobFolder, RunFolder, read_json
-
-PDF_FIGURES = ("crps", "cde_loss", "log_likelihood", "coverage68", "coverage95")
 
 
 def network_row(run: RunFolder, dataset: str, speed: JobFolder, resumed: bool) -> dict[str, Any]:
@@ -98,7 +97,7 @@ def _accuracy(metrics: dict[str, Any]) -> dict[str, Any]:
     figures |= {"n_test": metrics["n"], "bins": metrics["bins"]}
     figures["intervals"] = metrics["intervals"]
     if found := metrics.get("pdf"):
-        figures |= {name: found[name] for name in PDF_FIGURES}
+        figures |= {name: found[name] for name in calibration.FIGURES}
         figures["pit_ks"] = found["pit"]["ks"]
         figures["pdf"] = found
     return {key: None if _is_nan(value) else value for key, value in figures.items()}

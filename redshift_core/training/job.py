@@ -131,9 +131,7 @@ class Trainer:
                 stopped = True
                 break
         self.progress.finished = not stopped
-        if self.kept and self.config.model.head == "pdf":
-            self.loop.calibrate(self.kept)
-            self.model_is_saved = False
+        self._calibrate()
         self._save()
         done = self.progress.epoch
         ending = "Stopped" if stopped else "Finished"
@@ -144,6 +142,12 @@ class Trainer:
             "epochs": done,
             "stopped": stopped,
         }
+
+    def _calibrate(self) -> None:
+        """Fit the temperature of a PDF head to the weights that are saved."""
+        if self.kept and self.config.model.head == "pdf":
+            self.loop.calibrate(self.kept)
+            self.model_is_saved = False
 
     def _exhausted(self) -> bool:
         patience = self.config.training.early_stopping

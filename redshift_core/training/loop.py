@@ -26,8 +26,9 @@ from redshift_core.constants import N_Z_BINS, Z_MIN
 from redshift_core.devices import Devices
 from redshift_core.layers import n_flops, n_outputs
 from redshift_core.models import PDF, build_model, trunk
+from redshift_core.pdf import WIDTH
 from redshift_core.scaling import Scaler
-from redshift_core.training.losses import WIDTH, make_loss, point_estimate
+from redshift_core.training.losses import make_loss, point_estimate
 from redshift_core.training.prepare import Part
 
 BLOCK_SMALL, BLOCK_LARGE = 256, 2048  # validation rows at a time: costly nets, cheap nets

@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from redshift_core.config import RunConfig, TrainingConfig
-from redshift_core.constants import N_Z_BINS, Z_MAX, Z_MIN
+from redshift_core.constants import N_Z_BINS, Z_MIN
+from redshift_core.pdf import EDGES, WIDTH
 
-WIDTH = (Z_MAX - Z_MIN) / N_Z_BINS  # of a bin, in z
-LOWER = (Z_MIN + WIDTH * np.arange(N_Z_BINS)).astype(np.float32)  # lower edges, (240,)
+LOWER = EDGES[:-1].astype(np.float32)  # lower edges of the bins, (240,)
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 

@@ -10,7 +10,7 @@ SCALERS = {
     "quantile": "Each pixel replaced by its rank among the training fluxes, 0–1.",
     "spectrum": "Each spectrum divided by its own mean; brightness and scatter join as two inputs.",
     "shape": "As spectrum, then each input minus its mean, divided by its standard deviation.",
-    "whitened": "As shape, then turned into uncorrelated components of like size; for dense nets.",
+    "whitened": "As shape, then freed of correlations (ZCA): each pixel tells what only it knows.",
 }
 FIT_ON = {
     "train": "The scaler sees the training rows only.",
@@ -19,6 +19,7 @@ FIT_ON = {
 ARCHITECTURES = {
     "cnn": "Convolutions look for shapes along the spectrum, then dense layers weigh them.",
     "mlp": "Dense layers only: every unit sees every pixel. Many times quicker than cnn.",
+    "rescnn": "Convolutions beside the inputs themselves, then dense blocks that add: the surest.",
     "resmlp": "Dense layers in blocks that each add to what they were given; trains deeper nets.",
 }
 HEADS = {

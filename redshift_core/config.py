@@ -198,7 +198,7 @@ class ModelConfig(Settings):
     )
     dense_units: tuple[int, ...] = setting(
         (256, 256, 128, 64),
-        "Units of each dense layer; of each block of resmlp.",
+        "Units of each dense layer; of each block of resmlp and rescnn.",
         low=1,
         high=8192,
     )
@@ -374,7 +374,7 @@ PRESETS: dict[str, RunConfig] = {
     "fast_cnn": RunConfig(
         preset="fast_cnn",
         seed=1,
-        scaler=ScalerConfig(name="shape"),
+        scaler=ScalerConfig(name="whitened"),
         model=ModelConfig(
             architecture="cnn",
             head="pdf",
@@ -391,12 +391,12 @@ PRESETS: dict[str, RunConfig] = {
             optimizer="adamw",
             learning_rate=0.002,
             schedule="one_cycle",
-            weight_decay=0.01,
+            weight_decay=0.3,
             averaging=0.999,
             clip_norm=1.0,
             loss="cross_entropy",
             batch_size=256,
-            epochs=5,
+            epochs=6,
         ),
     ),
     "best": RunConfig(
@@ -404,9 +404,14 @@ PRESETS: dict[str, RunConfig] = {
         seed=1,
         scaler=ScalerConfig(name="whitened"),
         model=ModelConfig(
-            architecture="resmlp",
+            architecture="rescnn",
             head="pdf",
             members=3,
+            conv_filters=(32, 64, 64),
+            conv_kernels=(8, 5, 5),
+            conv_strides=(4, 2, 2),
+            pooling="none",
+            conv_activation="gelu",
             dense_units=(512, 512, 512),
             dense_activation="gelu",
             initializer="lecun_normal",

@@ -13,6 +13,7 @@ from redshift_core.config import ModelConfig
 from redshift_core.constants import N_PIXELS, N_Z_BINS
 from redshift_core.errors import InputError
 
+CONVOLVED = {"cnn": "mlp", "rescnn": "resmlp"}  # with convolutions: the same without them
 N_EXTRA = {"spectrum": 2, "shape": 2, "whitened": 2}  # inputs beside the pixels: two logarithms
 
 
@@ -87,13 +88,13 @@ def _member_rows(config: ModelConfig, n_extra: int) -> list[LayerRow]:
     """One network, from the scaled spectrum to its own answer."""
     rows: list[LayerRow] = []
     width = N_PIXELS + n_extra
-    if config.architecture == "cnn":
+    if config.architecture in CONVOLVED:
         rows += _conv_rows(config)
-        width = math.prod(rows[-1].output_shape)
-        if n_extra:
-            width += n_extra
+        joined = width if config.architecture == "rescnn" else n_extra
+        width = math.prod(rows[-1].output_shape) + joined
+        if joined:
             rows.append(LayerRow("join", "Concatenate", (width,), 0, 0))
-    stack = _residual_rows if config.architecture == "resmlp" else _dense_rows
+    stack = _residual_rows if config.architecture in ("resmlp", "rescnn") else _dense_rows
     rows += stack(config, width)
     if config.dense_units:
         width = config.dense_units[-1]

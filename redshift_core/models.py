@@ -220,6 +220,26 @@ def _member(config: ModelConfig, number: int, features: keras.KerasTensor) -> ke
 
 def _cnn(config: ModelConfig, features: keras.KerasTensor, prefix: str = "") -> keras.KerasTensor:
     """Convolutions over the pixels; further inputs join at the first dense layer."""
+    hidden, extra = _convolved(config, features, prefix)
+    if extra is not None:
+        extra = keras.layers.Flatten(name=f"{prefix}extra_flat")(extra)
+        hidden = keras.layers.Concatenate(name=f"{prefix}join")([hidden, extra])
+    return _mlp(config, hidden, prefix)
+
+
+def _rescnn(
+    config: ModelConfig, features: keras.KerasTensor, prefix: str = ""
+) -> keras.KerasTensor:
+    """Convolutions over the pixels, joined with all inputs; then the blocks of ``_resmlp``."""
+    hidden, _ = _convolved(config, features, prefix)
+    hidden = keras.layers.Concatenate(name=f"{prefix}join")([hidden, features])
+    return _resmlp(config, hidden, prefix)
+
+
+def _convolved(
+    config: ModelConfig, features: keras.KerasTensor, prefix: str
+) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
+    """What convolutions make of the pixels, flat, and the inputs beside them, if any."""
     n_extra = features.shape[1] - N_PIXELS
     hidden = keras.layers.Reshape((features.shape[1], 1), name=f"{prefix}pixels")(features)
     extra = None
@@ -240,11 +260,7 @@ def _cnn(config: ModelConfig, features: keras.KerasTensor, prefix: str = "") -> 
         if config.pooling != "none":
             pool = _POOLINGS[config.pooling]
             hidden = pool(config.pool_size, name=f"{prefix}pool_{number}")(hidden)
-    hidden = keras.layers.Flatten(name=f"{prefix}flatten")(hidden)
-    if extra is not None:
-        extra = keras.layers.Flatten(name=f"{prefix}extra_flat")(extra)
-        hidden = keras.layers.Concatenate(name=f"{prefix}join")([hidden, extra])
-    return _mlp(config, hidden, prefix)
+    return keras.layers.Flatten(name=f"{prefix}flatten")(hidden), extra
 
 
 def _mlp(config: ModelConfig, hidden: keras.KerasTensor, prefix: str = "") -> keras.KerasTensor:
@@ -305,5 +321,6 @@ _POOLINGS: dict[str, type[keras.layers.Layer]] = {
 ARCHITECTURES: dict[str, Callable[[ModelConfig, keras.KerasTensor, str], keras.KerasTensor]] = {
     "cnn": _cnn,
     "mlp": _mlp,
+    "rescnn": _rescnn,
     "resmlp": _resmlp,
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from redshift_core import cost, machine
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
+from redshift_core.layers import CONVOLVED
 from redshift_core.split import split_counts
 
 
@@ -102,9 +103,9 @@ def _oddities(config: RunConfig, n_train: int) -> Iterator[Remark]:
             f"Early stopping may end the run before {training.schedule} has lowered its rate, "
             "which is where such a schedule gains most.",
         )
-    cnn = model.architecture == "cnn"
-    bends = {model.dense_activation, model.conv_activation if cnn else "linear"} - {"linear"}
-    if not bends and not (cnn and model.pooling == "max"):
+    convolved = model.architecture in CONVOLVED
+    bends = {model.dense_activation, model.conv_activation if convolved else "linear"} - {"linear"}
+    if not bends and not (convolved and model.pooling == "max"):
         yield Remark(
             "note",
             "Every activation is linear: however many layers, such a network is one weighted sum "

@@ -5,7 +5,7 @@
 *spectrum*  each spectrum divided by its own mean, with log brightness and log scatter appended
 *shape*     the same, then (input − center) · factor: what spectra share no longer hides how they
             differ, and a network learns many times as quickly
-*whitened*  the same, then times a matrix: principal components, each divided by its spread
+*whitened*  the same, then times a matrix: inputs no longer correlated, each still at its own pixel
 
 scikit-learn fits the first two, on the training rows unless the settings say otherwise. The numbers
 are applied here in NumPy and, the same ones, by ``models.Scaling`` inside a saved model.
@@ -35,7 +35,7 @@ N_QUANTILES = 1_000  # scikit-learn's own number, before thinning
 N_KNOTS = 256  # knots a pixel in the table form
 THINNING_ROUNDS = 8  # halvings in the search for the smallest error that N_KNOTS allow
 FLOOR = 0.01  # smallest divisor of the spectrum form, in units of the typical mean flux
-WHITENING_FLOOR = 0.01  # added to the variance of a component, in units of one input's
+WHITENING_FLOOR = 1e-5  # added to the variance of a component, in units of one input's
 MIN_SCATTER = 1e-6  # smallest relative scatter whose logarithm is taken
 
 
@@ -178,10 +178,17 @@ def _fit_shape(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
 
 
 def _fit_whitened(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
-    """Components λ of the correlation matrix over √(λ + WHITENING_FLOOR), largest first.
+    """Zero-phase (ZCA) whitening of the standardised inputs: V · 1/√(λ + WHITENING_FLOOR) · Vᵀ.
 
-    The mean spectra are made of 110 basis functions, so some 76 components hold rounding alone;
-    the floor keeps them, and what is mostly noise, from being blown up.
+    λ and V are those of the correlation matrix. Of all whitenings this one changes the inputs
+    least, so that neighbours stay neighbours and convolutions have something to look along. The
+    mean spectra are made of 110 functions which smearing makes still fewer: some 110 of the 188
+    components hold rounding alone. The floor keeps those from being blown up; a larger one would
+    bury narrow features, whose components are small and tell redshifts apart.
+
+    References
+    ----------
+    Kessy, Lewin & Strimmer 2018, "Optimal Whitening and Decorrelation" (ZCA-cor).
     """
     numbers = {key: value.astype(np.float32) for key, value in _fit_shape(flux, rows).items()}
     moment = sum(
@@ -190,8 +197,8 @@ def _fit_whitened(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
         for scaled in [_apply_shape(np.asarray(block, np.float32), numbers).astype(np.float64)]
     )
     size, component = np.linalg.eigh(moment / len(rows))
-    matrix = component[:, ::-1] / np.sqrt(np.maximum(size[::-1], 0.0) + WHITENING_FLOOR)
-    return {**numbers, "matrix": matrix}
+    factor = 1.0 / np.sqrt(np.maximum(size, 0.0) + WHITENING_FLOOR)
+    return {**numbers, "matrix": (component * factor) @ component.T}
 
 
 def _curve(values: NDArray, levels: NDArray) -> tuple[NDArray, NDArray]:

@@ -26,7 +26,7 @@ from redshift_core.config import (
     setting_paths,
 )
 from redshift_core.errors import InputError
-from redshift_core.layers import layer_table
+from redshift_core.layers import CONVOLVED, layer_table
 
 KINDS = {
     "int": "Whole numbers of a range.",
@@ -247,7 +247,7 @@ def n_combinations(space: Iterable[Parameter], base: RunConfig) -> int:
         for count in _counts(space, base, "conv_layers")
     )
     kinds = next((p.choices for p in space if p.name == "architecture" and p.choices), ("",))
-    conv = sum(1 if kind in ("mlp", "resmlp") else conv for kind in kinds)
+    conv = sum(conv if kind in ("", *CONVOLVED) else 1 for kind in kinds)
     of_layers = {*LAYER_COUNTS, *PER_LAYER, *CONV_SETTINGS, "architecture"}
     return dense * conv * n(*(name for name in names if name not in of_layers))
 
@@ -256,7 +256,8 @@ def run_config(base: RunConfig, values: Mapping[str, Any]) -> tuple[RunConfig, l
     """Run that a choice of values stands for, and what had to be repaired.
 
     Where a spectrum is shorter than the kernel or the pooling window that meets it, the last
-    convolutional layer is left out until everything fits; a network without any is ``mlp``.
+    convolutional layer is left out until everything fits; without any, cnn becomes mlp and rescnn
+    resmlp.
 
     Parameters
     ----------
@@ -276,16 +277,17 @@ def run_config(base: RunConfig, values: Mapping[str, Any]) -> tuple[RunConfig, l
     """
     model = base.model
     wants_conv = any(name.startswith(("conv_filters", "conv_kernels")) for name in values)
-    architecture = str(values.get("architecture", "cnn" if wants_conv else model.architecture))
+    convolved = model.architecture if model.architecture in CONVOLVED else "cnn"
+    architecture = str(values.get("architecture", convolved if wants_conv else model.architecture))
     n_conv = int(float(values.get("conv_layers", len(model.conv_filters))))
     n_dense = int(float(values.get("dense_layers", len(model.dense_units))))
     if "conv_layers" in values and "architecture" not in values:
-        architecture = "cnn" if n_conv else "mlp"
+        architecture = convolved if n_conv else CONVOLVED[convolved]
     layers: dict[str, Any] = {
         "architecture": architecture,
         "dense_units": _each(values, "dense_units", n_dense, model.dense_units),
     }
-    if architecture == "cnn":
+    if architecture in CONVOLVED:
         layers["conv_filters"] = _each(values, "conv_filters", n_conv, model.conv_filters)
         layers["conv_kernels"] = _each(values, "conv_kernels", n_conv, model.conv_kernels)
         layers["conv_strides"] = _each({}, "conv_strides", n_conv, model.conv_strides)
@@ -299,7 +301,7 @@ def run_config(base: RunConfig, values: Mapping[str, Any]) -> tuple[RunConfig, l
 def _fitting(config: RunConfig) -> tuple[RunConfig, list[str]]:
     """Configuration whose layers fit a spectrum, and what was left out for it."""
     wanted = kept = len(config.model.conv_filters)
-    while config.model.architecture == "cnn":
+    while config.model.architecture in CONVOLVED:
         try:
             layer_table(config.model, config.scaler.name)
             break
@@ -321,7 +323,8 @@ def _fitting(config: RunConfig) -> tuple[RunConfig, list[str]]:
 def _without_conv(model: ModelConfig) -> ModelConfig:
     usual = ModelConfig()
     lists = {name: getattr(usual, name) for name in ("conv_filters", "conv_kernels")}
-    return dataclasses.replace(model, architecture="mlp", conv_strides=(1,), **lists)
+    architecture = CONVOLVED[model.architecture]
+    return dataclasses.replace(model, architecture=architecture, conv_strides=(1,), **lists)
 
 
 def _each(values: Mapping[str, Any], name: str, n: int, usual: tuple[int, ...]) -> list[Any]:

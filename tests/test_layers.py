@@ -16,7 +16,7 @@ def random_config(generator: random.Random) -> ModelConfig:
     """Configuration that may or may not fit 186 pixels."""
     n = generator.randint(0, 4)
     return ModelConfig(
-        architecture=generator.choice(["cnn", "cnn", "cnn", "mlp", "resmlp"]),
+        architecture=generator.choice(["cnn", "cnn", "rescnn", "mlp", "resmlp"]),
         head=generator.choice(["regression", "pdf"]),
         members=generator.choice([1, 1, 3]),
         conv_filters=tuple(generator.randint(1, 9) for _ in range(n)),

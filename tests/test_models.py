@@ -47,7 +47,7 @@ def test_the_first_layer_equals_the_scaler_in_numpy(name, flux):
     beyond = np.concatenate([flux, flux * 100, -flux])  # also outside of what it was fitted on
     expected = scaler.apply(beyond)
     size = np.maximum(np.abs(expected).max(axis=1, keepdims=True), 1.0)  # whitening sums them up
-    np.testing.assert_allclose(layer(beyond).numpy() / size, expected / size, atol=2e-4)
+    np.testing.assert_allclose(layer(beyond).numpy() / size, expected / size, atol=5e-4)
     assert layer.trainable_weights == []
 
 

@@ -129,9 +129,17 @@ def test_whitened_inputs_are_uncorrelated_and_none_is_blown_up(flux, split):
     scaler = fit_scaler(ScalerConfig("whitened"), flux, split)
     shape = fit_scaler(ScalerConfig("shape"), flux, split).apply(flux)[split.train]
     found = np.cov(scaler.apply(flux)[split.train].T, bias=True)
-    size = np.linalg.eigvalsh(np.cov(shape.T.astype(np.float64), bias=True))[::-1]
-    np.testing.assert_allclose(np.diag(found), size / (size + scaling.WHITENING_FLOOR), atol=0.02)
-    assert np.abs(found - np.diag(np.diag(found))).max() < 0.02
+    size, component = np.linalg.eigh(np.cov(shape.T.astype(np.float64), bias=True))
+    wanted = (component * (size / (size + scaling.WHITENING_FLOOR))) @ component.T
+    np.testing.assert_allclose(found, wanted, atol=0.02)
+    assert np.linalg.eigvalsh(found)[-100:] == pytest.approx(1.0, abs=0.05)
+
+
+def test_whitened_inputs_stay_where_they_were(flux, split):
+    scaled = fit_scaler(ScalerConfig("whitened"), flux, split).apply(flux)[split.train]
+    shape = fit_scaler(ScalerConfig("shape"), flux, split).apply(flux)[split.train]
+    alike = np.corrcoef(scaled.T, shape.T)[: scaled.shape[1], scaled.shape[1] :]
+    assert (alike.argmax(axis=1) == np.arange(len(alike))).mean() > 0.9
 
 
 def test_spectrum_of_no_light_at_all_is_finite(flux, split):

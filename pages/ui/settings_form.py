@@ -19,6 +19,7 @@ from pages.ui.from_trial import from_trial
 from redshift_core import choices
 from redshift_core.config import PRESETS, SECTIONS, RunConfig, preset
 from redshift_core.errors import InputError
+from redshift_core.layers import CONVOLVED
 
 Values = dict[str, dict[str, Any]]  # section → field → value; "" holds the run's own
 
@@ -49,10 +50,10 @@ IRRELEVANT: dict[tuple[str, str], Callable[[Values], bool]] = {
     ("training", "target_width"): lambda v: v["training"]["loss"] != "cross_entropy",
     ("training", "min_delta"): lambda v: not v["training"]["early_stopping"],
     ("model", "pool_size"): lambda v: (
-        v["model"]["pooling"] == "none" or v["model"]["architecture"] != "cnn"
+        v["model"]["pooling"] == "none" or v["model"]["architecture"] not in CONVOLVED
     ),
     **{
-        ("model", name): lambda v: v["model"]["architecture"] != "cnn"
+        ("model", name): lambda v: v["model"]["architecture"] not in CONVOLVED
         for name in (
             "conv_filters",
             "conv_kernels",

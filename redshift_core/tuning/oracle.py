@@ -25,6 +25,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
+from redshift_core.layers import CONVOLVED
 from redshift_core.runs import TuningFolder, write_json
 from redshift_core.search_space import (
     CONV_SETTINGS,
@@ -291,9 +292,13 @@ def hyperparameters(space: Sequence[Parameter], base: RunConfig) -> keras_tuner.
     for parameter in free(space):
         name, counter = parameter.name, PER_LAYER.get(parameter.name)
         of_conv = name in CONV_SETTINGS or "conv_layers" in (name, counter)
-        if of_conv and given.get("architecture") == "mlp":
+        if of_conv and given.get("architecture", "cnn") not in CONVOLVED:
             continue
-        outer = ("architecture", ["cnn"]) if of_conv and "architecture" in names else (None, None)
+        outer = (
+            ("architecture", list(CONVOLVED))
+            if of_conv and "architecture" in names
+            else (None, None)
+        )
         with found._maybe_conditional_scope(*outer):
             if counter:
                 numbers = n_layers(space, base, counter)

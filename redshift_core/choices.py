@@ -19,7 +19,8 @@ FIT_ON = {
 ARCHITECTURES = {
     "cnn": "Convolutions look for shapes along the spectrum, then dense layers weigh them.",
     "mlp": "Dense layers only: every unit sees every pixel. Many times quicker than cnn.",
-    "rescnn": "Convolutions beside the inputs themselves, then dense blocks that add: the surest.",
+    "rescnn": "Convolutions beside the inputs themselves, then the blocks of resmlp.",
+    "mixed": "Members in turn rescnn, cnn and resmlp: what one kind misses, another sees.",
     "resmlp": "Dense layers in blocks that each add to what they were given; trains deeper nets.",
 }
 HEADS = {
@@ -95,8 +96,8 @@ DEVICES = {
 PRESETS = {
     "dissertation": "The published network and recipe: 699,073 parameters, batch 16, 20 epochs.",
     "fast": "A small dense network on whitened spectra: more accurate than that, in seconds.",
-    "fast_cnn": "A small convolutional network whose strides shorten the spectrum; gives p(z).",
-    "best": "Three residual dense networks on whitened spectra that give p(z): the most accurate.",
+    "fast_cnn": "A small convolutional network on whitened spectra: p(z) in half a minute.",
+    "best": "Three networks of different kinds side by side that give p(z): the most accurate.",
 }
 BASELINES = {
     "prior": "The training redshifts alone: the same p(z) for every galaxy.",

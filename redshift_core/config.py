@@ -198,7 +198,7 @@ class ModelConfig(Settings):
     )
     dense_units: tuple[int, ...] = setting(
         (256, 256, 128, 64),
-        "Units of each dense layer; of each block of resmlp and rescnn.",
+        "Units of each dense layer; of each block where there are blocks.",
         low=1,
         high=8192,
     )
@@ -404,7 +404,7 @@ PRESETS: dict[str, RunConfig] = {
         seed=1,
         scaler=ScalerConfig(name="whitened"),
         model=ModelConfig(
-            architecture="rescnn",
+            architecture="mixed",
             head="pdf",
             members=3,
             conv_filters=(32, 64, 64),
@@ -425,7 +425,7 @@ PRESETS: dict[str, RunConfig] = {
             clip_norm=1.0,
             weight_decay=1.0,
             batch_size=512,
-            epochs=7,
+            epochs=6,
         ),
     ),
 }

@@ -13,7 +13,12 @@ from redshift_core.config import ModelConfig
 from redshift_core.constants import N_PIXELS, N_Z_BINS
 from redshift_core.errors import InputError
 
-CONVOLVED = {"cnn": "mlp", "rescnn": "resmlp"}  # with convolutions: the same without them
+CONVOLVED = {  # architecture with convolutions → the same without them
+    "cnn": "mlp",
+    "rescnn": "resmlp",
+    "mixed": "resmlp",
+}
+MIXED = ("rescnn", "cnn", "resmlp")  # members of "mixed", in turn
 N_EXTRA = {"spectrum": 2, "shape": 2, "whitened": 2}  # inputs beside the pixels: two logarithms
 
 
@@ -67,11 +72,18 @@ def layer_table(config: ModelConfig, scaler_name: str = "minmax") -> list[LayerR
     """
     n_extra = N_EXTRA.get(scaler_name, 0)
     table = [LayerRow("scaling", "Scaling", (N_PIXELS + n_extra,), 0, 0)]
-    member = _member_rows(config, n_extra)
     for number in range(1, config.members + 1):
         prefix = member_prefix(config, number)
+        member = _member_rows(member_config(config, number), n_extra)
         table += [replace(row, name=prefix + row.name) for row in member]
     return table + _joint_rows(config)
+
+
+def member_config(config: ModelConfig, number: int) -> ModelConfig:
+    """Configuration of one member, numbered from 1, with an architecture of its own."""
+    if config.architecture != "mixed":
+        return config
+    return replace(config, architecture=MIXED[(number - 1) % len(MIXED)])
 
 
 def member_prefix(config: ModelConfig, number: int) -> str:

@@ -23,7 +23,14 @@ import tensorflow as tf
 from redshift_core.config import ModelConfig
 from redshift_core.constants import N_PIXELS, N_Z_BINS
 from redshift_core.errors import InputError
-from redshift_core.layers import N_EXTRA, conv_shapes, layer_table, member_prefix, n_outputs
+from redshift_core.layers import (
+    N_EXTRA,
+    conv_shapes,
+    layer_table,
+    member_config,
+    member_prefix,
+    n_outputs,
+)
 from redshift_core.scaling import MIN_SCATTER, Scaler
 
 SCALING = "scaling"  # name of the first layer
@@ -213,6 +220,7 @@ def _mean() -> keras.layers.Layer:
 def _member(config: ModelConfig, number: int, features: keras.KerasTensor) -> keras.KerasTensor:
     """One network of the ensemble, up to its own answer."""
     prefix = member_prefix(config, number)
+    config = member_config(config, number)
     hidden = ARCHITECTURES[config.architecture](config, features, prefix)
     name = prefix + ("logits" if config.head == "pdf" else "z_phot")
     return _dense(config, name, n_outputs(config), "linear", dtype="float32")(hidden)

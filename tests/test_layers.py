@@ -16,7 +16,7 @@ def random_config(generator: random.Random) -> ModelConfig:
     """Configuration that may or may not fit 186 pixels."""
     n = generator.randint(0, 4)
     return ModelConfig(
-        architecture=generator.choice(["cnn", "cnn", "rescnn", "mlp", "resmlp"]),
+        architecture=generator.choice(["cnn", "rescnn", "mixed", "mlp", "resmlp"]),
         head=generator.choice(["regression", "pdf"]),
         members=generator.choice([1, 1, 3]),
         conv_filters=tuple(generator.randint(1, 9) for _ in range(n)),
@@ -55,6 +55,17 @@ def test_members_and_a_pdf_head_multiply_the_parameters_by_hand():
     assert n_parameters(one) == (186 + 1) * 16 + blocks + 2 * 16 + 17
     three = ModelConfig("resmlp", dense_units=(16, 16), head="pdf", members=3)
     assert n_parameters(three) == 3 * (n_parameters(one) - 17 + 17 * 240)
+
+
+def test_mixed_members_are_three_kinds_in_turn():
+    def n(architecture, members=1):
+        config = ModelConfig(architecture, members=members, dense_units=(8,), head="pdf")
+        return n_parameters(config, "whitened")
+
+    kinds = [n("rescnn"), n("cnn"), n("resmlp")]
+    assert len(set(kinds)) == 3
+    assert [n("mixed", members) for members in (1, 2, 3)] == np.cumsum(kinds).tolist()
+    assert n("mixed", 4) == sum(kinds) + kinds[0]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,13 @@ from redshift_core.simulation.table import VERSION
 
 ROOT = Path(__file__).parents[1]
 SCENES = Path(__file__).with_name("limit_scenes.py")
-TINY = {"dense_units": "8", "batch_size": "512", "threads": "1", "epochs": "3"}
+TINY = {
+    "architecture": "resmlp",
+    "dense_units": "8",
+    "batch_size": "512",
+    "threads": "1",
+    "epochs": "3",
+}
 SIZES = (300, 600)
 STUDY = {"sizes": SIZES, "n_test": 400, "passes": 1800, "seed": 77}
 

@@ -93,16 +93,19 @@ def test_a_head_offers_the_losses_that_judge_what_it_gives(store):
     assert not at.button(key="start_training").disabled
 
 
-def test_the_preset_best_shows_no_setting_of_convolutions(store):
+def test_a_preset_shows_the_settings_that_matter_to_it_alone(store):
     make_dataset(store)
     at = opened()
     at.selectbox(key="preset").set_value("best").run()
     assert not at.exception
     assert PRESET_LINES["best"] in texts(at)
     assert "set_best_model_members" in at.session_state
-    assert "set_best_model_conv_filters" not in at.session_state
+    assert "set_best_model_conv_filters" in at.session_state
     assert "set_best_model_pool_size" not in at.session_state
     assert at.selectbox(key="set_best_training_loss").options == list(LOSSES_OF["pdf"])
+    at.selectbox(key="preset").set_value("fast").run()
+    assert "set_fast_model_dense_units" in at.session_state
+    assert "set_fast_model_conv_filters" not in at.session_state
 
 
 def test_a_list_of_layers_changes_the_parameter_count(store):

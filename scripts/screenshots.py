@@ -1,6 +1,6 @@
 """Pictures of every page, from a store made for them: ``make screenshots``.
 
-The demo survey (SIMULATED) is read in, a ``fast`` run is trained for real, judged and applied, and
+The demo survey (SIMULATED) is read in, a ``fast_cnn`` run is trained for real, judged and applied, and
 a second one is at work while its picture is taken. ``--scheme dark``, ``--width 420`` and the like
 make the other combinations; ``--whole`` shows each page to its end, ``--empty`` an empty store.
 """
@@ -50,7 +50,7 @@ def main() -> None:
 def fill(store: Store) -> dict[str, str]:
     """Demo survey, a finished run, predictions; the parameters that show them."""
     dataset = data.ingest(demo_file(), store, name="Demo survey")
-    config = preset("fast", dataset.id).with_values({"epochs": EPOCHS})
+    config = preset("fast_cnn", dataset.id).with_values({"epochs": EPOCHS})
     run = jobs.start_training(store, config, "First run")
     expect(run)
     predicted = expect(jobs.start(store, "predict", run=run.id, file=str(demo_file())))

@@ -1,8 +1,9 @@
 """Pictures of every page, from a store made for them: ``make screenshots``.
 
-The demo survey (SIMULATED) is read in, a ``fast_cnn`` run is trained for real, judged and applied, and
-a second one is at work while its picture is taken. ``--scheme dark``, ``--width 420`` and the like
-make the other combinations; ``--whole`` shows each page to its end, ``--empty`` an empty store.
+The demo survey (SIMULATED) is read in, a ``fast_cnn`` run is trained for real, judged and applied,
+and a second one is at work while its picture is taken. ``--scheme dark``, ``--width 420`` and the
+like make the other combinations; ``--whole`` shows each page to its end, ``--empty`` an empty
+store.
 """
 
 from __future__ import annotations

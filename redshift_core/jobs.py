@@ -6,6 +6,7 @@ the rest. A process is known by its pid and its start time, so a pid used again 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import platform
@@ -298,6 +299,16 @@ def stop(folder: JobFolder) -> None:
     if state not in ACTIVE_STATES:
         raise InputError(f"{folder.id} is not running: it is {state}.")
     folder.stop_path.touch()
+
+
+def kill(folder: JobFolder) -> None:
+    """End the process of a job of this machine at once; the job is then ``lost``."""
+    found = status(folder)
+    if found.active and found.pid and found.host == platform.node():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(found.pid)
+            process.kill()
+            process.wait()
 
 
 def wait(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from redshift_core import cli, data, figures, jobs
@@ -169,6 +171,22 @@ def test_a_stop_ends_the_job_at_work_and_the_bench(store, dataset, monkeypatch):
     result = bench_job(JobContext(led.bench, store))
     assert result["stopped"] is True
     assert not jobs.status(store.job(led.bench.row("prior")["job"])).active
+
+
+def test_a_fit_that_sees_no_stop_is_killed(store, dataset, monkeypatch):
+    led = leader(store, dataset, rows=("prior",))
+    job = store.new_job("baseline")
+    deaf = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+    JobContext(job, store).set_state(
+        "running", host=platform.node(), pid=deaf.pid,
+        pid_started=psutil.Process(deaf.pid).create_time(),
+    )  # fmt: skip
+    led.bench.write_row("prior", {"job": job.id})
+    led.bench.stop_path.touch()
+    monkeypatch.setattr(bench_run, "STOP_LIMIT", 0.2)
+    assert bench_job(JobContext(led.bench, store))["stopped"] is True
+    assert not psutil.pid_exists(deaf.pid)
+    assert jobs.status(job).state == "lost"
 
 
 def made_up(name, mae, seconds, **more):

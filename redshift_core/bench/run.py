@@ -182,7 +182,8 @@ class _Leader:
             if self.context.should_stop():
                 with contextlib.suppress(InputError):  # it ended by itself
                     jobs.stop(job)
-                jobs.wait(job, timeout=STOP_LIMIT)
+                if jobs.wait(job, timeout=STOP_LIMIT).active:
+                    jobs.kill(job)  # inside one fit of scikit-learn nobody looks for a stop
                 raise _Stop
             total = len(self.config.ordered) + 1
             said = f"{part}: {now.message or now.state}"

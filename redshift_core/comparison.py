@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from redshift_core.config import RunConfig
+from redshift_core.config import RunConfig, preset
 from redshift_core.density_figures import FIGURES
 from redshift_core.metrics import METRICS
 
@@ -30,6 +30,18 @@ def settings_table(config: RunConfig) -> dict[str, str]:
             text = ", ".join(map(str, one)) if isinstance(one, list) else str(one)
             found[f"{name}.{leaf}".rstrip(".")] = text
     return {name: text for name, text in found.items() if name not in UNSEEN}
+
+
+def changed_settings(config: RunConfig) -> dict[str, str]:
+    """Settings in which a run departs from its preset, by their dotted names, as text.
+
+    Examples
+    --------
+    >>> changed_settings(preset("best").with_values({"weight_decay": 0.1}))
+    {'training.weight_decay': '0.1'}
+    """
+    usual = settings_table(preset(config.preset, config.dataset))
+    return {name: text for name, text in settings_table(config).items() if text != usual[name]}
 
 
 def differing_settings(configs: Mapping[str, RunConfig]) -> pd.DataFrame:

@@ -96,7 +96,8 @@ def _about(folder: JobFolder) -> tuple[str, str, dict[str, Any]]:
             f"Writing the report of {request.get('run', '')}", "pages/evaluate.py",
             {"run": request.get("run", "latest")},
         ),
-        "limit": ("Studying the information limit", "", {}),
+        "bench": ("Setting methods side by side", "pages/compare.py", {}),
+        "limit": ("Studying the information limit", "pages/compare.py", {}),
         "reproduce": (
             "Writing the reproduction", "pages/reproduce.py",
             {"dataset": request.get("dataset", "")},

@@ -32,10 +32,10 @@ def write_tables(bench: BenchFolder) -> None:
     bench.output.mkdir(exist_ok=True)
     write_json(bench.json_path, value)
     frame = comparison(value["rows"])
-    title, lead = _title(value), _lead(value)
-    parts = [f"# {title}", lead, markdown(frame), NOTES, *_remarks(value)]
+    title, about = _title(value), lead(value)
+    parts = [f"# {title}", about, markdown(frame), NOTES, *remarks(value)]
     sections = [
-        Section("Side by side", [Table(frame, "bench", NOTES, "Methods."), *_remarks(value)])
+        Section("Side by side", [Table(frame, "bench", NOTES, "Methods."), *remarks(value)])
     ]
     for heading, table in extras(value).items():
         parts += [f"## {heading}", markdown(table.frame), table.caption]
@@ -51,7 +51,7 @@ def write_tables(bench: BenchFolder) -> None:
         "Accuracy against training time: " + _spoken(value["rows"]),
     )
     sections.insert(1, Section("Time", [chart]))
-    html = document.render(title, lead, sections, bool(value["simulated"]))
+    html = document.render(title, about, sections, bool(value["simulated"]))
     document.write(bench.page_path, html)
 
 
@@ -164,7 +164,8 @@ def _title(value: Mapping[str, Any]) -> str:
     return f"Bench ({mark}{sum(value['environment']['split'].values()):,} galaxies)"
 
 
-def _lead(value: Mapping[str, Any]) -> str:
+def lead(value: Mapping[str, Any]) -> str:
+    """Rows, survey, machine, versions and days of a bench, in one line."""
     facts, config = value["environment"], value["config"]
     rows = ", ".join(f"{n:,} {part}" for part, n in facts["split"].items())
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
@@ -174,7 +175,7 @@ def _lead(value: Mapping[str, Any]) -> str:
     return f"{rows} rows.{survey} {facts['device']['text']}; {versions}; {ends}."
 
 
-def _remarks(value: Mapping[str, Any]) -> list[str]:
+def remarks(value: Mapping[str, Any]) -> list[str]:
     """What a reader must know of single rows."""
     said = _against_dissertation(value["rows"])
     said += [f"{row['name']}: {row['note']}." for row in value["rows"] if row.get("note")]

@@ -1,0 +1,102 @@
+"""Compare: benches and studies of the information limit that the command line made."""
+
+import json
+
+import numpy as np
+import pytest
+
+from redshift_core.bench.table import write_tables
+from redshift_core.bench_config import BenchConfig
+from redshift_core.extrapolation import extrapolate
+from redshift_core.metrics import METRICS
+from redshift_core.runs import write_json
+from tests.pages.made_up import open_page, texts
+
+SIZES = (1_000, 4_000, 16_000, 64_000)
+
+
+def row(name, mae, seconds, **more):
+    figures = dict.fromkeys(METRICS, 0.01) | {"mae": mae}
+    return {
+        **figures, "intervals": {"mae": [mae - 0.001, mae + 0.001]}, "name": name,
+        "seconds": seconds, "spectra_per_second": 1e4, "finished": "2026-11-25 01:00 UTC", **more,
+    }  # fmt: skip
+
+
+def add_bench(store, name="a bench", mae=0.02):
+    bench = store.new_bench(name)
+    rows = ("prior", "fast", "dissertation")
+    write_json(bench.config_path, BenchConfig(dataset="d", rows=rows).to_dict())
+    write_json(bench.environment_path, {
+        "dataset": {"simulated": True}, "split": {"train": 70, "val": 20, "test": 10},
+        "device": {"text": "a machine"}, "versions": {"keras": "3"},
+    })  # fmt: skip
+    bench.write_row("prior", row("prior", 0.06, 0.0))
+    curve = {"epochs": 2, "val_mae": mae, "val_curve": [[2.0, 0.03], [4.0, mae]]}
+    bench.write_row("fast", row("fast", mae, 4.0, **curve))
+    bench.write_row("dissertation", {"error": "out of memory"})
+    write_tables(bench)
+    return bench
+
+
+def add_limit(store, sizes=SIZES):
+    random = np.random.default_rng(0)
+    errors = np.array([0.016 + 0.2 / n**0.5 + 0.002 * random.random(300) for n in sizes])
+    found = extrapolate(list(sizes), errors, {"r": errors[1]}, draws=50) if len(sizes) > 3 else None
+    rows = [{"n": n, "mae": one.mean(), "epochs": 1.0, "check": False}
+            for n, one in zip(sizes, errors, strict=True)]  # fmt: skip
+    study = store.new_limit("a study")
+    write_json(study.limit_path, {
+        "simulated": True, "config": {"base": {"preset": "best"}}, "rows": rows,
+        "changed": {"training.weight_decay": "0.1"},
+        "recipes": [{"run": "r", "name": "my run", "n": 4_000, "mae": float(errors[1].mean())}],
+        "limits": {"mae": found} if found else {},
+    })  # fmt: skip
+    return found
+
+
+def test_without_them_the_page_says_how_they_are_made(store):
+    at = open_page("compare")
+    assert not at.exception
+    assert "redshift-lab bench" in texts(at)
+    assert "redshift-lab limit" in texts(at)
+    assert not at.get("plotly_chart")
+
+
+def test_a_bench_shows_what_is_done_and_what_is_not(store):
+    add_bench(store)
+    at = open_page("compare")
+    assert not at.exception
+    frame = at.dataframe[0].value
+    assert frame.method.tolist() == ["fast (2 epochs)", "prior"]
+    assert frame.MAE.tolist() == ["0.0200", "0.0600"]
+    assert "dissertation failed: out of memory" in texts(at).replace("\\", "")
+    assert "SIMULATED" in str(json.loads(at.get("plotly_chart")[0].proto.spec)["layout"])
+
+
+def test_of_several_benches_the_newest_is_shown_first_and_another_can_be_chosen(store):
+    older = add_bench(store, mae=0.03)
+    add_bench(store, "another")
+    at = open_page("compare")
+    assert at.dataframe[0].value.MAE[0] == "0.0200"
+    at.selectbox(key="compare_bench").set_value(older.id).run()
+    assert at.dataframe[0].value.MAE[0] == "0.0300"
+
+
+def test_a_study_tells_the_limit_and_how_far_each_run_is_from_it(store):
+    found = add_limit(store)
+    at = open_page("compare")
+    assert not at.exception
+    assert f"infinite data: **{found['limit']:.4f}**" in texts(at)
+    assert "the recipe `best`, training.weight_decay 0.1." in texts(at).replace("\\", "")
+    line = at.dataframe[0].value.iloc[0]
+    assert line["run"] == "my run"
+    assert line["× limit"] == pytest.approx(found["ratios"]["r"]["ratio"])
+
+
+def test_a_study_of_too_few_sizes_has_no_limit_yet(store):
+    add_limit(store, SIZES[:2])
+    at = open_page("compare")
+    assert not at.exception
+    assert "Too few sizes" in texts(at)
+    assert "× limit" not in at.dataframe[0].value

@@ -6,7 +6,7 @@ from pages.ui.compare_parts import add_run, chosen_runs, show_comparison
 from pages.ui.empty import empty_state
 from pages.ui.nav import guard
 from pages.ui.share import import_door
-from pages.ui.studies import show_bench, show_limit
+from pages.ui.studies import show_studies
 from redshift_core.runs import Store
 
 guard("pages/compare.py")
@@ -24,5 +24,4 @@ if runs:
         show_comparison(store, chosen)
     else:
         st.info("Choose one run or more.")
-show_bench(store)
-show_limit(store)
+show_studies(store)

@@ -1,57 +1,131 @@
-"""Compare: what the command line measured, methods side by side and the information limit."""
+"""Compare: methods side by side in one bench, and how far runs are from the information limit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from pages.ui.compare_parts import labels
 from pages.ui.display import chart, table
 from pages.ui.empty import simulated_badge
+from pages.ui.job import show_job
 from pages.ui.text import escape
-from redshift_core import figures
+from redshift_core import figures, jobs
 from redshift_core.bench.table import NOTES, comparison, extras, lead, remarks
+from redshift_core.bench_config import QUICK, BenchConfig
+from redshift_core.errors import InputError
 from redshift_core.figures.bench import accuracy_against_time
-from redshift_core.runs import Store, read_json
+from redshift_core.limit_config import LimitConfig
+from redshift_core.runs import BenchFolder, LongFolder, Store, read_json
+
+ERROR = "studies_error"  # in the session: why something could not be started
+POLL = 3.0  # s between two looks at the rows of a running bench
 
 
-def show_bench(store: Store) -> None:
+def show_studies(store: Store) -> None:
+    """Both kinds of study, their starts and what became of them."""
+    if error := st.session_state.pop(ERROR, None):
+        st.error(escape(error), icon=":material/error:")
+    _show_bench(store)
+    _show_limit(store)
+
+
+def _show_bench(store: Store) -> None:
     """A bench of the store: its table, what must be known of it, accuracy against time."""
     st.subheader("Methods side by side")
-    found = {bench.id: read_json(bench.json_path) for bench in store.benches()}
-    begun = {name: value for name, value in found.items() if value.get("rows")}
-    if not begun:
+    benches = store.benches()
+    lacks = bool(benches and read_json(benches[0].json_path).get("missing"))
+    busy = _newest(benches, "Bench", jobs.resume_bench, lacks)
+    with st.popover("New bench", icon=":material/add:", disabled=busy):
+        n = st.number_input("Galaxies to simulate", 1_000, 10_000_000, QUICK["n"], key="bench_n")
+        epochs = st.number_input(
+            "Epochs of the dissertation's recipe", 1, 1_000, QUICK["epochs_dissertation"],
+            key="bench_epochs",
+        )  # fmt: skip
         st.caption(
-            "No bench yet. `redshift-lab bench` sets the dissertation's network, `fast`, "
-            "`fast_cnn` and `best` beside six baselines on the same galaxies, in accuracy, "
-            "training time, speed and memory; `--quick` takes about two minutes."
+            "As it stands about two minutes; 200,000 galaxies and 20 epochs about an hour. Times "
+            "and speeds mean something only on an otherwise idle machine."
         )
-        return
-    _bench(_picked("Bench", begun))
+        config = BenchConfig(n=int(n), epochs_dissertation=int(epochs))
+        _start_button("bench", jobs.start_bench, store, config)
+    st.fragment(_benches, run_every=POLL if busy else None)(benches)
 
 
-def show_limit(store: Store) -> None:
+def _benches(benches: Sequence[BenchFolder]) -> None:
+    """What is done of a bench, row after row while it runs."""
+    found = {bench.id: read_json(bench.json_path) for bench in benches}
+    begun = {name: value for name, value in found.items() if value.get("rows")}
+    if begun:
+        _bench(begun[_picked("Bench", list(begun))])
+    else:
+        st.caption(
+            "A bench sets the dissertation's network, `fast`, `fast_cnn` and `best` beside six "
+            "baselines on the same galaxies, in accuracy, training time, speed and memory."
+        )
+
+
+def _show_limit(store: Store) -> None:
     """A study of the information limit: curve, limit with its interval, recipes against it."""
     st.subheader("How good can it get?")
-    found = {study.id: read_json(study.limit_path) for study in store.limits()}
+    studies = store.limits()
+    names = labels([run for run in store.runs() if run.trained_on.get("simulated")])
+    busy = _newest(studies, "Study", lambda study: jobs.resume_limit(study, []))
+    with st.popover("New study", icon=":material/add:", disabled=busy):
+        minutes = st.number_input("Minutes", 1, 10_000, 30, key="limit_minutes")
+        quoted = st.multiselect("Runs to quote", list(names), format_func=names.get)
+        _start_button("limit", jobs.start_limit, store, LimitConfig(minutes=minutes), quoted)
+    found = {study.id: read_json(study.limit_path) for study in studies}
     begun = {name: value for name, value in found.items() if value.get("rows")}
-    if not begun:
+    if begun:
+        name = _picked("Study", list(begun))
+        _limit(begun[name])
+        with st.popover("Quote runs", icon=":material/format_quote:", disabled=busy or not names):
+            quoted = st.multiselect("Runs", list(names), format_func=names.get, key="limit_runs")
+            _start_button("quote", jobs.resume_limit, store.limit(name), quoted)
+    else:
         st.caption(
-            "No study of the information limit yet. `redshift-lab limit --against RUN` trains a "
-            "recipe on up to millions of SIMULATED galaxies, about half an hour, and tells how "
-            "far a run is from what the spectra allow."
+            "A study trains `best` on up to 4 million fresh SIMULATED galaxies and carries its "
+            "error on to infinite data. A run quoted against that limit knows how much more data "
+            "could still gain, and what the spectra do not hold."
         )
-        return
-    _limit(_picked("Study", begun))
 
 
-def _picked(label: str, results: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """The first result, or the one chosen by its id where there are several."""
-    if len(results) == 1:
-        return next(iter(results.values()))
-    return results[st.selectbox(label, list(results), key=f"compare_{label.lower()}")]
+def _newest(
+    folders: Sequence[LongFolder], title: str, resume: Callable[..., Any], lacks: bool = False
+) -> bool:
+    """The newest one while it runs, or why it ended and a way to go on; whether it runs."""
+    if not folders:
+        return False
+    now = show_job(folders[0], title)
+    if now.state in ("stopped", "failed", "lost") or (now.state == "finished" and lacks):
+        st.button(
+            "Resume", key=f"resume_{folders[0].id}", icon=":material/play_arrow:",
+            on_click=_try, args=(resume, folders[0]),
+        )  # fmt: skip
+    return now.active
+
+
+def _start_button(key: str, action: Callable[..., Any], *arguments: Any) -> None:
+    st.button(
+        "Start", key=f"start_{key}", type="primary", icon=":material/play_arrow:",
+        on_click=_try, args=(action, *arguments),
+    )  # fmt: skip
+
+
+def _try(action: Callable[..., Any], *arguments: Any) -> None:
+    """Do what a button says; a refusal is shown when the page is drawn."""
+    try:
+        action(*arguments)
+    except InputError as error:
+        st.session_state[ERROR] = str(error)
+
+
+def _picked(label: str, names: Sequence[str]) -> str:
+    """The newest one, or the one chosen by its id where there are several."""
+    return st.selectbox(label, names, key=f"compare_{label.lower()}") if names[1:] else names[0]
 
 
 def _bench(value: Mapping[str, Any]) -> None:

@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from redshift_core import jobs
 from redshift_core.bench.table import write_tables
 from redshift_core.bench_config import BenchConfig
+from redshift_core.errors import InputError
 from redshift_core.extrapolation import extrapolate
 from redshift_core.metrics import METRICS
-from redshift_core.runs import write_json
-from tests.pages.made_up import open_page, texts
+from redshift_core.runs import JobContext, write_json
+from tests.pages.made_up import make_dataset, make_run, open_page, texts
 
 SIZES = (1_000, 4_000, 16_000, 64_000)
 
@@ -36,6 +38,7 @@ def add_bench(store, name="a bench", mae=0.02):
     bench.write_row("fast", row("fast", mae, 4.0, **curve))
     bench.write_row("dissertation", {"error": "out of memory"})
     write_tables(bench)
+    JobContext(bench, store).set_state("finished")
     return bench
 
 
@@ -52,15 +55,59 @@ def add_limit(store, sizes=SIZES):
         "recipes": [{"run": "r", "name": "my run", "n": 4_000, "mae": float(errors[1].mean())}],
         "limits": {"mae": found} if found else {},
     })  # fmt: skip
+    JobContext(study, store).set_state("finished")
     return found
 
 
-def test_without_them_the_page_says_how_they_are_made(store):
+def test_without_them_the_page_says_what_they_are(store):
     at = open_page("compare")
     assert not at.exception
-    assert "redshift-lab bench" in texts(at)
-    assert "redshift-lab limit" in texts(at)
+    assert "A bench sets" in texts(at)
+    assert "A study trains" in texts(at)
     assert not at.get("plotly_chart")
+
+
+def test_a_bench_is_started_with_what_was_typed_and_can_be_stopped(store):
+    at = open_page("compare")
+    at.number_input(key="bench_n").set_value(2_000)
+    at.number_input(key="bench_epochs").set_value(1).run()
+    at.button(key="start_bench").click().run()
+    (bench,) = store.benches()
+    assert (bench.config.n, bench.config.epochs_dissertation) == (2_000, 1)
+    assert at.button(key=f"stop_{bench.id}")
+    at.button(key=f"stop_{bench.id}").click().run()
+    assert jobs.wait(bench, timeout=60).state == "stopped"
+    at = open_page("compare")
+    assert not at.exception
+    assert at.button(key=f"resume_{bench.id}")
+
+
+def test_a_bench_that_lacks_a_row_goes_on_at_a_click(store, monkeypatch):
+    bench, resumed = add_bench(store), []
+    monkeypatch.setattr(jobs, "resume_bench", resumed.append)
+    open_page("compare").button(key=f"resume_{bench.id}").click().run()
+    assert [one.id for one in resumed] == [bench.id]
+
+
+def test_what_cannot_be_started_says_why(store, monkeypatch):
+    def refuse(*_):
+        raise InputError("The disk is full.")
+
+    monkeypatch.setattr(jobs, "start_bench", refuse)
+    at = open_page("compare").button(key="start_bench").click().run()
+    assert "The disk is full" in texts(at)
+
+
+def test_a_run_is_quoted_against_the_study_that_is_shown(store, monkeypatch):
+    add_limit(store)
+    run = make_run(store, make_dataset(store), name="mine")
+    write_json(run.environment_path, {"dataset": {"simulated": True}})
+    asked = []
+    monkeypatch.setattr(jobs, "resume_limit", lambda study, runs: asked.append((study.id, runs)))
+    at = open_page("compare")
+    at.multiselect(key="limit_runs").set_value([run.id]).run()
+    at.button(key="start_quote").click().run()
+    assert asked == [(store.limits()[0].id, [run.id])]
 
 
 def test_a_bench_shows_what_is_done_and_what_is_not(store):

@@ -30,7 +30,7 @@ def open_page(name: str, **query) -> AppTest:
     at = AppTest.from_file(APP, default_timeout=30)
     for key, value in query.items():
         at.query_params[key] = str(value)
-    return at.run().switch_page(f"pages/{name}.py").run()
+    return at.switch_page(f"pages/{name}.py").run()
 
 
 def texts(at: AppTest) -> str:

@@ -32,16 +32,17 @@ def settings_table(config: RunConfig) -> dict[str, str]:
     return {name: text for name, text in found.items() if name not in UNSEEN}
 
 
-def changed_settings(config: RunConfig) -> dict[str, str]:
-    """Settings in which a run departs from its preset, by their dotted names, as text.
+def recipe_text(config: RunConfig) -> str:
+    """Preset of a run, and every setting in which it departs from that.
 
     Examples
     --------
-    >>> changed_settings(preset("best").with_values({"weight_decay": 0.1}))
-    {'training.weight_decay': '0.1'}
+    >>> recipe_text(preset("best").with_values({"weight_decay": 0.1}))
+    'best, training.weight_decay 0.1'
     """
     usual = settings_table(preset(config.preset, config.dataset))
-    return {name: text for name, text in settings_table(config).items() if text != usual[name]}
+    changed = [f"{k} {v}" for k, v in settings_table(config).items() if v != usual[k]]
+    return ", ".join([config.preset, *changed])
 
 
 def differing_settings(configs: Mapping[str, RunConfig]) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from redshift_core.errors import InputError
 from redshift_core.evaluation import evaluate
 from redshift_core.metrics import METRICS
 from redshift_core.runs import JobContext, Store, write_json
+from tests.pages.made_up import bench_row
 
 ROOT = Path(__file__).parent.parent
 
@@ -155,7 +156,7 @@ def test_a_row_that_fails_says_why_and_the_others_are_done(store, dataset, monke
     def compute(_, name):
         if name == "prior":
             raise bench_run._Failed("out of memory")
-        led.bench.write_row(name, {"finished": "now", **made_up("ridge", 0.03, 1.0)})
+        led.bench.write_row(name, {"finished": "now", **bench_row("ridge", 0.03, 1.0)})
 
     monkeypatch.setattr(bench_run._Leader, "_baseline", compute)
     result = bench_job(JobContext(led.bench, store))
@@ -189,19 +190,12 @@ def test_a_fit_that_sees_no_stop_is_killed(store, dataset, monkeypatch):
     assert jobs.status(job).state == "lost"
 
 
-def made_up(name, mae, seconds, **more):
-    figures = dict.fromkeys(METRICS, 0.01) | {"mae": mae}
-    figures["intervals"] = {"mae": [mae - 0.001, mae + 0.001]}
-    return {
-        **figures, "name": name, "seconds": seconds, "spectra_per_second": 1e4, "finished": "now",
-        "cpu_seconds": 2 * seconds, "peak_memory": 2e8, **more,
-    }  # fmt: skip
-
-
 ROWS_MADE_UP = [
-    made_up("prior", 0.06, 0.001, crps=0.04, pit_ks=0.01, coverage68=0.68, coverage95=0.95),
-    made_up("best", 0.02, 90.0, epochs=2, val_curve=[[45.0, 0.024], [90.0, 0.02]]),
-    made_up("dissertation", 0.025, 5000.0, epochs=20, val_mae=0.0255, val_curve=[[5000.0, 0.0255]]),
+    bench_row("prior", 0.06, 0.001, crps=0.04, pit_ks=0.01, coverage68=0.68, coverage95=0.95),
+    bench_row("best", 0.02, 90.0, epochs=2, val_curve=[[45.0, 0.024], [90.0, 0.02]]),
+    bench_row(
+        "dissertation", 0.025, 5000.0, epochs=20, val_mae=0.0255, val_curve=[[5000.0, 0.0255]]
+    ),
 ]
 
 

@@ -64,7 +64,7 @@ def test_the_result_says_simulated_in_every_form(whole):
     text = whole.table_path.read_text(encoding="utf-8")
     assert "| 600 | 3 | 1,800 |" in text
     assert "2 sizes are done" in text
-    assert "Recipe `best`, model.architecture resmlp, model.dense_units 8, " in text
+    assert "Recipe best, model.architecture resmlp, model.dense_units 8, " in text
     assert "1.5 instead of 3 epochs" in text
 
 

@@ -46,8 +46,8 @@ def _show_bench(store: Store) -> None:
             key="bench_epochs",
         )  # fmt: skip
         st.caption(
-            "As it stands about two minutes; 200,000 galaxies and 20 epochs about an hour. Times "
-            "and speeds mean something only on an otherwise idle machine."
+            "As it stands about two minutes on two cores; 200,000 galaxies and 20 epochs about an "
+            "hour. Times and speeds mean something only on an otherwise idle machine."
         )
         config = BenchConfig(n=int(n), epochs_dissertation=int(epochs))
         _start_button("bench", jobs.start_bench, store, config)
@@ -88,7 +88,7 @@ def _show_limit(store: Store) -> None:
     else:
         st.caption(
             "A study trains `best` on up to 4 million fresh SIMULATED galaxies and carries its "
-            "error on to infinite data. A run quoted against that limit knows how much more data "
+            "error on to infinite data. Runs quoted against that limit show how much more data "
             "could still gain, and what the spectra do not hold."
         )
 
@@ -152,10 +152,10 @@ def _limit(result: Mapping[str, Any]) -> None:
     found = result["limits"].get("mae")
     if found:
         low, high = found["intervals"]["68"]
-        changed = "".join(f", {name} {text}" for name, text in result.get("changed", {}).items())
+        recipe = result.get("recipe", result["config"]["base"]["preset"])
         st.markdown(
             f"MAE at infinite data: **{found['limit']:.4f}** (68 %: {low:.4f} to {high:.4f}), for "
-            f"the recipe `{result['config']['base']['preset']}`{escape(changed)}."
+            f"the recipe {escape(recipe)}."
         )
     else:
         st.caption("Too few sizes are done for a limit.")

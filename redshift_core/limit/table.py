@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.comparison import changed_settings
+from redshift_core.comparison import recipe_text
 from redshift_core.extrapolation import MIN_SIZES, extrapolate
 from redshift_core.figures import limit_curve
 from redshift_core.limit.judge import Answers, Judge
@@ -31,15 +31,15 @@ def write_results(folder: LimitFolder, judge: Judge) -> dict[str, Any]:
     Returns
     -------
     dict
-        Content of ``limit.json``: ``simulated``, ``changed`` (settings in which the recipe departs
-        from its preset), ``config``, ``plan``, ``environment``, ``rows``, ``recipes``, ``limits``
+        Content of ``limit.json``: ``simulated``, ``recipe`` (the preset and what departs from it),
+        ``config``, ``plan``, ``environment``, ``rows``, ``recipes``, ``limits``
         {"mae": …, "crps": …} as `extrapolate` gives them, where there are sizes enough.
     """
     limits = {name: found for name in WORDS if (found := _limit(folder, judge, name))}
     result = {
         "simulated": True,
         "limit": folder.id,
-        "changed": changed_settings(folder.config.base),
+        "recipe": recipe_text(folder.config.base),
         "config": folder.config.to_dict(),
         "plan": read_json(folder.plan_path),
         "environment": read_json(folder.environment_path),
@@ -57,14 +57,13 @@ def write_results(folder: LimitFolder, judge: Judge) -> dict[str, Any]:
 
 def markdown(result: dict[str, Any]) -> str:
     """A study's ``limit.json`` as Markdown, for a note or a README."""
-    base, environment = result["config"]["base"], result["environment"]
+    environment = result["environment"]
     date = datetime.fromtimestamp(environment.get("date", 0), UTC)
     device = environment.get("device", {}).get("text", "")
-    changed = "".join(f", {name} {text}" for name, text in result["changed"].items())
     parts = [
         "# The information limit of the simulated survey (SIMULATED)",
-        f"Recipe `{base['preset']}`{changed}, trained on ever more fresh SIMULATED galaxies, "
-        f"judged on the same {result['config']['n_test']:,} SIMULATED galaxies (seed "
+        f"Recipe {result['recipe']}: trained on ever more fresh SIMULATED galaxies, judged on the "
+        f"same {result['config']['n_test']:,} SIMULATED galaxies (seed "
         f"{result['config']['seed']}). {date:%Y-%m-%d}, {device}.",
         _rows_table(result),
         *_limit_texts(result),

@@ -10,19 +10,10 @@ from redshift_core.bench.table import write_tables
 from redshift_core.bench_config import BenchConfig
 from redshift_core.errors import InputError
 from redshift_core.extrapolation import extrapolate
-from redshift_core.metrics import METRICS
 from redshift_core.runs import JobContext, write_json
-from tests.pages.made_up import make_dataset, make_run, open_page, texts
+from tests.pages.made_up import bench_row, make_dataset, make_run, open_page, texts
 
 SIZES = (1_000, 4_000, 16_000, 64_000)
-
-
-def row(name, mae, seconds, **more):
-    figures = dict.fromkeys(METRICS, 0.01) | {"mae": mae}
-    return {
-        **figures, "intervals": {"mae": [mae - 0.001, mae + 0.001]}, "name": name,
-        "seconds": seconds, "spectra_per_second": 1e4, "finished": "2026-11-25 01:00 UTC", **more,
-    }  # fmt: skip
 
 
 def add_bench(store, name="a bench", mae=0.02):
@@ -33,9 +24,9 @@ def add_bench(store, name="a bench", mae=0.02):
         "dataset": {"simulated": True}, "split": {"train": 70, "val": 20, "test": 10},
         "device": {"text": "a machine"}, "versions": {"keras": "3"},
     })  # fmt: skip
-    bench.write_row("prior", row("prior", 0.06, 0.0))
+    bench.write_row("prior", bench_row("prior", 0.06, 0.0))
     curve = {"epochs": 2, "val_mae": mae, "val_curve": [[2.0, 0.03], [4.0, mae]]}
-    bench.write_row("fast", row("fast", mae, 4.0, **curve))
+    bench.write_row("fast", bench_row("fast", mae, 4.0, **curve))
     bench.write_row("dissertation", {"error": "out of memory"})
     write_tables(bench)
     JobContext(bench, store).set_state("finished")
@@ -51,7 +42,7 @@ def add_limit(store, sizes=SIZES):
     study = store.new_limit("a study")
     write_json(study.limit_path, {
         "simulated": True, "config": {"base": {"preset": "best"}}, "rows": rows,
-        "changed": {"training.weight_decay": "0.1"},
+        "recipe": "best, training.weight_decay 0.1",
         "recipes": [{"run": "r", "name": "my run", "n": 4_000, "mae": float(errors[1].mean())}],
         "limits": {"mae": found} if found else {},
     })  # fmt: skip
@@ -135,7 +126,7 @@ def test_a_study_tells_the_limit_and_how_far_each_run_is_from_it(store):
     at = open_page("compare")
     assert not at.exception
     assert f"infinite data: **{found['limit']:.4f}**" in texts(at)
-    assert "the recipe `best`, training.weight_decay 0.1." in texts(at).replace("\\", "")
+    assert "the recipe best, training.weight_decay 0.1." in texts(at).replace("\\", "")
     line = at.dataframe[0].value.iloc[0]
     assert line["run"] == "my run"
     assert line["× limit"] == pytest.approx(found["ratios"]["r"]["ratio"])

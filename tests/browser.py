@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -134,6 +134,13 @@ class Visit:
             " === 'notRunning'"
         )
         return self
+
+    def shows(self, look: Callable[[], object], wanted: object) -> None:
+        """Wait until what is looked at is as wanted: React paints some values after the script."""
+        end = time.monotonic() + STEP_LIMIT / 1000
+        while (seen := look()) != wanted and time.monotonic() < end:
+            self.page.wait_for_timeout(100)
+        assert seen == wanted
 
     def text(self) -> str:
         return self.page.get_by_test_id("stMain").inner_text()

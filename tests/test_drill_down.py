@@ -178,6 +178,6 @@ def test_the_slider_between_the_priors_changes_the_headline_and_the_address(scen
         assert flat in said
         other = Visit(context.new_page(), server)
         other.open(visit.page.url.removeprefix(f"{server.url}/"))
-        assert headline(other).inner_text() == flat
+        other.shows(headline(other).inner_text, flat)
         for one in (visit, other):
             assert (one.strangers, one.errors) == ([], [])

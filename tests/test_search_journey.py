@@ -49,6 +49,8 @@ def test_a_search_is_watched_stopped_resumed_by_a_new_server_and_its_best_traine
     with browser(1400, 900) as context:
         visit = Visit(context.new_page(), server).open(f"tune?dataset={dataset.id}")
         page = visit.page
+        # In the page itself: Streamlit's own Stop stands in the header while a script runs.
+        stop = page.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True)
         fill(visit, "Trials", 40)
         fill(visit, "Epochs per trial", 1)
         page.get_by_role("button", name="Start the search").click()
@@ -56,7 +58,7 @@ def test_a_search_is_watched_stopped_resumed_by_a_new_server_and_its_best_traine
         curve(visit, "curve_slot")
         assert "SIMULATED" in visit.text()
         visit.shot("tune_live")
-        page.get_by_role("button", name="Stop", exact=True).click()
+        stop.click()
         page.get_by_role("button", name="Resume").wait_for(timeout=LONG)
         (tuning,) = store.tunings()
         before, begun = ended(store), len(tuning.trials)
@@ -77,7 +79,7 @@ def test_a_search_is_watched_stopped_resumed_by_a_new_server_and_its_best_traine
         visit.settle()
         page.get_by_role("button", name="Train the best").click()
         page.get_by_role("heading", name="Train", level=1).wait_for()
-        page.get_by_role("button", name="Stop", exact=True).wait_for(timeout=LONG)
+        stop.wait_for(timeout=LONG)
         (run,) = store.runs()
         best = min((t for t in tuning.trials if t["score"]), key=lambda one: one["score"])
         assert run.config == tuning.trial(best["trial"]).config

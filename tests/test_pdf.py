@@ -133,6 +133,8 @@ def test_modes_are_counted_where_a_valley_parts_them():
     random = np.random.default_rng(3)
     rough = one * random.uniform(0.8, 1.2, 240) + 0.02 * one.max() * random.random(240)
     assert pdf.n_modes(rough[None] / (rough.sum() * pdf.WIDTH)).tolist() == [1]
+    ragged = one * (1 + 0.8 * np.cos(np.pi / 2 * np.arange(240)))  # teeth of 0.01
+    assert pdf.n_modes(ragged[None] / (ragged.sum() * pdf.WIDTH)).tolist() == [1]
     three = sum(gaussians([0.0, 0.3, 0.6], 0.02)) / 3
     assert pdf.n_modes(three[None]).tolist() == [3]
 

@@ -72,7 +72,7 @@ def result(job: JobFolder) -> None:
         st.metric("With a redshift", count(seen.n_predicted), width="content")
         st.metric("Flagged", count(seen.n_flagged), width="content")
         st.metric("Median z_phot", median, width="content")
-    downloads(job, [Path(file) for file in outcome["files"]])
+    downloads(job, [Path(file) for file in outcome["files"]], "z_low68" in seen.head)
     if seen.n_predicted:
         chart(
             predictions.figure(seen),
@@ -92,7 +92,7 @@ def result(job: JobFolder) -> None:
         )  # fmt: skip
 
 
-def downloads(job: JobFolder, files: list[Path]) -> None:
+def downloads(job: JobFolder, files: list[Path], with_intervals: bool) -> None:
     """One button per format; the file streams from disk."""
     with st.container(horizontal=True):
         for path in files:
@@ -102,8 +102,7 @@ def downloads(job: JobFolder, files: list[Path]) -> None:
                 icon=":material/download:",
                 type="primary" if path.suffix == ".csv" else "secondary",
             )
-    with_densities = f", {INTERVALS}" if job.request.get("estimate") else ""
-    st.caption(f"Columns: {COLUMNS}{with_densities}, flags joined by |.")
+    st.caption(f"Columns: {COLUMNS}{f', {INTERVALS}' * with_intervals}, flags joined by |.")
     if any(path.suffix == ".npy" for path in files):
         st.caption(
             "p(z): a NumPy array of (spectra, 240), the density per unit of z on 240 equal bins "

@@ -237,7 +237,8 @@ def test_flagged_rows_are_shown_by_reason_with_examples(store, survey_file):
     assert shown.iloc[:, 2].tolist() == ["3", "5"]
 
 
-def test_the_predict_page_shows_what_a_finished_job_left(store, dataset):
+@pytest.mark.parametrize("intervals", [{}, {"z_low68": 0.1, "z_high68": 0.2}])
+def test_the_predict_page_shows_what_a_finished_job_left(store, dataset, intervals):
     run = fake_run(store, dataset.id, "one", "finished")
     job = store.new_job("predict")
     job.output.mkdir()
@@ -246,6 +247,7 @@ def test_the_predict_page_shows_what_a_finished_job_left(store, dataset):
             "row": range(4),
             "source_id": range(4),
             "z_phot": [0.1, 0.2, np.nan, 0.7],
+            **intervals,
             "flags": ["", "", "bad_flux", "z_phot_out_of_range"],
         }
     )
@@ -263,6 +265,7 @@ def test_the_predict_page_shows_what_a_finished_job_left(store, dataset):
     assert not at.exception, at.exception[0].value
     assert [m.value for m in at.metric] == ["4", "3", "2", "0.2000"]
     assert "1 more outside" in words(at)
+    assert ("z_low68 to z_high68" in words(at)) == bool(intervals)
     links = [element.proto.url for element in at.get("link_button")]
     assert links == [server.download_url(job, file) for file in files]
 

@@ -16,10 +16,12 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from astropy.io import fits
-from scipy.optimize import nnls
+from scipy.optimize import curve_fit, nnls
 
-from redshift_core.constants import BP_KEPT, RP_KEPT
+from redshift_core import bases
+from redshift_core.constants import N_BP, N_RP
 from redshift_core.simulation import physics
 from redshift_core.simulation.inputs import FILE_NAME
 
@@ -31,7 +33,11 @@ CHI2_LIMIT = 40.0  # a worse fit is no galaxy the templates can make
 TEMPLATE_RANGE = (1800.0, 11_200.0)  # Å, rest frame: 300 nm at z = 0.6 to 1100 nm at z = 0
 FLUX_UNIT = 1e-17  # erg s⁻¹ cm⁻² Å⁻¹
 AB_ZERO = 3631e-23 * 2.99792458e18  # f_λ λ² of 0 mag AB, erg s⁻¹ cm⁻² Å
-PIXEL_ENDS = {"bp": (366.0, 627.0), "rp": (628.0, 996.0)}  # nm, centres of the kept band's ends
+FIRST_BP, LAST_RP = 366.0, 996.0  # nm, centres of those pixels (published range)
+BP_WIDTH = 0.3277  # of a pixel, in u; ± 0.001
+RP_WIDTH, RP_BEND = 0.3382, -1.69e-4  # u of RP's pixels k = −105 … 0: last + width k + bend k²
+LIGHT_U = np.arange(10.0, 51.0, 4.0)  # where the line spread's offset is measured
+LIGHT_SIGMA = 5.0  # width in u of the light that it is measured with
 
 
 def main() -> None:
@@ -63,24 +69,56 @@ def gaia_arrays(folder: Path) -> dict[str, np.ndarray]:
     )
     xml = folder / "OptimisedCalibratedBases_BpId32_RpId37_withNormalisation.xml"
     hermite = ElementTree.parse(xml).getroot()[0]
-    ranges, n_bases = [], []
-    for band in ("bpConfig", "rpConfig"):
-        node = hermite.find(band)
+    for band, known in bases.BASIS_RANGE.items():
+        node = hermite.find(f"{band}Config")
         limits = [node.find("range"), node.find("normalizedRange")]
-        ranges.append([float(limit.get(end)) for limit in limits for end in ("from", "to")])
-        n_bases.append(int(node.findtext("dimension")))
-        square_matrix = len(node.findall("transformationMatrix/value")) == n_bases[-1] ** 2
-        if not square_matrix:  # a square one only turns the bases; their span is all that is used
-            raise SystemExit(
-                f"{xml.name}: the {band} bases are not a rotation of Hermite functions"
-            )
+        ranges = tuple(float(limit.get(end)) for limit in limits for end in ("from", "to"))
+        n_bases = int(node.findtext("dimension"))
+        square_matrix = len(node.findall("transformationMatrix/value")) == n_bases**2
+        # A square matrix only turns the bases; their span is all that is used.
+        if not square_matrix or (ranges, n_bases) != (known, bases.N_BASES):
+            raise SystemExit(f"{xml.name}: the {band} bases are not those of redshift_core.bases")
     return {
         "dispersion": dispersion,
         "bp_response": read_response(folder / "bpC03_v375wi_response.csv"),
         "rp_response": read_response(folder / "rpC03_v142r_response.csv"),
-        "basis_range": np.array(ranges),
-        "n_bases": np.array(n_bases),
+        "line_spread_u": LIGHT_U,
+        "line_spread_offset": np.stack(
+            [line_spread_offset(folder, name) for name in ("bpC03_v375wi", "rpC03_v142r")]
+        ),
     }
+
+
+def line_spread_offset(folder: Path, name: str) -> np.ndarray:
+    """How far from its u light comes down, by Gaia's own instrument model, shape (11,).
+
+    gaiaxpy's "inverse bases" turn a mean spectrum into the light that made it. A Gaussian mean
+    spectrum of σ 5 at each of LIGHT_U is turned so; a Gaussian is fitted to the light.
+    """
+    row = pd.read_csv(folder / f"{name}_bases.csv").iloc[0]
+    inverse, turn = (
+        np.fromstring(row[column].strip("()"), sep=",").reshape(bases.N_BASES, -1)
+        for column in ("inverseBasesCoefficients", "transformationMatrix")
+    )
+    u = np.arange(0.0, 60.0, 0.05)
+    functions = bases.hermite(name[:2], u)
+    nm, at_u = np.genfromtxt(folder / f"{name}_dispersion.csv", delimiter=",")
+    order = np.argsort(at_u)
+    scale = np.abs(np.gradient(np.interp(u, at_u[order], nm[order]), u))
+    scale = np.convolve(np.pad(scale, 40, "edge"), np.full(81, 1 / 81), "valid")
+
+    def offset(centre: float) -> float:
+        mean_spectrum = np.exp(-0.5 * ((u - centre) / LIGHT_SIGMA) ** 2)
+        weights = np.linalg.lstsq((turn @ functions).T, mean_spectrum, rcond=1e-8)[0]
+        light = weights @ turn @ inverse @ functions * scale
+        near = np.abs(u - centre) < 3.2 * LIGHT_SIGMA
+        fitted, _ = curve_fit(
+            lambda x, height, middle, width: height * np.exp(-0.5 * ((x - middle) / width) ** 2),
+            u[near], light[near], p0=(1.0, centre, 3.0),
+        )  # fmt: skip
+        return centre - fitted[1]
+
+    return np.array([offset(centre) for centre in LIGHT_U])
 
 
 def read_response(path: Path) -> np.ndarray:
@@ -159,16 +197,21 @@ def template_maggies(
 
 
 def write_wavelengths(dispersion: np.ndarray) -> None:
-    """Wavelength of each of the 186 pixels: equidistant in u between the published ends."""
-    lines = ["pixel,wavelength_nm"]
-    for column, (band, kept) in enumerate((("bp", BP_KEPT), ("rp", RP_KEPT)), start=1):
+    """Wavelength, u and width in u of each of the 186 pixels; see `constants.pixel_grid`."""
+    lines = ["pixel,wavelength_nm,u,width_u"]
+    number = {"bp": np.arange(N_BP + 1) - 0.5, "rp": np.arange(N_RP + 1) - N_RP + 0.5}  # edges
+    step = {
+        "bp": -BP_WIDTH * number["bp"],
+        "rp": (RP_WIDTH + RP_BEND * number["rp"]) * number["rp"],
+    }
+    for column, (band, end) in enumerate((("bp", FIRST_BP), ("rp", LAST_RP)), start=1):
         known = ~np.isnan(dispersion[:, column])
         nm, u = dispersion[known, 0], dispersion[known, column]
-        u_ends = np.interp(PIXEL_ENDS[band], nm, u)
-        u_pixels = np.linspace(*u_ends, kept.stop - kept.start)
+        edge = np.interp(end, nm, u) + step[band]
+        centre, width = (edge[1:] + edge[:-1]) / 2, np.abs(np.diff(edge))
         order = np.argsort(u)
-        for value in np.interp(u_pixels, u[order], nm[order]):
-            lines.append(f"{len(lines) - 1},{value:.3f}")
+        for row in zip(np.interp(centre, u[order], nm[order]), centre, width, strict=True):
+            lines.append(f"{len(lines) - 1},{row[0]:.3f},{row[1]:.4f},{row[2]:.5f}")
     (RESOURCES / "wavelength_nm.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

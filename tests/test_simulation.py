@@ -17,7 +17,7 @@ from scipy.integrate import quad
 from scipy.stats import kstest, norm
 
 from redshift_core import jobs, reference
-from redshift_core.constants import N_PIXELS, wavelength
+from redshift_core.constants import N_PIXELS, pixel_grid, wavelength
 from redshift_core.data import open_dataset
 from redshift_core.errors import InputError
 from redshift_core.runs import JobContext, demo_file
@@ -98,21 +98,49 @@ def test_line_groups_share_out_all_their_light():
 def test_the_wavelength_axis_has_the_published_ends():
     nm = wavelength()
     assert nm.shape == (N_PIXELS,)
-    assert (np.diff(nm) > 0).all()
-    np.testing.assert_allclose(nm[[0, 79, 80, 185]], [366, 627, 628, 996])
+    assert (np.diff(nm[:80]) > 0).all()
+    assert (np.diff(nm[80:]) > 0).all()
+    np.testing.assert_allclose(nm[[0, 79, 80, 185]], [366.0, 626.56, 619.38, 996.0], atol=0.01)
+
+
+def test_wavelength_and_pseudo_wavelength_of_a_pixel_are_one_place():
+    inputs, (u, width) = load_inputs(), pixel_grid()
+    for band, kept in ((1, slice(0, 80)), (2, slice(80, 186))):
+        known = ~np.isnan(inputs.dispersion[:, band])
+        there = np.interp(wavelength()[kept], *inputs.dispersion[known][:, [0, band]].T)
+        np.testing.assert_allclose(there, u[kept], atol=2e-3)
+        between = (width[kept][1:] + width[kept][:-1]) / 2
+        np.testing.assert_allclose(np.abs(np.diff(u[kept])), between, atol=1e-4)
+
+
+def test_the_grid_is_the_one_inferred_from_real_spectra():
+    source = ROOT.parent / "shared" / "archive" / "grid186.csv"
+    if not source.exists():
+        pytest.skip("the study's grid is not beside the checkout")
+    grid = pd.read_csv(source)
+    np.testing.assert_allclose(pixel_grid(), grid[["u", "width_u"]].T, atol=1e-4)
 
 
 def test_the_mean_spectrum_keeps_a_smooth_curve():
-    inputs = load_inputs()
-    matrix = instrument.mean_spectrum_matrix(inputs)
     curve = norm.pdf(instrument.ELEMENT_U, 30, 6)
-    pixels = np.concatenate([curve, curve]) @ matrix
-    for band, kept in ((1, slice(0, 80)), (2, slice(80, 186))):
-        known = ~np.isnan(inputs.dispersion[:, band])
-        u = np.interp(wavelength()[kept], *inputs.dispersion[known][:, [0, band]].T)
-        pitch = np.abs(np.diff(u)).mean()
-        expected = norm.cdf(u + pitch / 2, 30, 6) - norm.cdf(u - pitch / 2, 30, 6)
-        np.testing.assert_allclose(pixels[kept], expected, atol=2e-5)
+    pixels = np.concatenate([curve, curve]) @ instrument.mean_spectrum_matrix()
+    centre, width = pixel_grid()
+    u = centre + np.repeat(list(instrument.GRID_OFFSET.values()), (80, 106))
+    expected = norm.cdf(u + width / 2, 30, 6) - norm.cdf(u - width / 2, 30, 6)
+    np.testing.assert_allclose(pixels, expected, atol=2e-5)
+
+
+def test_light_lands_on_average_where_the_instrument_model_of_gaia_says(cache):
+    inputs = load_inputs()
+    for number, name in enumerate(instrument.BANDS):
+        band = instrument.Band(inputs, name)
+        point = np.zeros(2 * instrument.KERNEL_REACH + 1)
+        point[instrument.KERNEL_REACH] = 1
+        for u in (18.0, 30.0, 42.0):
+            light = band.spread(point)[np.argmin(np.abs(band.u - u))]
+            mean = (light * instrument.ELEMENT_U).sum() / light.sum()
+            expected = np.interp(u, inputs.line_spread_u, inputs.line_spread_offset[number])
+            assert mean - u == pytest.approx(expected, abs=0.01)
 
 
 def test_the_table_agrees_with_adding_up_photons_one_wavelength_at_a_time(cache):
@@ -133,7 +161,8 @@ def test_the_table_agrees_with_adding_up_photons_one_wavelength_at_a_time(cache)
     narrow, share, wide, shift = instrument.LSF["rp"]
     dust_free, element = 2, 70
     assert table.DUST[dust_free] == 0
-    distance = instrument.ELEMENT_U[element] - u
+    lands = u + np.interp(u, inputs.line_spread_u, inputs.line_spread_offset[1])
+    distance = instrument.ELEMENT_U[element] - lands + (1 - share) * shift
     spread = np.zeros(len(nm))
     for part, shifted in zip(extent, offset, strict=True):
         if part > 1e-6:
@@ -173,11 +202,18 @@ def test_a_disk_without_room_for_the_table_is_named(tmp_path, monkeypatch):
 def test_noise_is_that_of_electrons_and_read_out(cache):
     telescope = Telescope(load_inputs(), table.open_table(cache))
     signal = np.full((20_000, 240), 10.0, dtype=np.float32)
-    noise = telescope._noise(np.random.default_rng(1), signal)
+    noise = telescope._noise(np.random.default_rng(1), signal).reshape(-1, 2, 120)[..., 5:-5]
     transits = np.clip(np.random.default_rng(2).gamma(5.0, 41 / 5, 400_000), 12, 120)
     expected = 2 * 2 * ((10 + 1.6) * 4.42 + 5.2**2) / 4.42**2 * np.mean(1 / transits)
+    expected = (expected + (0.012 * 10) ** 2) * np.exp(2 * 0.35**2)  # scatter between objects
+    kernel = np.exp(-0.5 * (np.arange(-9, 10) / 0.65) ** 2)
+    kept = (kernel**2).sum() / kernel.sum() ** 2  # of white noise that is smeared
     assert noise.mean() == pytest.approx(0, abs=0.002)
-    assert noise.var() == pytest.approx(expected + (0.012 * 10) ** 2, rel=0.02)
+    for band, gain in enumerate((1.0, 0.75)):
+        assert noise[:, band].var() == pytest.approx(expected * kept * gain**2, rel=0.03)
+    correlation = (noise[:, 0, 1:] * noise[:, 0, :-1]).mean() / noise[:, 0].var()
+    expected = (kernel[1:] * kernel[:-1]).sum() / (kernel**2).sum()
+    assert correlation == pytest.approx(expected, abs=0.02)
 
 
 # Survey
@@ -274,7 +310,7 @@ def test_the_aggregates_are_close_to_the_published_ones(cache):
     peaks = rows[rows.what == "RP peak relative to z < 0.1"]
     assert len(peaks) == 6
     ratio = peaks.simulated.astype(float) / peaks.published.astype(float)
-    np.testing.assert_allclose(ratio, 1, atol=0.12)
+    np.testing.assert_allclose(ratio, 1, atol=0.15)
     seam = rows[rows.what == "flux_83 / peak"].head(3)
     np.testing.assert_allclose(
         seam.simulated.astype(float), seam.published.astype(float), atol=0.03

@@ -22,36 +22,36 @@ IntArray = NDArray[np.integer]
 
 RP_ZERO_POINT = 24.7479  # mag of 1 e⁻ s⁻¹ in RP (Gaia DR3, Vega)
 RP_FAINTEST = 20.6  # mag; Gaia detects no fainter object
-RP_BRIGHTEST = 12.9  # mag; brighter galaxies are resolved and have no spectrum here
+RP_BRIGHTEST = 14.7  # mag; brighter galaxies are resolved and have no spectrum here
 MAX_DRAWS = 30  # times an object outside those limits is drawn again, then it is scaled to them
 REDSHIFT_TAIL = 12.0  # fall of the density inside a slot above z = 0.4, per unit of z
 NEIGHBOUR_Z = 0.012  # a library galaxy may stand for one this far away in z
 MIN_NEIGHBOURS = 40  # where the library is thin, its nearest galaxies are taken
 MAX_MOVE = 4.0  # most a galaxy may brighten by being moved nearer
 LUMINOUS_Z = (0.22, 0.34)  # library galaxies that stand for all beyond z = 0.3
-BLUE_START, BLUE_FULL = 0.30, 0.57  # the share of compact blue objects grows from 0 to 1 between
-BLUE_COLOUR = 0.45  # rest g − r below which a library galaxy can be one
+BLUE_START, BLUE_FULL = 0.35, 0.55  # the share of compact blue objects grows from 0 to 1 between
+BLUE_COLOUR = 0.42  # rest g − r below which a library galaxy can be one
 RED_COLOUR = 0.65  # rest g − r above which a galaxy has the early profile
 WEIGHT_SCATTER = 0.25  # natural log of the template weights
 MAGNITUDE_SCATTER = 0.25  # mag
 SIZE_FACTOR = (  # part of the half-light radius that Gaia's compact cores and selection leave, by z
     (0.0, 0.1, 0.2, 0.35, 0.45, 0.6),
-    (0.39, 0.345, 0.29, 0.19, 0.09, 0.06),
+    (0.64, 0.565, 0.52, 0.36, 0.165, 0.09),
 )
 SIZE_SCATTER = 0.35  # natural log
 BLUE_SIZE = 0.12  # ″, median of the compact blue objects
-BLUE_MAGNITUDE = 18.35  # RP, median of the compact blue objects
+BLUE_MAGNITUDE = 19.1  # RP, median of the compact blue objects
 BLUE_MAGNITUDE_SCATTER = 0.5  # mag
 BRIGHTENING = (  # mag by z: what selection makes of a galaxy moved to that redshift
-    (0.1, 0.15, 0.25, 0.35, 0.45, 0.6),
-    (0.0, -0.06, -0.34, -0.27, 0.8, 1.0),
+    (0.06, 0.15, 0.25, 0.35, 0.45, 0.6),
+    (-0.66, -0.75, -0.86, -0.94, 0.03, 0.30),
 )
 EQUIVALENT_WIDTH = np.array([12.0, 14.0, 35.0])  # Å, extra emission of a blue galaxy per group
 WIDTH_SCATTER = 0.6  # natural log, each group
 ACTIVITY_SCATTER = 0.5  # natural log, all groups together
 AGN_SHARE = 0.05
 AGN_BOOST = np.array([1.5, 5.0, 2.5])  # of the widths, with at least those of a blue galaxy
-DUST_MEAN, DUST_SCATTER = 0.16, 0.2  # A_V beyond what the templates hold, mag
+DUST_MEAN, DUST_SCATTER = 0.20, 0.2  # A_V beyond what the templates hold, mag
 MILKY_WAY_MEAN, MILKY_WAY_MAX = 0.035, 0.12  # E(B−V), mag
 RP_EXTINCTION = 1.85  # A(RP)/E(B−V), mag/mag
 

@@ -1,7 +1,7 @@
 """Measured inputs of the simulated survey, condensed into one small file of the package.
 
 ``scripts/condense_inputs.py`` makes it from gaiaxpy 2.1.5 and kcorrect 5.1.9 (BSD-3-Clause,
-licences in ``resources/licenses``): Gaia's dispersion, response and basis ranges; five galaxy
+licences in ``resources/licenses``): Gaia's dispersion, response and line spread; five galaxy
 templates; the template weights of about 9,900 real SDSS galaxies.
 """
 
@@ -25,8 +25,8 @@ class Inputs:
     dispersion: FloatArray  # (n, 3): wavelength nm, pseudo-wavelength in BP and in RP (NaN outside)
     bp_response: FloatArray  # (n, 2): wavelength nm, electrons per photon
     rp_response: FloatArray  # (n, 2)
-    basis_range: FloatArray  # (2 bands, 4): u from, u to, normalised from, normalised to
-    n_bases: NDArray[np.integer]  # (2,): Hermite functions of each band
+    line_spread_u: FloatArray  # (11,): where the next is known, pseudo-wavelength
+    line_spread_offset: FloatArray  # (2 bands, 11): u at which light comes down minus its own u
     template_wavelength: FloatArray  # (n,), Å, rest frame
     template_flux: FloatArray  # (5, n), 1e-17 erg s⁻¹ cm⁻² Å⁻¹ for weight 1
     line_continuum: FloatArray  # (5, 3): template flux around each group of lines

@@ -25,7 +25,7 @@ from redshift_core.simulation.inputs import Inputs, load_inputs
 
 FloatArray = NDArray[np.floating]
 
-VERSION = 1  # of the table's content: raise it when the physics or the grids below change
+VERSION = 2  # of the table's content: raise it when the physics or the grids below change
 DUST = np.linspace(-0.25, 0.5, 7)  # A_V of the galaxy's own dust, mag
 SIZES = np.geomspace(0.12, 4.0, 14)  # half-light radius, ″
 PROFILES = (1, 4)  # Sérsic index: late, early

@@ -17,7 +17,7 @@ from redshift_core import choices
 from redshift_core.errors import InputError
 from redshift_core.selection import Selection
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SCALERS = tuple(choices.SCALERS)
 ARCHITECTURES = tuple(choices.ARCHITECTURES)
@@ -295,6 +295,35 @@ class TrainingConfig(Settings):
 
 
 @dataclass(frozen=True)
+class AugmentationConfig(Settings):
+    """How training spectra are changed, anew in every epoch; validation and test spectra never."""
+
+    white_noise: float = setting(
+        0.0,
+        "σ of the noise added to each flux, in units of the spectrum's mean flux; against rounding "
+        "and noise that no mean spectrum has.",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    calibration_error: float = setting(
+        0.0, "rms of a smooth relative error along each band (a cubic).", low=0.0, high=0.5
+    )
+    pixel_shift: float = setting(
+        0.0, "σ in pixels by which each band is moved along its pixels.", low=0.0, high=3.0
+    )
+    brightness_scatter: float = setting(
+        0.0, "σ of the natural log of a factor on the whole spectrum.", low=0.0, high=3.0
+    )
+    ratio_scatter: float = setting(
+        0.0, "σ of the natural log of a factor on BP alone.", low=0.0, high=1.0
+    )
+
+    @property
+    def active(self) -> bool:
+        """Whether any spectrum is changed."""
+        return any(self.to_dict().values())
+
+
+@dataclass(frozen=True)
 class RunConfig(Settings):
     """One training run, whole."""
 
@@ -305,6 +334,7 @@ class RunConfig(Settings):
     scaler: ScalerConfig = field(default_factory=ScalerConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     schema_version: int = setting(SCHEMA_VERSION, "Version of this list of settings.")
 
     def check(self) -> None:
@@ -343,6 +373,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "scaler": ScalerConfig,
     "model": ModelConfig,
     "training": TrainingConfig,
+    "augmentation": AugmentationConfig,
 }
 
 PRESETS: dict[str, RunConfig] = {

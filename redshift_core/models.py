@@ -117,6 +117,8 @@ def _shape(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
 
 
 def _whitened(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
+    if "projection" in numbers:  # models saved by an earlier version have none
+        flux = tf.matmul(flux, numbers["projection"])
     return tf.matmul(_shape(flux, numbers), numbers["matrix"])
 
 

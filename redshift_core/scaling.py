@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from redshift_core import bases
 from redshift_core.arrays import load_arrays, save_arrays
 from redshift_core.config import ScalerConfig
 from redshift_core.constants import N_PIXELS
@@ -35,7 +36,7 @@ N_QUANTILES = 1_000  # scikit-learn's own number, before thinning
 N_KNOTS = 256  # knots a pixel in the table form
 THINNING_ROUNDS = 8  # halvings in the search for the smallest error that N_KNOTS allow
 FLOOR = 0.01  # smallest divisor of the spectrum form, in units of the typical mean flux
-WHITENING_FLOOR = 1e-5  # added to the variance of a component, in units of one input's
+WHITENING_FLOOR = 1e-2  # added to the variance of a component, in units of one input's
 MIN_SCATTER = 1e-6  # smallest relative scatter whose logarithm is taken
 
 
@@ -53,6 +54,11 @@ class Scaler:
     def n_inputs(self) -> int:
         """Numbers that one spectrum becomes."""
         return N_PIXELS + N_EXTRA.get(self.name, 0)
+
+    @property
+    def brittle(self) -> bool:
+        """Whether it amplifies what no mean spectrum contains, as an earlier version's did."""
+        return self.form == "whitened" and "projection" not in self.numbers
 
     def apply(self, flux: NDArray) -> FloatArray:
         """Scale spectra.
@@ -177,6 +183,16 @@ def _fit_shape(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
     return {**numbers, "center": fitted.mean_, "factor": 1.0 / fitted.scale_}
 
 
+class _Projected:
+    """Rows of raw flux, projected as they are read."""
+
+    def __init__(self, flux: NDArray, projection: FloatArray):
+        self.flux, self.projection = flux, projection
+
+    def __getitem__(self, rows: NDArray) -> FloatArray:
+        return np.asarray(self.flux[rows], np.float32) @ self.projection
+
+
 def _fit_whitened(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
     """Zero-phase (ZCA) whitening of the standardised inputs: V · 1/√(λ + WHITENING_FLOOR) · Vᵀ.
 
@@ -190,15 +206,17 @@ def _fit_whitened(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
     ----------
     Kessy, Lewin & Strimmer 2018, "Optimal Whitening and Decorrelation" (ZCA-cor).
     """
-    numbers = {key: value.astype(np.float32) for key, value in _fit_shape(flux, rows).items()}
+    possible = bases.projection().astype(np.float32)
+    projected = _Projected(flux, possible)
+    numbers = {key: value.astype(np.float32) for key, value in _fit_shape(projected, rows).items()}
     moment = sum(
         scaled.T @ scaled
-        for block in _blocks(flux, rows)
-        for scaled in [_apply_shape(np.asarray(block, np.float32), numbers).astype(np.float64)]
+        for block in _blocks(projected, rows)
+        for scaled in [_apply_shape(block, numbers).astype(np.float64)]
     )
     size, component = np.linalg.eigh(moment / len(rows))
     factor = 1.0 / np.sqrt(np.maximum(size, 0.0) + WHITENING_FLOOR)
-    return {**numbers, "matrix": (component * factor) @ component.T}
+    return {**numbers, "projection": possible, "matrix": (component * factor) @ component.T}
 
 
 def _curve(values: NDArray, levels: NDArray) -> tuple[NDArray, NDArray]:
@@ -283,6 +301,8 @@ def _apply_shape(flux: FloatArray, numbers: dict[str, FloatArray]) -> FloatArray
 
 
 def _apply_whitened(flux: FloatArray, numbers: dict[str, FloatArray]) -> FloatArray:
+    if "projection" in numbers:  # scalers fitted by an earlier version have none
+        flux = flux @ numbers["projection"]
     return _apply_shape(flux, numbers) @ numbers["matrix"]
 
 

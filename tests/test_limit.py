@@ -12,7 +12,7 @@ import pytest
 
 from redshift_core import cli, figures, jobs
 from redshift_core.cli.follow import describe
-from redshift_core.config import ScalerConfig, preset
+from redshift_core.config import RunConfig, ScalerConfig, preset
 from redshift_core.errors import InputError
 from redshift_core.limit import stream
 from redshift_core.limit_config import LimitConfig, affordable_passes, spectra_of, trainings
@@ -110,7 +110,7 @@ def test_a_run_is_quoted_against_a_finished_study(simulating, whole):
 
 def test_windows_are_the_survey_in_order(simulation_cache, monkeypatch):
     monkeypatch.setattr(stream, "WINDOW", CHUNK)
-    made = stream.Stream(9000, 7, ScalerConfig(name="spectrum"), simulation_cache)
+    made = stream.Stream(9000, 7, RunConfig(scaler=ScalerConfig(name="spectrum")), simulation_cache)
     windows = [made.window(number) for number in (0, 1, 2, 0)]
     made.close()
     survey = simulate(9000, 7, cache=simulation_cache)

@@ -52,6 +52,14 @@ DENSITIES = {
     "optimizer": "adamw",
     "averaging": 0.9,
 }
+CHANGED = {  # spectra changed at every step
+    "architecture": "mlp",
+    "scaler": "whitened",
+    "dropout": 0.0,
+    "white_noise": 0.01,
+    "pixel_shift": 0.3,
+    "calibration_error": 0.02,
+}
 TROUBLED = {
     "conv_filters": "64,64",
     "conv_kernels": "5,3",
@@ -134,6 +142,11 @@ def lab(tmp_path_factory, survey_file):
     scene("densities", "densities", **DENSITIES)
     scene("halting densities", "halt densities", **DENSITIES, stop_after=4)
     scene("halting densities", "halted densities", resume=True)
+    scene("changed", "changed", **CHANGED)
+    scene("halting changed", "halt changed", **CHANGED, stop_after=4)
+    scene("halting changed", "halted changed", resume=True)
+    scene("unchanged", "unchanged", **{**CHANGED, "white_noise": 0.0, "pixel_shift": 0.0,
+                                       "calibration_error": 0.0})  # fmt: skip
     scene("scores", "scores", **{**DENSITIES, "loss": "crps", "averaging": 0.0})
     scene("untroubled", "untroubled", **TROUBLED)
     lab.play()
@@ -173,7 +186,7 @@ def test_a_finished_run_goes_on_as_if_it_had_been_asked_for_more_at_once(lab):
     same(lab.runs["long"], lab.runs["grown"])
 
 
-@pytest.mark.parametrize("name", ["whole", "best", "halting", "bfloat16", "leaking"])
+@pytest.mark.parametrize("name", ["whole", "best", "halting", "bfloat16", "leaking", "changed"])
 def test_val_mae_is_that_of_the_saved_weights(name, lab):
     from redshift_core.models import load_model
     from redshift_core.split import Split
@@ -217,6 +230,12 @@ def test_val_mae_of_a_pdf_head_is_that_of_the_median_and_its_temperature_fits(na
 def test_averaged_weights_and_members_go_on_where_they_stopped(lab):
     assert lab.outcome["halt densities"]["stopped"]
     same(lab.runs["densities"], lab.runs["halting densities"])
+
+
+def test_changed_spectra_are_the_same_ones_after_a_stop(lab):
+    assert lab.outcome["halt changed"]["stopped"]
+    same(lab.runs["changed"], lab.runs["halting changed"])
+    assert not np.allclose(history(lab.runs["changed"]).loss, history(lab.runs["unchanged"]).loss)
 
 
 def test_keep_best_saves_the_best_epoch_and_keep_last_the_last(lab):

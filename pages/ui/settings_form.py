@@ -34,6 +34,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Data: split and scaling": ("split", "scaler"),
     "Network": ("model",),
     "Training": ("training",),
+    "Augmentation: changed spectra in training": ("augmentation",),
 }
 LABELS = {
     "l1": "L1 penalty",

@@ -108,7 +108,7 @@ class Study:
         from redshift_core.limit.trainer import StreamLoop, measured_rate
 
         largest = trainings(self.config, 1)[-1]
-        stream = Stream(largest.n, largest.seed, self.config.base.scaler, self.cache)
+        stream = Stream(largest.n, largest.seed, self.config.base, self.cache)
         loop = StreamLoop(self._recipe(largest), stream, self.devices)
         rate = measured_rate(loop, stream, MEASURE_SECONDS)
         stream.close()
@@ -133,7 +133,7 @@ class Study:
         )
         self.context.report(message=f"{label}.", now=True)
         start_session(self.devices)
-        stream = Stream(one.n, one.seed, self.config.base.scaler, self.cache)
+        stream = Stream(one.n, one.seed, self.config.base, self.cache)
         try:
             loop = StreamLoop(self._recipe(one), stream, self.devices)
             state = load_state(run)

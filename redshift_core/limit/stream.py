@@ -7,11 +7,12 @@ on anywhere. The next window is made in a thread while the network learns from t
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from redshift_core.config import ScalerConfig
+from redshift_core.config import RunConfig
 from redshift_core.scaling import fit_scaler
 from redshift_core.simulation import simulate
 from redshift_core.simulation.survey import CHUNK
@@ -22,25 +23,27 @@ VALIDATION = 2 * CHUNK  # further rows, on which the temperature of a PDF head i
 
 
 class Stream:
-    """Scaled windows of one simulated survey with the published redshifts.
+    """Windows of one simulated survey with the published redshifts, scaled or raw as in training.
 
     Parameters
     ----------
     n, seed : int
         Galaxies, and the seed of their survey: the rows of ``simulate(n, seed)``.
-    config : ScalerConfig
-        Scaler, fitted on the first window.
+    config : RunConfig
+        Its scaler is fitted on the first window; windows stay raw where it changes spectra first.
     cache : Path
         Folder of the simulator's table.
     """
 
-    def __init__(self, n: int, seed: int, config: ScalerConfig, cache: Path):
+    def __init__(self, n: int, seed: int, config: RunConfig, cache: Path):
         self.n, self.seed, self.cache = n, seed, cache
         self.rows = min(n, WINDOW)
         self.n_windows = -(-n // WINDOW)
         first = simulate(self.rows, seed, cache=cache)
-        self.scaler = fit_scaler(config, first.flux, np.arange(self.rows))
-        self.validation = self._rows(-(-n // CHUNK) * CHUNK, VALIDATION)
+        self.scaler = fit_scaler(config.scaler, first.flux, np.arange(self.rows))
+        self.raw = config.augmentation.active
+        held_out = self._rows(-(-n // CHUNK) * CHUNK, VALIDATION)
+        self.validation = replace(held_out, features=self.scaler.apply(held_out.features))
         self._pool = ThreadPoolExecutor(1, "simulate")
         self._ready: dict[int, Future[Part]] = {}
 
@@ -59,8 +62,9 @@ class Stream:
 
     def _made(self, number: int) -> Part:
         start = number * WINDOW
-        return self._rows(start, min(WINDOW, self.n - start))
+        part = self._rows(start, min(WINDOW, self.n - start))
+        return part if self.raw else replace(part, features=self.scaler.apply(part.features))
 
     def _rows(self, start: int, rows: int) -> Part:
         block = simulate(rows, self.seed, cache=self.cache, start=start)
-        return Part(self.scaler.apply(block.flux), block.z.astype(np.float32))
+        return Part(block.flux, block.z.astype(np.float32))

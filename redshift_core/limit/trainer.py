@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from redshift_core.config import RunConfig
+from redshift_core.constants import N_PIXELS
 from redshift_core.devices import Devices
 from redshift_core.limit.stream import Stream
 from redshift_core.runs import RunFolder
@@ -24,7 +25,7 @@ class StreamLoop(Loop):
     """Loop whose training data are one window, replaced by the next."""
 
     def __init__(self, config: RunConfig, stream: Stream, devices: Devices):
-        n_inputs = stream.scaler.n_inputs
+        n_inputs = N_PIXELS if stream.raw else stream.scaler.n_inputs
         device = devices.data_device(4 * stream.rows * n_inputs)
         with tf.device(device):
             window = [

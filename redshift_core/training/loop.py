@@ -25,9 +25,10 @@ from redshift_core.config import ModelConfig, RunConfig, TrainingConfig
 from redshift_core.constants import N_Z_BINS, Z_MIN
 from redshift_core.devices import Devices
 from redshift_core.layers import n_flops, n_outputs
-from redshift_core.models import PDF, build_model, trunk
+from redshift_core.models import PDF, SCALING, build_model, trunk
 from redshift_core.pdf import WIDTH
 from redshift_core.scaling import Scaler
+from redshift_core.training.augmentation import Augmentation
 from redshift_core.training.losses import make_loss, point_estimate
 from redshift_core.training.prepare import Part
 
@@ -43,9 +44,9 @@ TINY = 1e-12  # smallest probability whose logarithm is taken
 
 @dataclass(frozen=True)
 class Data:
-    """Scaled features and redshifts where they are computed with; several loops may share them."""
+    """Spectra and redshifts where they are computed with; several loops may share them."""
 
-    train: tuple[tf.Tensor, tf.Tensor]  # (n_train, n_inputs), (n_train,)
+    train: tuple[tf.Tensor, tf.Tensor]  # (n_train, n_inputs) or raw (n_train, 186), (n_train,)
     val: tuple[tf.Tensor, tf.Tensor]
     device: str
 
@@ -84,6 +85,9 @@ class Loop:
             config.training.clip_norm > 0 or devices.precision == "mixed_float16"
         )
         self.loss = make_loss(config.training)
+        wanted = config.augmentation.active
+        self.augmentation = Augmentation(config.augmentation) if wanted else None
+        self.scale = self.model.get_layer(SCALING)
         self.data_device = data.device
         self.data = {"train": data.train, "val": data.val}
         with tf.device(self.data_device):
@@ -227,6 +231,8 @@ class Loop:
     def _step(self, rows: tf.Tensor) -> tf.Tensor:
         """One step on this replica's share of a batch; its sums."""
         features, z_spec = self._gather("train", rows)
+        if self.augmentation:
+            features = self.scale(self.augmentation(features, self._draw()))
         n_rows = tf.cast(tf.size(rows), tf.float32)
         with tf.GradientTape() as tape:
             answers = self._answer(self.trunk, features, True)
@@ -242,6 +248,13 @@ class Loop:
             gradients = [gradient / self.n_replicas for gradient in whole]
         self.optimizer.apply(gradients, weights)
         return self._sums(total, answers, z_spec, penalty)
+
+    def _draw(self) -> tf.Tensor:
+        """Seed of what this step draws on this replica: no other step or replica has it."""
+        step = tf.cast(self.optimizer.iterations.value, tf.int32)
+        context = tf.distribute.get_replica_context()
+        place = context.replica_id_in_sync_group if self.n_replicas > 1 else 0
+        return tf.stack([self.config.seed, 2 * (step * self.n_replicas + place)])
 
     def _look(self, rows: tf.Tensor) -> tf.Tensor:
         """Sums of this replica's share of a validation block."""

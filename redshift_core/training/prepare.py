@@ -27,9 +27,9 @@ PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas")
 
 @dataclass
 class Part:
-    """Scaled features of one part of the split, and the redshifts to learn."""
+    """Spectra of one part of the split, and the redshifts to learn."""
 
-    features: NDArray[np.float32]  # (n, n_inputs)
+    features: NDArray[np.float32]  # (n, n_inputs) scaled, or raw flux (n, 186) to be changed first
     z_spec: NDArray[np.float32]  # (n,)
 
 
@@ -65,8 +65,8 @@ def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
         prior = training_prior(np.asarray(dataset.z_spec)[split.train])
         save_arrays(run.prior_path, {"training": prior})
     context.report(message="Scaling the spectra.", now=True)
-    parts = (scaled_part(dataset, scaler, rows) for rows in (split.train, split.val))
-    return Prepared(dataset, split, scaler, *parts)
+    train = training_part(config, dataset, scaler, split.train)
+    return Prepared(dataset, split, scaler, train, scaled_part(dataset, scaler, split.val))
 
 
 def environment(dataset: Dataset, split: Split, device: dict[str, Any]) -> dict[str, Any]:
@@ -133,6 +133,14 @@ def scaled_part(dataset: Dataset, scaler: Scaler, rows: RowArray) -> Part:
         block = rows[start : start + BLOCK_ROWS]
         features[start : start + BLOCK_ROWS] = scaler.apply(dataset.flux[block])
     return Part(features, np.asarray(dataset.z_spec)[rows].astype(np.float32))
+
+
+def training_part(config: RunConfig, dataset: Dataset, scaler: Scaler, rows: RowArray) -> Part:
+    """Rows to learn from: scaled, or raw where each epoch changes them before they are scaled."""
+    if not config.augmentation.active:
+        return scaled_part(dataset, scaler, rows)
+    rows = np.sort(rows)
+    return Part(dataset.flux[rows], np.asarray(dataset.z_spec)[rows].astype(np.float32))
 
 
 def _version(package: str) -> str:

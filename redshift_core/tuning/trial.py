@@ -16,7 +16,7 @@ from redshift_core.scaling import Scaler, fit_scaler
 from redshift_core.split import Split
 from redshift_core.training.job import Trainer
 from redshift_core.training.loop import Data, Loop, start_session
-from redshift_core.training.prepare import new_split, open_for, scaled_part
+from redshift_core.training.prepare import new_split, open_for, scaled_part, training_part
 from redshift_core.tuning_config import TuningConfig
 
 
@@ -33,16 +33,17 @@ class Rows:
     def __init__(self, tuning: TuningFolder, config: TuningConfig, store: Store):
         self.dataset = open_for(tuning, store, config.dataset)
         self.split = _split(tuning, config, self.dataset)
-        self._scaled: dict[ScalerConfig, tuple[Scaler, Data]] = {}
+        self._scaled: dict[tuple[ScalerConfig, bool], tuple[Scaler, Data]] = {}
 
-    def scaled(self, config: ScalerConfig, devices: Devices) -> tuple[Scaler, Data]:
-        """Scaler fitted on the training rows, and what it makes of training and validation rows."""
-        if config not in self._scaled:
-            scaler = fit_scaler(config, self.dataset.flux, self.split)
-            train = scaled_part(self.dataset, scaler, self.split.train)
+    def scaled(self, run: RunConfig, devices: Devices) -> tuple[Scaler, Data]:
+        """Scaler fitted on the training rows, and what a run's loop takes of it and of the rows."""
+        key = (run.scaler, run.augmentation.active)
+        if key not in self._scaled:
+            scaler = fit_scaler(run.scaler, self.dataset.flux, self.split)
+            train = training_part(run, self.dataset, scaler, self.split.train)
             val = scaled_part(self.dataset, scaler, self.split.val)
-            self._scaled[config] = scaler, Data.of(train, val, devices)
-        return self._scaled[config]
+            self._scaled[key] = scaler, Data.of(train, val, devices)
+        return self._scaled[key]
 
 
 class TrialContext:
@@ -132,7 +133,7 @@ def _train(
     context: TrialContext,
 ) -> dict[str, float]:
     start_session(devices)  # forget the network before this one
-    scaler, data = rows.scaled(run.scaler, devices)
+    scaler, data = rows.scaled(run, devices)
     loop = Loop(run, scaler, data, devices)
     trainer = TrialTrainer(context, folder, run, loop, None)
     if trainer.train()["stopped"]:

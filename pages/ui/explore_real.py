@@ -43,7 +43,6 @@ def show_real_galaxies(view: View) -> None:
         caption=f"{SOURCE}. {_rings(int(filled.sum()))}{_bands(n)}{WAVELENGTH_NOTE}",
         alt=f"Spectrum of a real galaxy at redshift {z:.4f} over the bands of {kind} of the "
         "dataset at like redshift",
-        about=view.folder.info,
     )  # fmt: skip
     table = {"pixel": np.arange(len(flux)), "wavelength_nm": wavelength, "flux": flux}
     columns = zip(statistics.BANDS, ends * flux.mean(), strict=True)

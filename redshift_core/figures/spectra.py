@@ -29,6 +29,7 @@ FloatArray = NDArray[np.floating]
 FLUX_TITLE = f"Flux / {FLUX_UNIT}"
 WAVELENGTH_TITLE = "Wavelength / nm (inferred)"
 PIXEL_TITLE = "Pixel (0–79 BP, 80–185 RP)"
+BAND_FILLS = (FAINT, "rgba(132, 140, 153, 0.5)")  # of the wider and the narrower band
 LEGEND_LINE = 20  # px of a further line of the legend
 
 COLOURS = (
@@ -154,12 +155,12 @@ def real_spectrum(
     z_spec : float
         Redshift at which rest-frame lines are marked.
     bands : mapping
-        Legend name → lower and upper end, each (186,); the widest first.
+        Legend name → lower and upper end, each (186,); two at most, the wider first.
     """
     figure = layout(WAVELENGTH_TITLE, FLUX_TITLE)
     figure.update_layout(height=HEIGHT + LEGEND_LINE)
-    for title, (low, high) in bands.items():
-        _add_area(figure, wavelength, low, high, FAINT, title, in_legend=True)
+    for (title, (low, high)), fill in zip(bands.items(), BAND_FILLS, strict=False):
+        _add_area(figure, wavelength, low, high, fill, title, in_legend=True)
     _add_line(figure, wavelength, flux, name, BLUE, width=2.2)
     if filled.any():
         figure.add_scatter(

@@ -33,12 +33,12 @@ def show_real_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any])
         return
     st.markdown(f"{answers.sentence()} {CAVEAT}")
     trained = "; the run was trained on SIMULATED ones" if run.trained_on.get("simulated") else ""
+    prior = " z_phot and intervals are those of the training prior, whatever estimate is chosen."
     table(
         answers.table(), f"real_galaxies_{run.id}",
         f"{SOURCE}. These spectra are real{trained}. Scatter: standard deviation of z_phot over "
         "50 copies with white noise of 5e-4 of the peak. Filled: samples of 186 that other curves "
-        "hid, filled in without the redshift. z_phot and intervals are those of the training "
-        "prior, whatever estimate is chosen above.",
+        "hid, filled in without the redshift." + (prior if answers.intervals else ""),
         alt="True and predicted redshift, intervals, scatter and flags of three real galaxies",
         formats=FORMATS, height="content",
     )  # fmt: skip

@@ -14,6 +14,7 @@ from pages.ui.evaluation_galaxies import show_galaxies
 from pages.ui.evaluation_headlines import show_headlines
 from pages.ui.evaluation_jobs import evaluated_on, follow, other_datasets, unevaluated
 from pages.ui.evaluation_plane import show_plane
+from pages.ui.evaluation_real import show_real_galaxies
 from pages.ui.nav import guard
 from pages.ui.share import share
 from pages.ui.text import count, escape
@@ -46,7 +47,10 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     if not has_predictions:
         st.info("The table of predictions of this evaluation is gone; evaluate the run again.")
         return
-    for section in (show_bins, show_plane, show_errors, show_densities, show_galaxies, show_flags):
+    for section in (
+        show_bins, show_plane, show_errors, show_densities, show_real_galaxies, show_galaxies,
+        show_flags,
+    ):  # fmt: skip
         section(run, dataset, metrics)
 
 

@@ -5,6 +5,7 @@ import streamlit as st
 from pages.ui.choose import dataset_picker, open_cached
 from pages.ui.empty import demo_button, empty_state, simulated_badge
 from pages.ui.explore_averages import show_averages
+from pages.ui.explore_real import show_real_galaxies
 from pages.ui.explore_redshifts import show_redshifts
 from pages.ui.explore_spectrum import show_spectrum
 from pages.ui.explore_table import show_table
@@ -49,5 +50,6 @@ else:
 if found:
     if info.get("has_z", True):
         show_averages(view)
+        show_real_galaxies(view)
     show_table(view)
     show_spectrum(view)

@@ -26,6 +26,7 @@ from redshift_core.arrays import load_arrays
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
 from redshift_core.export import check_out
+from redshift_core.real_galaxies import RealAnswers
 from redshift_core.runs import RunFolder, Store, read_json, slug, write_json
 
 FORMAT = 1
@@ -36,7 +37,8 @@ NAMES = (
 )  # fmt: skip
 NEEDED = ("config.json", "model.keras", "scaler.npz", "coverage.npz")
 _EVALUATION = re.compile(
-    r"evaluations/[A-Za-z0-9][A-Za-z0-9-]{0,99}/(metrics\.json|predictions\.parquet|pdf\.npy)"
+    r"evaluations/[A-Za-z0-9][A-Za-z0-9-]{0,99}/"
+    r"(metrics\.json|predictions\.parquet|pdf\.npy|real_galaxies\.json)"
 )
 _ID = re.compile(r"\d{8}-\d{6}-[a-z0-9-]{1,60}")
 MAX_FILES = 200
@@ -203,6 +205,8 @@ def _check(folder: Path) -> None:
         for path in folder.glob("evaluations/*/predictions.parquet"):
             if missing := {"z_spec", "z_phot"} - set(_columns(path)):
                 raise ValueError(f"predictions without {sorted(missing)[0]}")
+        for path in folder.glob("evaluations/*/real_galaxies.json"):
+            RealAnswers.from_dict(read_json(path))
         if not zipfile.is_zipfile(folder / "model.keras"):
             raise ValueError("model.keras is no Keras model")
     except InputError:

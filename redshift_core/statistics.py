@@ -23,6 +23,7 @@ IntArray = NDArray[np.integer]
 
 PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 PARTS = (16, 50, 84)  # percentiles: the outer two enclose 68 %
+BANDS = (5, 16, 84, 95)  # percentiles: the outer two enclose 90 %, the inner two 68 %
 RANGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # edges of the dissertation's six average spectra
 
 
@@ -205,6 +206,26 @@ def pixel_spread(flux: FloatArray) -> tuple[FloatArray, FloatArray]:
     """
     low, _, high = np.percentile(flux, PARTS, axis=0)
     return low, high
+
+
+def shape_bands(flux: FloatArray) -> FloatArray:
+    """Percentiles 5, 16, 84 and 95 of each pixel, of spectra divided by their own mean.
+
+    Parameters
+    ----------
+    flux : array, shape (n, n_pixels)
+        Raw flux; spectra whose mean is not above zero are left out.
+
+    Returns
+    -------
+    array, shape (4, n_pixels)
+        Dimensionless; NaN where no spectrum is left.
+    """
+    flux = np.asarray(flux, np.float64)
+    shape = normalised(flux[flux.mean(axis=1) > 0])
+    if not len(shape):
+        return np.full((len(BANDS), flux.shape[1]), np.nan)
+    return np.percentile(shape, BANDS, axis=0)
 
 
 def normalised(flux: FloatArray) -> FloatArray:

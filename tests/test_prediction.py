@@ -122,6 +122,9 @@ def test_on_its_own_dataset_a_run_is_judged_on_its_test_rows_only(run, dataset):
     drawn = bootstrap(table.z_spec, table.z_phot)
     assert {key: metrics[key] for key in drawn} == drawn
     assert read_json(run.metrics_path(dataset.id)) == metrics
+    real = read_json(run.real_galaxies_path(dataset.id))
+    assert len(real["z_phot"]) == len(real["scatter"]) == 3
+    assert not {"density", "inside68", "z_low68"} & set(real)  # the network gives no p(z)
 
 
 def test_the_predictions_are_the_models_on_those_rows(run, dataset):

@@ -9,11 +9,12 @@ import pytest
 
 from redshift_core import data, models, pdf, prediction
 from redshift_core.arrays import save_arrays
-from redshift_core.cli.results import estimate_request, metrics_text
+from redshift_core.cli.results import estimate_request, metrics_text, real_galaxies_text
 from redshift_core.errors import InputError
 from redshift_core.evaluation import evaluate
 from redshift_core.flags import density_flags, signal_to_noise
 from redshift_core.judged import open_densities, read_judged
+from redshift_core.real_galaxies import RealAnswers, real_galaxies
 from redshift_core.runs import Store, read_json
 from redshift_core.split import Split
 from tests.test_prediction import job, make_run, spectra_file
@@ -74,6 +75,29 @@ def test_the_metrics_hold_the_figures_of_the_densities(scene):
     text = metrics_text(metrics)
     assert f"{metrics['pdf']['crps']:.4f}" in text
     assert "PIT, KS distance" in text
+
+
+def test_a_judgement_holds_what_the_run_says_of_three_real_galaxies(scene):
+    _, dataset, run, metrics = scene
+    values = read_json(run.real_galaxies_path(dataset.id))
+    answers = RealAnswers.from_dict(values)
+    known = real_galaxies()
+    model = models.load_model(run.model_path)
+    wanted = model.predict(known.flux.astype(np.float32), verbose=0) / 0.0025
+    np.testing.assert_allclose(answers.density, wanted, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(answers.z_phot, pdf.point(wanted), atol=1e-5)
+    np.testing.assert_allclose(answers.intervals[95], pdf.interval(wanted, 0.95), atol=1e-5)
+    noise = 5e-4 * known.flux.max(axis=1)[:, None]
+    noisy = known.flux + noise * np.random.default_rng(5).normal(size=(200, 3, 186))
+    moved = prediction.predict_redshift(model, noisy.reshape(-1, 186)).reshape(200, 3)
+    np.testing.assert_allclose(answers.scatter, moved.std(axis=0), rtol=0.4)
+    assert values["mae"] == pytest.approx(np.abs(answers.z_phot - known.z_spec).mean())
+    assert "mae" in metrics
+    assert not any("real" in name for name in metrics)  # never among the figures of merit
+    text = real_galaxies_text(run, dataset.id)
+    assert answers.sentence() in text
+    assert "can reveal a failure" in text
+    assert "\n" not in text
 
 
 def test_another_prior_is_judged_and_not_stored(scene):
@@ -137,7 +161,7 @@ def test_a_stopped_evaluation_leaves_no_half_densities(scene):
     assert prediction.evaluate_job(context)["stopped"] is True
     assert run.pdf_path(dataset.id).read_bytes() == before
     assert sorted(path.name for path in folder.iterdir()) == [
-        "metrics.json", "pdf.npy", "predictions.parquet",
+        "metrics.json", "pdf.npy", "predictions.parquet", "real_galaxies.json",
     ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from redshift_core.cli.follow import run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, table
 from redshift_core.cli.training import RunArgument
 from redshift_core.errors import InputError
-from redshift_core.runs import Store
+from redshift_core.runs import RunFolder, Store, read_json
 
 PointOption = Annotated[
     str | None, typer.Option(help="Redshift read off p(z): median, mean or mode.")
@@ -58,7 +58,8 @@ def evaluate(
     result = run_job(job, as_json)
     if result:
         metrics = result["metrics"]
-        emit(metrics, lambda: metrics_text(metrics), as_json)
+        real = "" if asked else f"\n\n{real_galaxies_text(folder, chosen.id)}"
+        emit(metrics, lambda: metrics_text(metrics) + real, as_json)
 
 
 def predict(
@@ -169,6 +170,14 @@ def metrics_text(metrics: dict[str, Any]) -> str:
         )  # fmt: skip
     headers = ("Z BIN", "N", "%", "MEAN ERROR", "STD", "SEM", "PUBLISHED MEAN", "PUBLISHED STD")
     return "\n".join([*lines, "", table(headers, rows)])
+
+
+def real_galaxies_text(run: RunFolder, dataset: str) -> str:
+    """One line on the three real galaxies, and what they can show."""
+    from redshift_core.real_galaxies import CAVEAT, RealAnswers
+
+    answers = RealAnswers.from_dict(read_json(run.real_galaxies_path(dataset)))
+    return f"{answers.sentence()} {CAVEAT}"
 
 
 def _headlines(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:

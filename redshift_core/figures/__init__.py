@@ -11,7 +11,7 @@ from redshift_core.figures.explain import EXPLANATION_CAPTION, explanation
 from redshift_core.figures.frame import BLUE, RED, layout, mark_simulated, range_colours
 from redshift_core.figures.learning import learning_curve, validation_curves
 from redshift_core.figures.limit import limit_curve
-from redshift_core.figures.pdf import coverage, one_density, pit_histogram
+from redshift_core.figures.pdf import coverage, one_density, pit_histogram, real_densities
 from redshift_core.figures.redshifts import (
     DENSITY_SCALES,
     density,
@@ -23,6 +23,7 @@ from redshift_core.figures.spectra import (
     average_flux,
     line_positions,
     published_averages,
+    real_spectrum,
     spectrum,
 )
 from redshift_core.figures.tuning import importance_bars, parallel_coordinates
@@ -52,6 +53,8 @@ __all__ = [
     "pit_histogram",
     "published_averages",
     "range_colours",
+    "real_densities",
+    "real_spectrum",
     "redshift_histogram",
     "spectrum",
     "split_parts",

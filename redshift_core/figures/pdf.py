@@ -15,6 +15,7 @@ FloatArray = NDArray[np.floating]
 
 SIGMAS = 1.96  # half the width of the band that holds 95 % of a uniform histogram's bars
 SHADES = {0.95: "rgba(59, 130, 214, 0.14)", 0.68: "rgba(59, 130, 214, 0.26)"}  # BLUE, translucent
+COLOURS = (BLUE, AMBER, TEAL, RED)  # of galaxies side by side
 SHOWN = 1e-3  # of the highest density: p(z) is drawn where it is more
 
 
@@ -148,3 +149,39 @@ def _shown(density: FloatArray, z_spec: float | None) -> list[float]:
     if z_spec is not None and np.isfinite(z_spec):
         ends = [min(ends[0], z_spec), max(ends[1], z_spec)]
     return [float(ends[0]) - 0.01, float(ends[1]) + 0.01]
+
+
+def real_densities(names: Sequence[str], density: FloatArray, z_spec: FloatArray) -> go.Figure:
+    """p(z) of a few galaxies in one figure, each with its true redshift as a line.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the galaxies, in the legend; four at most.
+    density : array, shape (n, 240)
+        p(z) in 1/z; a galaxy without one has NaN.
+    z_spec : array, shape (n,)
+    """
+    figure = layout("Redshift z", "p(z), per unit of z")
+    top = 1.05 * float(np.nanmax(density, initial=1.0))
+    for name, values, z, colour in zip(names, density, z_spec, COLOURS, strict=False):
+        figure.add_scatter(
+            x=np.repeat(pdf.EDGES, 2)[1:-1],
+            y=np.repeat(values, 2),
+            mode="lines",
+            name=name,
+            legendgroup=name,
+            line={"color": colour, "width": 2},
+            hovertemplate="z = %{x:.4f}<br>p(z) = %{y:.2f}",
+        )
+        figure.add_scatter(
+            x=[z, z],
+            y=[0, top],
+            mode="lines",
+            name=f"z_spec = {z:.4f}",
+            legendgroup=name,
+            line={"color": colour, "width": 2, "dash": "dash"},
+            hovertemplate="z_spec = %{x:.4f}",
+        )
+    figure.update_yaxes(rangemode="tozero")
+    return figure

@@ -29,6 +29,7 @@ FloatArray = NDArray[np.floating]
 FLUX_TITLE = f"Flux / {FLUX_UNIT}"
 WAVELENGTH_TITLE = "Wavelength / nm (inferred)"
 PIXEL_TITLE = "Pixel (0–79 BP, 80–185 RP)"
+BAND_FILLS = (FAINT, "rgba(132, 140, 153, 0.5)")  # of the wider and the narrower band
 LEGEND_LINE = 20  # px of a further line of the legend
 
 COLOURS = (
@@ -80,7 +81,7 @@ def spectrum(
     )
     x = np.arange(len(wavelength)) if by_pixel else wavelength
     if spread is not None:
-        _add_area(figure, x, *spread, FAINT, "68 % of similar galaxies")
+        _add_area(figure, x, *spread, FAINT, "68 % of similar galaxies", in_legend=True)
     for number, (name, values) in reversed(list(enumerate(flux.items()))):
         width = 2.2 if number == 0 else 1.4
         _add_line(figure, x, values, name, COLOURS[number % len(COLOURS)], width=width)
@@ -130,6 +131,47 @@ def average_flux(
     if published is not None and peak:
         _add_published(figure, x, published, 0.0 if at_peak else peak, "dot")
     _mark(figure, wavelength, by_pixel, {})
+    return figure
+
+
+def real_spectrum(
+    name: str,
+    flux: FloatArray,
+    filled: NDArray[np.bool_],
+    wavelength: FloatArray,
+    z_spec: float,
+    bands: Mapping[str, tuple[FloatArray, FloatArray]],
+) -> go.Figure:
+    """A real spectrum over bands of others; samples that were filled in are rings.
+
+    Parameters
+    ----------
+    name : str
+        Of the spectrum, in the legend.
+    flux, wavelength : array, shape (186,)
+        In e⁻ s⁻¹ per pixel and nm.
+    filled : array, shape (186,)
+        Which of the samples were not observed.
+    z_spec : float
+        Redshift at which rest-frame lines are marked.
+    bands : mapping
+        Legend name → lower and upper end, each (186,); two at most, the wider first.
+    """
+    figure = layout(WAVELENGTH_TITLE, FLUX_TITLE)
+    figure.update_layout(height=HEIGHT + LEGEND_LINE)
+    for (title, (low, high)), fill in zip(bands.items(), BAND_FILLS, strict=False):
+        _add_area(figure, wavelength, low, high, fill, title, in_legend=True)
+    _add_line(figure, wavelength, flux, name, BLUE, width=2.2)
+    if filled.any():
+        figure.add_scatter(
+            x=wavelength[filled],
+            y=flux[filled],
+            mode="markers",
+            name="filled in",
+            marker={"symbol": "circle-open", "size": 8, "color": AMBER},
+            hovertemplate="%{x:.4g}: %{y:.4g}, filled in",
+        )
+    _mark(figure, wavelength, False, {"z_spec": z_spec})
     return figure
 
 
@@ -195,9 +237,16 @@ def _add_line(
 
 
 def _add_area(
-    figure: go.Figure, x: FloatArray, low: FloatArray, high: FloatArray, fill: str, name: str
+    figure: go.Figure,
+    x: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    fill: str,
+    name: str,
+    *,
+    in_legend: bool = False,
 ) -> None:
-    """Area between two curves, per band; the legend shows it where no line has its name."""
+    """Area between two curves, per band; in the legend where no line has its name."""
     bands = (slice(0, N_BP), slice(N_BP, None))
     gap = [np.nan]
     figure.add_scatter(
@@ -208,7 +257,7 @@ def _add_area(
         mode="none",
         name=name,
         legendgroup=name,
-        showlegend=fill == FAINT,
+        showlegend=in_legend,
         hoverinfo="skip",
     )
 

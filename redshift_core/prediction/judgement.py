@@ -22,6 +22,7 @@ from redshift_core.evaluation import evaluate, finite_pairs
 from redshift_core.export import TableWriter
 from redshift_core.judged import open_densities
 from redshift_core.prediction.reader import Reader, flag_text, open_coverage, open_reader
+from redshift_core.prediction.real import judge_real_galaxies
 from redshift_core.runs import DatasetFolder, RunFolder, read_json, write_json
 from redshift_core.split import Split
 
@@ -35,6 +36,8 @@ def evaluate_run(
     run: RunFolder, dataset: DatasetFolder, report: Report = lambda *_: None
 ) -> dict[str, Any]:
     """Judge a run on a dataset; writes ``metrics.json``, ``predictions.parquet`` and ``pdf.npy``.
+
+    What it says of three real galaxies goes into ``real_galaxies.json``, and into no figure here.
 
     On the dataset it was trained on only its test rows count, elsewhere every row with a redshift
     and usable flux. With a PDF head z_phot is the median of p(z) under the training prior.
@@ -52,7 +55,8 @@ def evaluate_run(
     rows = _test_rows(run, opened) if own else _judged_rows(opened)
     run.metrics_path(dataset.id).parent.mkdir(parents=True, exist_ok=True)
     path = run.pdf_path(dataset.id)
-    table = _read_rows(open_reader(run, coverage), opened, rows, path, report)
+    reader = open_reader(run, coverage)
+    table = _read_rows(reader, opened, rows, path, report)
     simulated = bool(dataset.info.get("simulated"))
     result = {
         **_figures(table.z_spec, table.z_phot, report),
@@ -68,6 +72,7 @@ def evaluate_run(
         result["pdf"] = evaluate_pdf(density, *judged, report=_drawing(report))
     with TableWriter([run.predictions_path(dataset.id)], metadata(run, simulated)) as writer:
         writer.write(table)
+    write_json(run.real_galaxies_path(dataset.id), judge_real_galaxies(reader).to_dict())
     write_json(run.metrics_path(dataset.id), result)
     report(len(rows), len(rows), f"Judged {len(rows):,} spectra.")
     return result

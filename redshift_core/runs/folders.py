@@ -192,6 +192,10 @@ class RunFolder(LongFolder):
         """What the run remembers of its dataset: id, name, sha256, simulated."""
         return read_json(self.environment_path).get("dataset", {})
 
+    def real_galaxies_path(self, dataset: str) -> Path:
+        """What the run says of three real galaxies, written with the metrics beside it."""
+        return self.path / "evaluations" / dataset / "real_galaxies.json"
+
     def last_evaluated(self) -> float:
         """Unix time of the newest evaluation, s; 0 where there is none."""
         found = self.path.glob("evaluations/*/metrics.json")

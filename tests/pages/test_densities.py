@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from redshift_core import pdf
-from redshift_core.runs import Store, read_json
+from redshift_core.real_galaxies import RealAnswers, real_galaxies
+from redshift_core.runs import Store, read_json, write_json
 from tests.pages.made_up import (
     add_densities,
     every_slot_taken,
@@ -172,3 +173,35 @@ def test_a_prediction_is_asked_for_with_the_estimate_and_the_densities(scene, op
         at.button(key="predict_demo").click().run()
         request = Store().jobs()[0].request
     assert (request["estimate"], request["pdf"]) == ("mean,flat,0.5", True)
+
+
+def test_three_real_galaxies_stand_with_their_densities(scene, opened):
+    run, folder = scene
+    known = real_galaxies()
+    density = np.exp(-0.5 * ((pdf.CENTRES - known.z_spec[:, None] - 0.02) / 0.03) ** 2)
+    density /= density.sum(axis=1, keepdims=True) * pdf.WIDTH
+    z_phot, flags = pdf.point(density), ("", "low_signal", "")
+    ends = {level: pdf.interval(density, level / 100) for level in (68, 95)}
+    answers = RealAnswers(z_phot, np.full(3, 0.0013), flags, ends, density)
+    path = run.real_galaxies_path(folder.id)
+    write_json(path, answers.to_dict())
+    try:
+        at = opened()
+    finally:
+        path.unlink()
+    assert not at.exception
+    assert "3 of 3 in the 68 % interval" in texts(at)
+    assert "can reveal a failure" in texts(at)
+    table = next(one.value for one in at.dataframe if "scatter" in one.value)
+    np.testing.assert_allclose(table.error, 0.02, atol=1e-3)
+    assert table["flags"].tolist() == list(flags)
+    drawn = next(c for c in at.get("plotly_chart") if c.proto.id.endswith("real_densities"))
+    assert len(json.loads(drawn.proto.spec)["data"]) == 6
+    assert all("real" not in one.label.lower() for one in at.metric)
+
+
+def test_an_older_evaluation_says_how_to_learn_of_the_real_galaxies(scene, opened):
+    at = opened()
+    assert not at.exception
+    assert "nothing of the three real galaxies" in texts(at)
+    assert "evaluate_real" in {one.key for one in at.button}

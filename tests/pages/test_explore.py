@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pages.ui.explore_real import like_bands
 from pages.ui.explore_redshifts import counts, tables
 from pages.ui.explore_rows import find_source
 from pages.ui.explore_spectrum import similar_spread
@@ -15,6 +16,7 @@ from redshift_core import data
 from redshift_core.config import ScalerConfig
 from redshift_core.data import open_dataset
 from redshift_core.errors import InputError
+from redshift_core.real_galaxies import real_galaxies
 from redshift_core.scaling import fit_scaler
 from redshift_core.selection import Selection
 from tests.pages.made_up import (
@@ -61,8 +63,28 @@ def test_a_dataset_shows_every_figure(store):
     folder = make_dataset(store)
     at = opened(dataset=folder.id)
     assert not at.exception
-    assert charts(at) == 3
+    assert charts(at) == 4
     assert "400 spectra" in texts(at)
+
+
+def test_a_real_galaxy_lies_over_the_datasets_own_at_its_redshift(store):
+    folder = make_dataset(store, n=2000)
+    at = opened(dataset=folder.id)
+    at.segmented_control(key="real_galaxy").set_value(1).run()
+    assert not at.exception
+    drawn = next(c for c in at.get("plotly_chart") if c.proto.id.endswith("real_spectrum"))
+    traces = {trace["name"]: trace for trace in json.loads(drawn.proto.spec)["data"]}
+    known, data_here = real_galaxies(), open_dataset(folder)
+    assert {"5–95 % of galaxies", "16–84 % of galaxies", "filled in"} < set(traces)
+    assert "Rings: 38 samples" in texts(at)
+    near = np.flatnonzero(np.abs(np.array(data_here.z_spec) - known.z_spec[1]) <= 0.02)
+    assert f"Bands: {len(near)} galaxies" in texts(at)
+    view = view_of(folder, None, Selection())
+    n, (low, *_, high) = like_bands(view, float(known.z_spec[1]))
+    shapes = np.array(data_here.flux[near], float)
+    shapes /= shapes.mean(axis=1, keepdims=True)
+    assert n == len(near)
+    np.testing.assert_allclose([low, high], np.percentile(shapes, (5, 95), axis=0), rtol=1e-6)
 
 
 def test_a_dataset_without_redshifts_shows_its_spectra(store):
@@ -248,7 +270,7 @@ def test_a_dataset_whose_rows_are_all_flagged_can_still_be_looked_at(store):
     at.button(key="clear_selection").click().run()
     assert not at.exception
     assert "**400** of 400 galaxies" in texts(at)
-    assert charts(at) == 3
+    assert charts(at) == 4
 
 
 def test_a_source_id_that_is_no_number_is_refused():

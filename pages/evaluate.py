@@ -20,6 +20,7 @@ from pages.ui.share import share
 from pages.ui.text import count, escape
 from redshift_core.errors import InputError
 from redshift_core.runs import RunFolder, Store, read_json
+from redshift_core.scaling import brittle_note
 
 guard("pages/evaluate.py")
 
@@ -73,6 +74,8 @@ if fitted_on_all:
         "This run's scaler was fitted on all rows, the test rows among them, as in the "
         "dissertation's listing: its test figures are not independent."
     )
+if note := brittle_note(run.scaler_path):
+    st.warning(note)
 busy = follow(store, run)
 if run.evaluated():
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -17,6 +17,7 @@ from pages.ui.text import count, escape, size
 from redshift_core import jobs
 from redshift_core.coverage import FLAGS
 from redshift_core.runs import JobFolder, RunFolder, Store, demo_file
+from redshift_core.scaling import brittle_note
 
 guard("pages/predict.py")
 
@@ -133,6 +134,8 @@ if run is None:
     )
     st.stop()
 simulated_badge(run.trained_on)
+if note := brittle_note(run.scaler_path):
+    st.warning(note)
 if predict_estimate.gives_densities(run):
     predict_estimate.choose_estimate()
 doors(store, run)

@@ -91,6 +91,18 @@ class Scaler:
         return cls(**head, n_fitted=int(arrays.pop("n_fitted")), numbers=arrays)
 
 
+BRITTLE = (
+    "This run was trained by an earlier version, whose whitening amplifies what no mean spectrum "
+    "of Gaia contains: rounding its fluxes, or noise of a thousandth of them, can double the "
+    "error of its redshifts without a flag. Train it again with the same settings."
+)
+
+
+def brittle_note(path: Path) -> str:
+    """`BRITTLE` where the scaler saved at ``path`` is; empty where it is not, or is not there."""
+    return BRITTLE if path.exists() and Scaler.load(path).brittle else ""
+
+
 def fit_scaler(config: ScalerConfig, flux: NDArray, rows: Split | RowArray) -> Scaler:
     """Fit a scaler.
 

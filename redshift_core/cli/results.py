@@ -10,7 +10,7 @@ import typer
 from redshift_core import jobs
 from redshift_core.cli.datasets import ColumnsOption, existing_file
 from redshift_core.cli.follow import run_job
-from redshift_core.cli.output import JsonOption, emit, flagged_text, table
+from redshift_core.cli.output import JsonOption, emit, flagged_text, say, table
 from redshift_core.cli.training import RunArgument
 from redshift_core.errors import InputError
 from redshift_core.runs import RunFolder, Store, read_json
@@ -52,6 +52,7 @@ def evaluate(
     """
     store = Store()
     folder = store.run(run)
+    say_brittle(folder)
     asked = estimate_request(point, prior, share)
     chosen = store.dataset(dataset or folder.config.dataset)
     job = jobs.start(store, "evaluate", run=folder.id, dataset=chosen.id, **asked)
@@ -81,6 +82,7 @@ def predict(
 
     store = Store()
     folder, source = store.run(run), existing_file(file)
+    say_brittle(folder)
     target = check_out(out, source)
     request: dict[str, Any] = {"run": folder.id, "file": str(source), "out": str(target)}
     request |= estimate_request(point, prior, share)
@@ -94,6 +96,14 @@ def predict(
         said = f"{value['rows']:,} redshifts in {value['out']}; flagged: "
         mark = " The run was trained on SIMULATED spectra." if result["simulated"] else ""
         emit(value, said + flagged_text(value["flagged"]) + "." + mark, as_json)
+
+
+def say_brittle(run: RunFolder) -> None:
+    """Warn of a run whose scaler an earlier version fitted."""
+    from redshift_core.scaling import brittle_note
+
+    if note := brittle_note(run.scaler_path):
+        say(note)
 
 
 def estimate_request(point: str | None, prior: str | None, share: float | None) -> dict[str, Any]:

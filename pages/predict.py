@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import choose, intake, predict_estimate, predictions, server
+from pages.ui import adapt, choose, intake, predict_estimate, predictions, server
 from pages.ui.display import MISSING, chart
 from pages.ui.empty import empty_state, simulated_badge
 from pages.ui.job import show_job
@@ -21,7 +21,7 @@ from redshift_core.scaling import brittle_note
 
 guard("pages/predict.py")
 
-KINDS = ("predict",)
+KINDS = ("predict", "adapt")
 FORMATS = {".csv": "CSV", ".parquet": "Parquet", ".npy": "p(z) as .npy"}
 COLUMNS = "row, source_id, z_phot (empty where there is none)"
 INTERVALS = "z_low68 to z_high68 and z_low95 to z_high95 (hold 68 and 95 % of p(z))"
@@ -86,6 +86,8 @@ def result(job: JobFolder) -> None:
             about=outcome,
         )
     flags(outcome["flagged"])
+    if seen.n_predicted:
+        adapt.offer(store, job, seen.median)
     with st.expander("First rows", icon=":material/table_rows:"):
         st.dataframe(
             seen.head, hide_index=True, placeholder=MISSING,
@@ -141,7 +143,8 @@ if predict_estimate.gives_densities(run):
 doors(store, run)
 job = intake.current_job(store, KINDS)
 if job is not None:
-    state = show_job(job, f"Predicting {Path(job.request['file']).name}")
+    kind, file = job.request["kind"], Path(job.request.get("file", "")).name
+    state = show_job(job, f"Predicting {file}" if kind == "predict" else f"Adapting to {file}")
     if state.state == "finished":
-        result(job)
+        result(job) if kind == "predict" else adapt.adapted(job)
 intake.tidy(store)

@@ -34,7 +34,7 @@ from redshift_core.runs import (
 
 FOLDERS = {"runs": RunFolder, "tuning": TuningFolder, "limits": LimitFolder, "bench": BenchFolder}
 LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")
-LEADING_KINDS = ("coordinate", "bench")  # others compute for them
+LEADING_KINDS = ("coordinate", "bench", "adapt")  # others compute for them
 SHORT_SLOTS = 2
 JOBS = {
     "train": "redshift_core.worker:train_and_judge",
@@ -48,6 +48,7 @@ JOBS = {
     "simulate": "redshift_core.simulation:simulate_job",
     "evaluate": "redshift_core.prediction:evaluate_job",
     "predict": "redshift_core.prediction:predict_job",
+    "adapt": "redshift_core.adaptation:adapt_job",
     "explain": "redshift_core.explain:explain_job",
     "report": "redshift_core.report:report_job",
     "reproduce": "redshift_core.reproduce:reproduce_job",

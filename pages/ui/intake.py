@@ -97,14 +97,19 @@ def incoming(key: str, *, with_z: bool) -> Incoming | None:
 
 
 def tidy(store: Store) -> None:
-    """Remove uploaded copies whose job has ended."""
+    """Remove uploaded copies whose job has ended, but for the one that was predicted last.
+
+    Its run may yet be adapted to it.
+    """
     if not any(store.inbox.glob(f"{server.UPLOAD_PREFIX}*")):
         return
     busy: set[str] = set()
     ended: set[str] = set()
-    for job in store.jobs()[:RECENT_JOBS]:
+    recent = store.jobs()[:RECENT_JOBS]
+    last = next((job for job in recent if job.request.get("kind") == "predict"), None)
+    for job in recent:
         if file := job.request.get("file"):
-            (busy if jobs.status(job).active else ended).add(file)
+            (busy if job == last or jobs.status(job).active else ended).add(file)
     busy |= {str(value) for name, value in st.session_state.items() if str(name)[:6] == "_file_"}
     server.sweep(store, busy, ended)
 

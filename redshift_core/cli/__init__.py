@@ -40,6 +40,7 @@ for _function in (
     datasets.ingest,
     datasets.datasets,
     training.train,
+    training.adapt,
     training.stop,
     training.resume,
     training.runs,

@@ -1,14 +1,16 @@
-"""Commands about runs: train, stop, resume, runs."""
+"""Commands about runs: train, adapt, stop, resume, runs."""
 
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from redshift_core import jobs
-from redshift_core.cli.follow import check, follow
+from redshift_core.cli.datasets import ColumnsOption, existing_file
+from redshift_core.cli.follow import check, follow, run_job
 from redshift_core.cli.manage import find
 from redshift_core.cli.output import JsonOption, emit, say, table
 from redshift_core.config import PRESETS, RunConfig, preset
@@ -78,6 +80,58 @@ def train(
     run = jobs.start_training(store, config, name)
     say(f"Run {run.id} on {folder.id}{simulated_mark(folder.info)}.")
     _finish(run, detach, as_json)
+
+
+def adapt(
+    run: RunArgument,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="SPECTRA",
+            help="A file of spectra, CSV, CSV.gz or Parquet, or a dataset's id or name; redshifts "
+            "in it are not read.",
+        ),
+    ],
+    columns: ColumnsOption = None,
+    name: Annotated[str, typer.Option(help="Name of the new run.")] = "",
+    detach: DetachOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a run anew for other spectra without redshifts, and follow it.
+
+    A new dataset holds the run's spectra moved to the mean and covariance of
+    the others, and a run with the same settings is trained on it. That mends
+    what another instrument, noise or brightness does to the redshifts.
+
+    Use it only where the redshifts of both are distributed alike, as in two
+    samples picked by the same rule. Adapted to only distant galaxies, say, the
+    new run gives wrong redshifts.
+    """
+    store = Store()
+    folder = store.run(run)
+    request: dict[str, Any] = {"run": folder.id, "name": name}
+    if Path(to).expanduser().exists():
+        request["file"] = str(existing_file(Path(to)))
+    else:
+        request["dataset"] = _spectra_in_store(store, to)
+    if columns:
+        request["columns"] = columns
+    result = run_job(jobs.start(store, "adapt", **request), as_json)
+    if result:
+        dataset = store.dataset(result["dataset"])
+        say(
+            f"Run {result['run']} on {dataset.id}{simulated_mark(dataset.info)}, moved to "
+            f"{result['n_target']:,} spectra of {result['target']}."
+        )
+        _finish(store.run(result["run"]), detach, as_json)
+
+
+def _spectra_in_store(store: Store, name: str) -> str:
+    """Id of the dataset that ``--to`` names where there is no such file."""
+    try:
+        return store.dataset(name).id
+    except InputError as error:
+        raise InputError(f"--to {name!r} is no file, and no dataset: {error}") from None
 
 
 def stop(

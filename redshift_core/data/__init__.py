@@ -3,7 +3,7 @@
 ``sniff`` → ``dialect``, ``headers`` → ``text`` | ``columnar`` → ``ingest`` → ``dataset``
 """
 
-from redshift_core.data.dataset import Dataset, open_dataset
+from redshift_core.data.dataset import Dataset, galaxies_of, open_dataset
 from redshift_core.data.headers import UnknownColumnsError, parse_columns
 from redshift_core.data.ingest import ingest, ingest_job
 from redshift_core.data.readers import READERS, Preview, preview, read_blocks
@@ -29,6 +29,7 @@ __all__ = [
     "brightness",
     "flag_names",
     "flag_rows",
+    "galaxies_of",
     "ingest",
     "ingest_job",
     "open_dataset",

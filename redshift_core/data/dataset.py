@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,11 @@ class Dataset:
     def info(self) -> dict[str, Any]:
         """Content of ``dataset.json``: counts, flags, unit, warnings, SIMULATED mark."""
         return self.folder.info
+
+    @property
+    def galaxies(self) -> str | None:
+        """Mark of its galaxies; see `galaxies_of`."""
+        return galaxies_of(self.info)
 
     @cached_property
     def flux(self) -> NDArray[np.float32]:
@@ -99,6 +105,20 @@ class Dataset:
         values = table.column(0).to_numpy()
         values.setflags(write=False)
         return values
+
+
+def galaxies_of(info: Mapping[str, Any]) -> str | None:
+    """SHA-256 of the file that a dataset's galaxies came from, also where its spectra were moved.
+
+    Datasets that share it hold the same galaxies in the same rows, so the test rows of a run on one
+    are those that it has not seen of the other.
+
+    Parameters
+    ----------
+    info : mapping
+        ``dataset.json``, or what a run remembers of its dataset.
+    """
+    return info.get("adapted", {}).get("galaxies") or info.get("sha256")
 
 
 def open_dataset(folder: DatasetFolder) -> Dataset:

@@ -7,7 +7,6 @@ the same columns is the same dataset.
 
 from __future__ import annotations
 
-import errno
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -23,7 +22,7 @@ from redshift_core.data.fingerprint import Fingerprint
 from redshift_core.data.headers import Columns
 from redshift_core.data.readers import find_columns, numbered_blocks, open_table
 from redshift_core.data.spectra import BAD_FLUX
-from redshift_core.data.staging import release, sweep, take_ownership
+from redshift_core.data.staging import construction, sweep
 from redshift_core.errors import InputError
 from redshift_core.runs import DatasetFolder, JobContext, Store, publish, write_json
 
@@ -103,26 +102,13 @@ def ingest_file(
     if twin:
         return twin, True
     folder = store.new_dataset(name or _stem(table.path))
-    try:
-        take_ownership(folder.path)
+    with construction(folder, table.path.name, table.path.stat().st_size):
         info = _fill(folder, table, found, report or (lambda *_: None))
-        if twin := _same(store, info["sha256"], found):  # made by someone else meanwhile
-            shutil.rmtree(folder.path)
-            return twin, True
-        release(folder.path)
         write_json(folder.info_path, {"name": name or _stem(table.path), "note": "", **info})
-        return publish(folder), False
-    except OSError as error:
-        shutil.rmtree(folder.path, ignore_errors=True)
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise InputError(
-            f"The disk under {store.root} is full; {table.path.name} needs about "
-            f"{table.path.stat().st_size / 1e6:,.0f} MB. Free some space and ingest it again."
-        ) from None
-    except BaseException:
-        shutil.rmtree(folder.path, ignore_errors=True)
-        raise
+    if twin := _same(store, info["sha256"], found):  # made by someone else meanwhile
+        shutil.rmtree(folder.path)
+        return twin, True
+    return publish(folder), False
 
 
 def _fill(folder: DatasetFolder, table: Table, columns: Columns, report: Report) -> dict[str, Any]:

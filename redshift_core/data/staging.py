@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from redshift_core.runs import Store
+from redshift_core.errors import InputError
+from redshift_core.runs import DatasetFolder, Store
 
 OWNER = "owner.json"  # process that fills a hidden folder
 ORPHAN_AGE = 3_600.0  # s without a change after which a folder without an owner is left over
 FOREIGN_AGE = 86_400.0  # s after which one of another host is; its processes cannot be seen here
+
+
+@contextmanager
+def construction(folder: DatasetFolder, what: str, n_bytes: float) -> Iterator[None]:
+    """Own a hidden dataset folder while it is filled; it is removed where that fails.
+
+    Parameters
+    ----------
+    what : str
+        What is written, in the user's words.
+    n_bytes : float
+        Room it needs, for the sentence about a full disk.
+    """
+    try:
+        take_ownership(folder.path)
+        yield
+        release(folder.path)
+    except OSError as error:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputError(
+            f"The disk under {folder.path.parents[1]} is full; {what} needs about "
+            f"{n_bytes / 1e6:,.0f} MB. Free some space and do it again."
+        ) from None
+    except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
 
 
 def take_ownership(folder: Path) -> None:

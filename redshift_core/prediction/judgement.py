@@ -51,7 +51,7 @@ def evaluate_run(
     """
     coverage = open_coverage(run)
     opened = data.open_dataset(dataset)
-    own = _is_own(run, dataset)
+    own = is_own(run, dataset)
     rows = _test_rows(run, opened) if own else _judged_rows(opened)
     run.metrics_path(dataset.id).parent.mkdir(parents=True, exist_ok=True)
     path = run.pdf_path(dataset.id)
@@ -154,12 +154,12 @@ def _drawing(report: Report) -> Callable[[int, int], None]:
     return lambda done, n: report(done, n, "Drawing the galaxies again for the intervals.")
 
 
-def _is_own(run: RunFolder, dataset: DatasetFolder) -> bool:
-    """Whether a run was trained on this dataset, or on the same file under another id."""
+def is_own(run: RunFolder, dataset: DatasetFolder) -> bool:
+    """Whether a run was trained on this dataset, or on the same galaxies under another id."""
     if dataset.id == run.config.dataset:
         return True
-    sha256 = run.trained_on.get("sha256")
-    return bool(sha256) and sha256 == dataset.info.get("sha256")
+    seen = data.galaxies_of(run.trained_on)
+    return bool(seen) and seen == data.galaxies_of(dataset.info)
 
 
 def _test_rows(run: RunFolder, opened: data.Dataset) -> NDArray[np.int64]:

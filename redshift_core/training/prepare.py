@@ -79,6 +79,7 @@ def environment(dataset: Dataset, split: Split, device: dict[str, Any]) -> dict[
             "name": info.get("name", ""),
             "sha256": info.get("sha256"),
             "simulated": bool(info.get("simulated", False)),
+            **{key: info[key] for key in ("adapted",) if key in info},
         },
         "split": split.counts,
     }

@@ -1,0 +1,19 @@
+"""A run made anew for other spectra, without their redshifts.
+
+``transport`` is the map from one survey's spectra to the look of another's, ``survey`` writes a
+dataset moved by it, ``job`` does both for a run and starts the training.
+"""
+
+from redshift_core.adaptation.job import adapt_job, typical_redshift
+from redshift_core.adaptation.survey import write_adapted
+from redshift_core.adaptation.transport import LEAST, WARNING, Adaptation, Moments
+
+__all__ = [
+    "LEAST",
+    "WARNING",
+    "Adaptation",
+    "Moments",
+    "adapt_job",
+    "typical_redshift",
+    "write_adapted",
+]

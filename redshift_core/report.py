@@ -22,6 +22,7 @@ from redshift_core import (
 from redshift_core.comparison import interval_text, settings_table
 from redshift_core.config import PRESETS
 from redshift_core.constants import Z_MAX, Z_MIN
+from redshift_core.data import galaxies_of
 from redshift_core.document import Chart, Part, Section, Table
 from redshift_core.error_table import CAPTION, FORMATS, error_table
 from redshift_core.errors import InputError
@@ -255,7 +256,10 @@ def _provenance(run: RunFolder, store: Store, judged: str) -> Section:
     environment = read_json(run.environment_path)
     here = {folder.id: folder.info for folder in store.datasets()}
     lines = [("trained on", run.trained_on.get("name")), ("dataset", run.config.dataset)]
-    lines += [("SHA-256 of its file", run.trained_on.get("sha256"))]
+    lines += [("SHA-256 of its file", galaxies_of(run.trained_on))]
+    if adapted := run.trained_on.get("adapted"):
+        target = adapted["target"]
+        lines += [("spectra moved to those of", f"{target['name']} ({target['n']:,})")]
     lines += [("simulated", "SIMULATED" if run.trained_on.get("simulated") else "no")]
     info = here.get(run.config.dataset, {})
     if info:

@@ -14,6 +14,7 @@ from redshift_core.errors import InputError
 from redshift_core.prediction import judgement
 from redshift_core.runs import JobContext, demo_file, read_json, write_json
 from redshift_core.split import Split, split_rows, training_rows
+from tests.pages.made_up import every_slot_taken
 
 TINY = {"dense_units": "8", "epochs": 1, "scaler": "spectrum"}
 N = 800  # galaxies of the run to adapt; 504 of them are for training
@@ -207,6 +208,25 @@ def test_a_stopped_job_leaves_nothing(store, tables, run):
     assert adapt_job(asked) == {"stopped": True}
     assert len(store.datasets()) == len(store.runs()) == 1
     assert list((store.root / "datasets").glob(".*")) == []
+
+
+def test_a_dataset_of_the_store_serves_as_target(store, tables, run):
+    target = data.ingest(tables / "new.csv", store, name="new ones")
+    with every_slot_taken(store):  # the training that follows is real but waits
+        result = adapt_job(context(store, run=run.id, dataset=target.id, name="for them"))
+    about = store.dataset(result["dataset"]).info["adapted"]["target"]
+    assert about == {
+        "name": "new ones", "sha256": target.info["sha256"], "n": result["n_target"],
+    }  # fmt: skip
+    assert store.run(result["run"]).name == "for them"
+
+
+def test_what_is_neither_file_nor_dataset_is_named(store, run, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["adapt", "first", "--to", "nowhere.csv"])
+    assert ended.value.code == 2
+    assert "'nowhere.csv' is no file, and no dataset" in capsys.readouterr().err
+    assert store.jobs() == []
 
 
 def test_the_command_adapts_a_run_and_trains_it_on_the_same_split(store, tables, run, capsys):

@@ -11,7 +11,7 @@ import streamlit as st
 from pages.ui import choose
 from pages.ui.empty import simulated_badge
 from pages.ui.text import count, escape, size
-from redshift_core.data import FLAG_TEXT
+from redshift_core.data import FLAG_TEXT, galaxies_of
 from redshift_core.runs import DatasetFolder, Store
 
 
@@ -63,7 +63,8 @@ def _source(info: dict[str, Any]) -> None:
     found = info["columns_found"]
     rows = {
         "File": f"{info['source_file']}, {size(info['source_bytes'])}",
-        "SHA-256": info["sha256"],
+        "SHA-256": galaxies_of(info),
+        "Adapted": _adapted(info.get("adapted")),
         "Redshift column": found["z"] or "none",
         "Source id column": found["source_id"] or "none: rows are numbered",
         "Flux columns": f"{found['n_flux']}, {found['flux_first']} … {found['flux_last']}",
@@ -74,6 +75,17 @@ def _source(info: dict[str, Any]) -> None:
     with st.expander("File and columns", icon=":material/description:"):
         table = pd.DataFrame([(key, escape(str(text))) for key, text in rows.items() if text])
         st.table(table, hide_index=True, hide_header=True, alt="Source file and its columns")
+
+
+def _adapted(origin: dict[str, Any] | None) -> str:
+    """What the spectra were moved to, where they were; see `adaptation.write_adapted`."""
+    if not origin:
+        return ""
+    target = origin["target"]
+    return (
+        f"spectra of dataset {origin['dataset']}, moved to the mean and covariance of "
+        f"{count(target['n'])} spectra of {target['name']} for run {origin['run']}"
+    )
 
 
 def _flags(info: dict[str, Any]) -> None:

@@ -152,7 +152,7 @@ def _start(context: JobContext, run: RunFolder, dataset: str, about: dict[str, A
     new = jobs.start_training(context.store, config, name[:80])
     new.update_info(
         note=f"Run {run.id} trained anew, on its spectra moved to the mean and covariance of "
-        f"{about['n']:,} spectra of {about['name']}. It holds for galaxies whose redshifts are "
-        "distributed alike in both."
+        f"{about['n']:,} spectra of {about['name']}. It holds for those if the redshifts of both "
+        "are distributed alike. Its test figures are those of moved spectra."
     )
     return new

@@ -1,0 +1,115 @@
+"""What adapting to spectra without redshifts brings back, on SIMULATED surveys.
+
+    python scripts/study_adapt.py                      noise, sizes and brightness changed by 20 %
+    python scripts/study_adapt.py --source old.parquet   from a survey of other physics to this one
+
+A run of preset fast is trained on one survey and judged on another of other physics; then adapted
+to that one's spectra without their redshifts; then, for comparison, trained on them with theirs.
+Last it is adapted as one must not: only to the galaxies beyond z = 0.2. It uses the store of
+$REDSHIFT_LAB_HOME, and keeps its surveys and runs there.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from redshift_core import jobs
+from redshift_core.config import preset
+from redshift_core.data import ingest
+from redshift_core.runs import DatasetFolder, JobFolder, RunFolder, Store, read_json
+from redshift_core.simulation import galaxies, observing, write_survey
+
+FAR = 0.2  # redshift beyond which galaxies are adapted to wrongly
+N_TEST = 10_000
+
+
+def ended(job: JobFolder) -> JobFolder:
+    """A job that has finished."""
+    status = jobs.wait(job)
+    if status.state != "finished":
+        raise SystemExit(f"{job.id} {status.state}: {status.message}\n{jobs.log_tail(job)}")
+    return job
+
+
+def change_physics(factor: float) -> None:
+    """Multiply noise and errors, half-light radii and brightness of what is simulated next."""
+    z, sizes = galaxies.SIZE_FACTOR
+    galaxies.SIZE_FACTOR = (z, tuple(factor * np.array(sizes)))
+    z, magnitudes = galaxies.BRIGHTENING
+    galaxies.BRIGHTENING = (z, tuple(np.array(magnitudes) - 2.5 * np.log10(factor)))
+    observing.NOISE_FACTOR *= factor**2  # of the variance
+    for name in ("RELATIVE_NOISE", "BACKGROUND", "CALIBRATION", "BAND_STEP"):
+        setattr(observing, name, factor * getattr(observing, name))
+
+
+def survey(store: Store, name: str, n: int, seed: int) -> tuple[Path, DatasetFolder]:
+    """A simulated survey as a file and as a dataset."""
+    path = store.inbox / f"{name}.parquet"
+    write_survey(path, n, seed, "published", cache=store.cache)
+    return path, ingest(path, store, name=name)
+
+
+def trained(store: Store, dataset: DatasetFolder, seed: int, name: str) -> RunFolder:
+    """A run of preset fast on a dataset."""
+    config = preset("fast", dataset.id).with_values({"seed": seed})
+    return ended(jobs.start_training(store, config, f"{name}, seed {seed}"))
+
+
+def adapted(store: Store, run: RunFolder, file: Path) -> RunFolder:
+    """The run adapted to the spectra of a file."""
+    job = ended(jobs.start(store, "adapt", run=run.id, file=str(file)))
+    return ended(store.run(job.result["run"]))
+
+
+def judged(store: Store, run: RunFolder, test: DatasetFolder) -> tuple[float, float, float]:
+    """MAE, MAE beyond FAR, and share outside the training range, of a run on the test survey."""
+    ended(jobs.start(store, "evaluate", run=run.id, dataset=test.id))
+    table = pd.read_parquet(run.predictions_path(test.id))
+    error = (table.z_phot - table.z_spec).abs()
+    figures = read_json(run.metrics_path(test.id))
+    outside = figures["n_outside_training_range"] / figures["n"]
+    return figures["mae"], error[table.z_spec > FAR].mean(), outside
+
+
+def main() -> None:
+    """Do the study and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--galaxies", type=int, default=20_000, help="of each survey to learn from")
+    parser.add_argument("--change", type=float, default=1.2, help="factor on the physics")
+    parser.add_argument("--source", type=Path, help="survey to train on; else one is simulated")
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    store, n = Store(), options.galaxies
+    if options.source:
+        source = ingest(options.source, store, name="source")
+    else:
+        _, source = survey(store, "source", n, 1)
+        change_physics(options.change)
+    file, target = survey(store, "target", n, 2)
+    _, test = survey(store, "test", N_TEST, 3)
+    table = pd.read_parquet(file)
+    far = store.inbox / "far.parquet"
+    table[table.z > FAR].to_parquet(far)
+    rows: dict[str, list[tuple[float, float, float]]] = {}
+    for seed in range(1, options.seeds + 1):
+        run = trained(store, source, seed, "source")
+        runs = {
+            "as trained": run,
+            "adapted": adapted(store, run, file),
+            "trained on the target's own redshifts": trained(store, target, seed, "own"),
+            f"adapted wrongly, to z > {FAR} alone": adapted(store, run, far),
+        }
+        for name, one in runs.items():
+            rows.setdefault(name, []).append(judged(store, one, test))
+    print(f"| SIMULATED | MAE | each seed | MAE beyond z {FAR} | outside training range |")
+    print("|---|---|---|---|---|")
+    for name, found in rows.items():
+        mae, mae_far, outside = np.mean(found, axis=0)
+        each = " ".join(f"{one[0]:.4f}" for one in found)
+        print(f"| {name} | {mae:.4f} | {each} | {mae_far:.4f} | {outside:.1%} |")
+
+
+if __name__ == "__main__":
+    main()

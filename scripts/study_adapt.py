@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("--galaxies", type=int, default=20_000, help="of each survey to learn from")
     parser.add_argument("--change", type=float, default=1.2, help="factor on the physics")
     parser.add_argument("--source", type=Path, help="survey to train on; else one is simulated")
+    parser.add_argument("--spectra", type=int, help="adapt to only so many; else to all")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     store, n = Store(), options.galaxies
@@ -90,6 +91,8 @@ def main() -> None:
     file, target = survey(store, "target", n, 2)
     _, test = survey(store, "test", N_TEST, 3)
     table = pd.read_parquet(file)
+    unlabelled = store.inbox / "unlabelled.parquet"
+    table[: options.spectra].drop(columns="z").to_parquet(unlabelled)
     far = store.inbox / "far.parquet"
     table[table.z > FAR].to_parquet(far)
     rows: dict[str, list[tuple[float, float, float]]] = {}
@@ -97,7 +100,7 @@ def main() -> None:
         run = trained(store, source, seed, "source")
         runs = {
             "as trained": run,
-            "adapted": adapted(store, run, file),
+            "adapted": adapted(store, run, unlabelled),
             "trained on the target's own redshifts": trained(store, target, seed, "own"),
             f"adapted wrongly, to z > {FAR} alone": adapted(store, run, far),
         }

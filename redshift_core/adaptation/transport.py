@@ -38,7 +38,7 @@ WARNING = (
     "instrument's and the physics' doing: adapted to only distant galaxies, near ones are turned "
     "into their likeness, and the network learns wrong redshifts."
 )
-LEAST = 300  # spectra to adapt to; with them four fifths of what 20,000 do, with 100 three fifths
+LEAST = 300  # spectra to adapt to; they brought three quarters of what 20,000 did (SIMULATED)
 PRIOR = 200  # spectra that the source's covariance counts for in the target's
 LEAST_SIGNAL = 2.0  # mean flux in units of the pixels' scatter; below, there is no spectrum to see
 RIDGE = 1e-7  # added to the variance of each pixel, in units of the squared mean flux

@@ -145,6 +145,8 @@ job = intake.current_job(store, KINDS)
 if job is not None:
     kind, file = job.request["kind"], Path(job.request.get("file", "")).name
     state = show_job(job, f"Predicting {file}" if kind == "predict" else f"Adapting to {file}")
-    if state.state == "finished":
-        result(job) if kind == "predict" else adapt.adapted(job)
+    if state.state == "finished" and kind == "predict":
+        result(job)
+    elif state.state == "finished":
+        adapt.adapted(job)
 intake.tidy(store)

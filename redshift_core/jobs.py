@@ -120,7 +120,7 @@ def submit(folder: JobFolder, request: dict[str, Any]) -> JobFolder:
 
 
 def start(store: Store, kind: str, **request: Any) -> JobFolder:
-    """Start a job of its own folder: ingest, simulate, evaluate, predict, baseline."""
+    """Start a job of its own folder: ingest, simulate, evaluate, predict, adapt, baseline."""
     return submit(store.new_job(kind), {"kind": kind, **request})
 
 

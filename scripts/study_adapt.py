@@ -1,7 +1,7 @@
 """What adapting to spectra without redshifts brings back, on SIMULATED surveys.
 
-    python scripts/study_adapt.py                      noise, sizes and brightness changed by 20 %
-    python scripts/study_adapt.py --source old.parquet   from a survey of other physics to this one
+    python -m scripts.study_adapt                to noise, sizes and brightness 1.2 times as large
+    python -m scripts.study_adapt --factor 1 --source old.parquet   from another survey to this one
 
 A run of preset fast is trained on one survey and judged on another of other physics; then adapted
 to that one's spectra without their redshifts; then, for comparison, trained on them with theirs.
@@ -19,7 +19,7 @@ from redshift_core import jobs
 from redshift_core.config import preset
 from redshift_core.data import ingest
 from redshift_core.runs import DatasetFolder, JobFolder, RunFolder, Store, read_json
-from redshift_core.simulation import galaxies, observing, write_survey
+from scripts.study_change_of_survey import changed_survey
 
 FAR = 0.2  # redshift beyond which galaxies are adapted to wrongly
 N_TEST = 10_000
@@ -33,21 +33,10 @@ def ended(job: JobFolder) -> JobFolder:
     return job
 
 
-def change_physics(factor: float) -> None:
-    """Multiply noise and errors, half-light radii and brightness of what is simulated next."""
-    z, sizes = galaxies.SIZE_FACTOR
-    galaxies.SIZE_FACTOR = (z, tuple(factor * np.array(sizes)))
-    z, magnitudes = galaxies.BRIGHTENING
-    galaxies.BRIGHTENING = (z, tuple(np.array(magnitudes) - 2.5 * np.log10(factor)))
-    observing.NOISE_FACTOR *= factor**2  # of the variance
-    for name in ("RELATIVE_NOISE", "BACKGROUND", "CALIBRATION", "BAND_STEP"):
-        setattr(observing, name, factor * getattr(observing, name))
-
-
-def survey(store: Store, name: str, n: int, seed: int) -> tuple[Path, DatasetFolder]:
-    """A simulated survey as a file and as a dataset."""
+def survey(store: Store, name: str, n: int, seed: int, factor: float) -> tuple[Path, DatasetFolder]:
+    """A survey, its physics changed by a factor, as a file and as a dataset."""
     path = store.inbox / f"{name}.parquet"
-    write_survey(path, n, seed, "published", cache=store.cache)
+    changed_survey(path, n, seed, factor, store.cache)
     return path, ingest(path, store, name=name)
 
 
@@ -77,7 +66,7 @@ def main() -> None:
     """Do the study and print its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--galaxies", type=int, default=20_000, help="of each survey to learn from")
-    parser.add_argument("--change", type=float, default=1.2, help="factor on the physics")
+    parser.add_argument("--factor", type=float, default=1.2, help="on the target's physics")
     parser.add_argument("--source", type=Path, help="survey to train on; else one is simulated")
     parser.add_argument("--spectra", type=int, help="adapt to only so many; else to all")
     parser.add_argument("--seeds", type=int, default=3)
@@ -86,10 +75,9 @@ def main() -> None:
     if options.source:
         source = ingest(options.source, store, name="source")
     else:
-        _, source = survey(store, "source", n, 1)
-        change_physics(options.change)
-    file, target = survey(store, "target", n, 2)
-    _, test = survey(store, "test", N_TEST, 3)
+        _, source = survey(store, "source", n, 1, 1.0)
+    file, target = survey(store, "target", n, 2, options.factor)
+    _, test = survey(store, "test", N_TEST, 3, options.factor)
     table = pd.read_parquet(file)
     unlabelled = store.inbox / "unlabelled.parquet"
     table[: options.spectra].drop(columns="z").to_parquet(unlabelled)

@@ -18,6 +18,7 @@ from pages.ui.evaluation_real import show_real_galaxies
 from pages.ui.nav import guard
 from pages.ui.share import share
 from pages.ui.text import count, escape
+from pages.ui.verdict import show_verdict
 from redshift_core.errors import InputError
 from redshift_core.runs import RunFolder, Store, read_json
 from redshift_core.scaling import brittle_note
@@ -39,6 +40,7 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
         simulated_badge(metrics)
         name = escape(found.name) if found else f"{dataset} (deleted)"
         st.caption(f"{count(metrics.get('n', 0))} {rows} of {name}{without}")
+    show_verdict(metrics.get("verdict"))
     if has_predictions and evaluation_data.has_densities(run, dataset):
         show_estimate(run, dataset)
         if current_estimate() != STORED:

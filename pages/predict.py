@@ -14,6 +14,7 @@ from pages.ui.empty import empty_state, simulated_badge
 from pages.ui.job import show_job
 from pages.ui.nav import guard
 from pages.ui.text import count, escape, size
+from pages.ui.verdict import show_verdict
 from redshift_core import jobs
 from redshift_core.coverage import FLAGS
 from redshift_core.runs import JobFolder, RunFolder, Store, demo_file
@@ -73,6 +74,7 @@ def result(job: JobFolder) -> None:
         st.metric("With a redshift", count(seen.n_predicted), width="content")
         st.metric("Flagged", count(seen.n_flagged), width="content")
         st.metric("Median z_phot", median, width="content")
+    show_verdict(outcome.get("verdict"))
     downloads(job, [Path(file) for file in outcome["files"]], "z_low68" in seen.head)
     if seen.n_predicted:
         chart(

@@ -490,7 +490,8 @@ def test_evaluate_answers_with_the_content_of_metrics_json(journey):
 def test_predict_answers_with_rows_flags_and_the_file(journey):
     store, answers = journey
     value = answers["predict"][1]
-    assert set(value) == {"rows", "flagged", "out"}
+    assert set(value) == {"rows", "flagged", "verdict", "out"}
+    assert value["verdict"]["n"] == 600
     assert (value["rows"], value["out"]) == (600, str(store.root / "z.csv"))
     text = pd.read_csv(value["out"])
     assert list(text.columns) == ["row", "source_id", "z_phot", "flags"]

@@ -122,6 +122,7 @@ def test_on_its_own_dataset_a_run_is_judged_on_its_test_rows_only(run, dataset):
     drawn = bootstrap(table.z_spec, table.z_phot)
     assert {key: metrics[key] for key in drawn} == drawn
     assert read_json(run.metrics_path(dataset.id)) == metrics
+    assert (metrics["verdict"]["n"], metrics["verdict"]["unlike"]) == (60, False)
     real = read_json(run.real_galaxies_path(dataset.id))
     assert len(real["z_phot"]) == len(real["scatter"]) == 3
     assert not {"density", "inside68", "z_low68"} & set(real)  # the network gives no p(z)
@@ -203,6 +204,8 @@ def test_a_file_is_predicted_into_csv_and_parquet(run, store, dataset, tmp_path)
     assert np.flatnonzero(table.z_phot.isna()).tolist() == [4]
     assert table["flags"][4] == "bad_flux"
     assert (result["rows"], result["flagged"]["bad_flux"]) == (20, 1)
+    assert result["verdict"]["n"] == 19
+    assert "19 spectra are too few to tell" in result["verdict"]["text"]
 
 
 def test_a_predicted_file_agrees_with_the_prediction_of_its_array(run, store, dataset, tmp_path):

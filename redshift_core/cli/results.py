@@ -92,10 +92,11 @@ def predict(
         request["pdf"] = str(check_out(pdf, source, (".npy",)))
     result = run_job(jobs.start(store, "predict", **request), as_json)
     if result:
-        value = {key: result[key] for key in ("rows", "flagged", "out")}
+        value = {key: result[key] for key in ("rows", "flagged", "verdict", "out")}
         said = f"{value['rows']:,} redshifts in {value['out']}; flagged: "
         mark = " The run was trained on SIMULATED spectra." if result["simulated"] else ""
-        emit(value, said + flagged_text(value["flagged"]) + "." + mark, as_json)
+        said += f"{flagged_text(value['flagged'])}.\n{value['verdict']['text']}{mark}"
+        emit(value, said, as_json)
 
 
 def say_brittle(run: RunFolder) -> None:
@@ -165,6 +166,8 @@ def metrics_text(metrics: dict[str, Any]) -> str:
     what = "test rows" if metrics["rows"] == "test" else "every row with a redshift"
     lines = [f"{metrics['dataset']}{mark}, {what}{_estimate_text(metrics)}"]
     lines += table(("METRIC", "VALUE", "68 % INTERVAL"), _headlines(metrics)).splitlines()
+    if said := metrics.get("verdict"):
+        lines.append(said["text"])
     if metrics.get("scaler_saw_test_rows"):
         lines.append("The scaler was fitted on these rows too, as in the dissertation's listing.")
     published = {row.z_low: row for row in reference.table_3().itertuples()}

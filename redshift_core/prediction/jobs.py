@@ -24,6 +24,7 @@ from redshift_core.prediction.judgement import (
 )
 from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
 from redshift_core.runs import JobContext, RunFolder
+from redshift_core.verdict import Tally
 
 DECIMALS = 7  # of an exported redshift: as many as the network's float32 holds
 
@@ -52,7 +53,7 @@ def evaluate_job(context: JobContext) -> dict[str, Any]:
 
 
 def predict_job(context: JobContext) -> dict[str, Any]:
-    """Job: ``run``, ``file``, ``out``, ``columns`` → rows, flagged per flag, out, files.
+    """Job: ``run``, ``file``, ``out``, ``columns`` → rows, flagged per flag, verdict, out, files.
 
     Without ``out`` the table goes into the job's output folder, as CSV and as Parquet. With a PDF
     head ``estimate`` and ``prior_file`` choose the point and the prior, and ``pdf`` names a file
@@ -73,12 +74,12 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     simulated = bool(run.trained_on.get("simulated"))
     report, n_rows, flagged = _stoppable(context), 0, dict.fromkeys(FLAGS, 0)
     about = metadata(run, simulated, estimate)
-    reader = None
+    reader, tally = None, Tally(coverage)
     try:
         with TableWriter(files, about) as writer, densities as density_writer:
             for block in blocks:  # after the first the model is loaded: a bad file fails at once
                 reader = reader or open_reader(run, coverage, estimate, priors)
-                columns, flags, density = reader.read(block.flux)
+                columns, flags, density = reader.read(block.flux, tally)
                 table = {"row": block.row, "source_id": block.source_id}
                 table |= {name: values.round(DECIMALS) for name, values in columns.items()}
                 writer.write(pd.DataFrame({**table, "flags": flag_text(flags)}))
@@ -93,6 +94,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     return {
         "rows": n_rows,
         "flagged": flagged,
+        "verdict": tally.verdict().to_dict(),
         "out": names[0],
         "files": names,
         "simulated": simulated,

@@ -25,6 +25,7 @@ from redshift_core.prediction.reader import Reader, flag_text, open_coverage, op
 from redshift_core.prediction.real import judge_real_galaxies
 from redshift_core.runs import DatasetFolder, RunFolder, read_json, write_json
 from redshift_core.split import Split
+from redshift_core.verdict import Tally
 
 READ_BLOCK = 8192  # spectra taken from the memory map at a time
 STORED = "float16"  # type of the densities on disk
@@ -46,8 +47,9 @@ def evaluate_run(
     -------
     dict
         `evaluation.evaluate`, `bootstrap.bootstrap`, and: ``dataset``, ``rows`` ("test" or "all"),
-        ``simulated``, ``scaler_saw_test_rows``, ``n_outside_training_range``; with a PDF head
-        ``pdf``, see `calibration.evaluate_pdf`.
+        ``simulated``, ``scaler_saw_test_rows``, ``n_outside_training_range``, ``verdict`` (a
+        `verdict.Verdict` on the spectra as a whole); with a PDF head ``pdf``, see
+        `calibration.evaluate_pdf`.
     """
     coverage = open_coverage(run)
     opened = data.open_dataset(dataset)
@@ -55,8 +57,8 @@ def evaluate_run(
     rows = _test_rows(run, opened) if own else _judged_rows(opened)
     run.metrics_path(dataset.id).parent.mkdir(parents=True, exist_ok=True)
     path = run.pdf_path(dataset.id)
-    reader = open_reader(run, coverage)
-    table = _read_rows(reader, opened, rows, path, report)
+    reader, tally = open_reader(run, coverage), Tally(coverage)
+    table = _read_rows(reader, tally, opened, rows, path, report)
     simulated = bool(dataset.info.get("simulated"))
     result = {
         **_figures(table.z_spec, table.z_phot, report),
@@ -65,6 +67,7 @@ def evaluate_run(
         "simulated": simulated,
         "scaler_saw_test_rows": own and run.config.scaler.fit_on == "all",
         "n_outside_training_range": int(table.pop("outside").sum()),
+        "verdict": tally.verdict().to_dict(),
     }
     if "z_low68" in table:
         judged = (table.z_spec, table.z_phot, table.brightness)
@@ -109,7 +112,12 @@ def judge_again(
 
 
 def _read_rows(
-    reader: Reader, opened: data.Dataset, rows: NDArray[np.int64], path: Path, report: Report
+    reader: Reader,
+    tally: Tally,
+    opened: data.Dataset,
+    rows: NDArray[np.int64],
+    path: Path,
+    report: Report,
 ) -> pd.DataFrame:
     """`_judged_table` of all rows; densities, where the model gives any, go to a file."""
     tables, densities = [], None
@@ -117,7 +125,7 @@ def _read_rows(
         for start in range(0, len(rows), READ_BLOCK):
             report(start, len(rows), f"Predicted {start:,} of {len(rows):,} spectra.")
             here = rows[start : start + READ_BLOCK]
-            columns, flags, density = reader.read(opened.flux[here])
+            columns, flags, density = reader.read(opened.flux[here], tally)
             if density is not None:
                 densities = densities or files.enter_context(RowWriter(path, N_Z_BINS, STORED))
                 densities.write(density)

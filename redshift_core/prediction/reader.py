@@ -18,6 +18,7 @@ from redshift_core.coverage import Coverage, coverage_of
 from redshift_core.errors import InputError
 from redshift_core.flags import density_flags
 from redshift_core.runs import RunFolder
+from redshift_core.verdict import Tally
 
 BLOCK_CONV = 256  # spectra per call of a convolutional network on a CPU: larger is slower
 BLOCK_CONV_GPU = 4096
@@ -102,13 +103,15 @@ class Reader:
     priors: Mapping[str, NDArray]
 
     def read(
-        self, flux: NDArray[np.floating]
+        self, flux: NDArray[np.floating], tally: Tally | None = None
     ) -> tuple[dict[str, NDArray], dict[str, NDArray[np.bool_]], NDArray[np.float32] | None]:
         """Columns z_phot, z_low68 …; flags by ``FLAGS``; p(z) under the prior asked for, or None.
 
         Parameters
         ----------
         flux : array, shape (n_sources, 186)
+        tally : Tally, optional
+            Counts them for the verdict on the whole file.
         """
         z_phot, density = self.predict(flux)
         columns = {"z_phot": z_phot}
@@ -118,7 +121,10 @@ class Reader:
             for level in LEVELS:
                 ends = pdf.interval(density, level / 100)
                 columns |= {f"z_low{level}": ends[:, 0], f"z_high{level}": ends[:, 1]}
-        flags = _flags(columns["z_phot"], self.coverage.outside(flux))
+        departures = self.coverage.departures(flux)
+        if tally:
+            tally.add(flux, departures)
+        flags = _flags(columns["z_phot"], departures.max(axis=1) > 1)
         return columns, {**flags, **density_flags(columns["z_phot"], density, flux)}, density
 
 

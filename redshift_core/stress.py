@@ -196,7 +196,7 @@ def sentences(lines: Sequence[Mapping[str, Any]]) -> list[str]:
     harmed = [line for line in others if line["harmed"]]
     if not harmed:
         return [*said, f"Nothing tried makes the error more than {100 * (HARM - 1):.0f} % larger."]
-    names = ", ".join(f"{line['label']} (× {line['ratio']:.2f})" for line in harmed)
+    names = ", ".join(f"{line['label']} (×{line['ratio']:.2f})" for line in harmed)
     said.append(f"The error grows by more than {100 * (HARM - 1):.0f} % with {names}.")
     known = [line for line in harmed if line["unlike"] is not None]
     silent = [line for line in known if not line["unlike"]]

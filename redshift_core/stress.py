@@ -27,10 +27,11 @@ try:
 except ImportError:  # FALLBACK until it is on main
     from types import SimpleNamespace
 
-    def verdict(coverage: Any, flux: Any, distance: Any = None) -> Any:
+    def verdict(coverage: Any, flux: Any) -> Any:
         """Whether many more spectra than held-out galaxies lie outside."""
-        share = float((distance > 1).mean())
-        return SimpleNamespace(unlike=share > 0.1, text=f"{share:.1%} lie outside.")
+        share = float(coverage.outside(flux).mean())
+        text = f"{share:.1%} lie outside."
+        return SimpleNamespace(unlike=share > 0.1, text=text, share_outside=share)
 
 
 FloatArray = NDArray[np.floating]
@@ -180,9 +181,8 @@ def _ratio(error: FloatArray, plain: FloatArray) -> tuple[float | None, float | 
 def _flagged(coverage: Coverage | None, flux: FloatArray) -> Line:
     if coverage is None:
         return {"outside": None, "unlike": None, "verdict": None}
-    distance = coverage.distance(flux)
-    said = verdict(coverage, flux, distance)
-    return {"outside": float((distance > 1).mean()), "unlike": said.unlike, "verdict": said.text}
+    said = verdict(coverage, flux)
+    return {"outside": said.share_outside, "unlike": said.unlike, "verdict": said.text}
 
 
 def sentences(lines: Sequence[Mapping[str, Any]]) -> list[str]:

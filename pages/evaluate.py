@@ -15,6 +15,7 @@ from pages.ui.evaluation_headlines import show_headlines
 from pages.ui.evaluation_jobs import evaluated_on, follow, other_datasets, unevaluated
 from pages.ui.evaluation_plane import show_plane
 from pages.ui.evaluation_real import show_real_galaxies
+from pages.ui.evaluation_stress import show_stress
 from pages.ui.nav import guard
 from pages.ui.share import share
 from pages.ui.text import count, escape
@@ -52,7 +53,7 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
         return
     for section in (
         show_bins, show_plane, show_errors, show_densities, show_real_galaxies, show_galaxies,
-        show_flags,
+        show_flags, show_stress,
     ):  # fmt: skip
         section(run, dataset, metrics)
 

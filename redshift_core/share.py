@@ -38,7 +38,7 @@ NAMES = (
 NEEDED = ("config.json", "model.keras", "scaler.npz", "coverage.npz")
 _EVALUATION = re.compile(
     r"evaluations/[A-Za-z0-9][A-Za-z0-9-]{0,99}/"
-    r"(metrics\.json|predictions\.parquet|pdf\.npy|real_galaxies\.json)"
+    r"((metrics|stress|real_galaxies)\.json|predictions\.parquet|pdf\.npy)"
 )
 _ID = re.compile(r"\d{8}-\d{6}-[a-z0-9-]{1,60}")
 MAX_FILES = 200
@@ -202,6 +202,16 @@ def _check(folder: Path) -> None:
             bins = read_json(path).get("bins")
             if not isinstance(bins, list) or not all(map(_is_bin, bins)):
                 raise ValueError("an evaluation has no table of bins")
+        for path in folder.glob("evaluations/*/stress.json"):
+            found = read_json(path)
+            lines, told = found.get("lines"), isinstance(found.get("n_rows"), int)
+            if (
+                not isinstance(lines, list)
+                or not lines
+                or not told
+                or not all(map(_is_line, lines))
+            ):
+                raise ValueError("a judgement under perturbations has no lines")
         for path in folder.glob("evaluations/*/predictions.parquet"):
             if missing := {"z_spec", "z_phot"} - set(_columns(path)):
                 raise ValueError(f"predictions without {sorted(missing)[0]}")
@@ -219,6 +229,19 @@ def _is_bin(value: Any) -> bool:
     numbers = ("z_low", "z_high", "n", "mean_error", "std", "percent")
     return isinstance(value, dict) and all(
         isinstance(value[key], int | float | None) for key in numbers
+    )
+
+
+def _is_line(value: Any) -> bool:
+    kinds = {"name": str, "label": str, "verdict": str | None, "n": int, "n_without": int}
+    kinds |= dict.fromkeys(
+        ("mae", "sigma_nmad", "ratio", "ratio_error", "coverage68", "outside", "harmed", "unlike"),
+        int | float | None,
+    )
+    return (
+        isinstance(value, dict)
+        and all(isinstance(value[key], kind) for key, kind in kinds.items())
+        and not (value["harmed"] and value["ratio"] is None)
     )
 
 

@@ -49,6 +49,7 @@ JOBS = {
     "evaluate": "redshift_core.prediction:evaluate_job",
     "predict": "redshift_core.prediction:predict_job",
     "adapt": "redshift_core.adaptation:adapt_job",
+    "stress": "redshift_core.prediction:stress_job",
     "explain": "redshift_core.explain:explain_job",
     "report": "redshift_core.report:report_job",
     "reproduce": "redshift_core.reproduce:reproduce_job",

@@ -24,7 +24,8 @@ from redshift_core.config import preset
 from redshift_core.errors import InputError
 from redshift_core.evaluation import evaluate
 from redshift_core.metrics import METRICS
-from redshift_core.runs import JobContext, Store, write_json
+from redshift_core.perturbations import PERTURBATIONS
+from redshift_core.runs import JobContext, Store, read_json, write_json
 from tests.pages.made_up import bench_row
 
 ROOT = Path(__file__).parent.parent
@@ -110,6 +111,25 @@ def test_table_page_and_json_say_simulated_and_where_it_ran(ended):
     kept = json.loads(bench.json_path.read_text())
     assert kept == {key: v for key, v in value.items() if key != "state"}
     assert kept["simulated"] is True
+
+
+def test_every_method_is_judged_on_perturbed_spectra_too(ended):
+    store, bench, value, _ = ended
+    for row in value["rows"]:
+        assert list(row["stress"]) == ["none", *PERTURBATIONS]
+        assert row["stress"]["none"]["mae"] == pytest.approx(row["mae"], rel=1e-5)
+        assert all(line["n"] == 60 for line in row["stress"].values())
+        flags = {line["outside"] is None for line in row["stress"].values()}
+        assert flags == {row["kind"] == "baseline"}
+    run = store.run(value["rows"][2]["run"])
+    kept = read_json(run.stress_path(value["config"]["dataset"]))
+    assert kept["lines"] == list(value["rows"][2]["stress"].values())
+    prior = value["rows"][0]["stress"]
+    assert {line["ratio"] for line in prior.values()} == {1.0}  # it looks at no spectrum
+    text = bench.table_path.read_text()
+    assert "## On perturbed spectra" in text
+    assert "| shift ½ pixel |" in text
+    assert "## Flagged on perturbed spectra" in text
 
 
 def test_the_prior_s_density_is_judged_and_its_intervals_hold(ended):

@@ -101,6 +101,7 @@ def test_the_commands_of_the_specification_exist():
         (["train", "x"], "No dataset 'x' here."),
         (["evaluate", "x"], "No run 'x' here."),
         (["adapt", "x", "--to", "y"], "No run 'x' here."),
+        (["stress", "x"], "No run 'x' here."),
         (["stop", "x"], "No run or search or study or bench 'x'"),
         (["resume", "latest"], "No run 'latest' here."),
         (["ingest", "nowhere.csv"], "There is no file"),

@@ -9,6 +9,7 @@ import pytest
 from redshift_core import figures, reference
 from redshift_core.evaluation import bin_edges, binned_by_brightness
 from redshift_core.statistics import AverageSpectrum, density
+from tests.pages.made_up import stress_lines
 
 WAVELENGTH = np.concatenate([np.linspace(366, 660, 80), np.linspace(640, 996, 106)])
 FLUX = np.linspace(1, 5, 186)
@@ -50,6 +51,7 @@ def every_figure():
         "runs": figures.validation_curves({"a": reference.history()}, reference.history()),
         "biases": figures.bias_of_runs({"a": BINS}, reference.table_3()),
         "split": figures.split_parts((6, 3, 1), reference.N_SPLIT),
+        "stress": figures.stress_ratios(stress_lines() * 3),
     }
 
 

@@ -16,7 +16,7 @@ from redshift_core.errors import InputError
 from redshift_core.runs import Store, read_json, write_json
 from redshift_core.share import MANIFEST, export_run, import_run
 from redshift_core.split import Split
-from tests.pages.made_up import make_dataset, make_run
+from tests.pages.made_up import make_dataset, make_run, stress_lines
 
 DATASET = SimpleNamespace(id="20260101-000000-made-up")  # of a run its id is enough
 
@@ -30,6 +30,7 @@ def run(store):
     save_arrays(made.coverage_path, {"edges": np.zeros(3)})
     with zipfile.ZipFile(made.model_path, "w") as model:
         model.writestr("config.json", "{}")
+    write_json(made.stress_path(DATASET.id), {"lines": stress_lines(), "n_rows": 100})
     write_json(made.environment_path, {"dataset": {"id": DATASET.id, "simulated": True}})
     made.checkpoint_path.mkdir()
     (made.checkpoint_path / "weights.npz").write_bytes(b"large")
@@ -68,6 +69,8 @@ def test_a_run_arrives_in_another_store_as_it_was(run, packed, other):
     assert arrived.evaluated() == run.evaluated()
     for path in (run.model_path, run.history_path, run.split_path, run.scaler_path):
         assert (arrived.path / path.name).read_bytes() == path.read_bytes()
+    stressed = (one.stress_path(DATASET.id).read_bytes() for one in (run, arrived))
+    assert len(set(stressed)) == 1
     assert jobs.status(arrived).state == "finished"
     assert arrived.trained_on["simulated"]
     assert not existing
@@ -149,6 +152,11 @@ def test_a_link_in_the_zip_is_refused(packed, other):
         ({"files": {"scaler.npz": b"no arrays"}}, "cannot be used"),
         ({"files": {"model.keras": b"no zip"}}, "no Keras model"),
         ({"files": {"evaluations/d/metrics.json": b'{"bins": [{"n": "1"}]}'}}, "cannot be used"),
+        (
+            {"files": {"evaluations/d/stress.json": b'{"lines": [{"name": "none"}]}'}},
+            "cannot be used",
+        ),
+        ({"files": {"evaluations/d/stress.json": b'{"lines": []}'}}, "has no lines"),
         ({"files": {"evaluations/d/predictions.parquet": b"PAR1"}}, "cannot be used"),
         ({"manifest": {"run": "../../etc"}}, "cannot be read"),
         ({"manifest": {"name": 7}}, "cannot be read"),

@@ -33,7 +33,7 @@ from redshift_core.simulation import (
 from redshift_core.simulation.galaxies import RP_BRIGHTEST, RP_FAINTEST, RP_ZERO_POINT, RedshiftLaw
 from redshift_core.simulation.inputs import load_inputs
 from redshift_core.simulation.job import simulate_job
-from redshift_core.simulation.observing import Telescope
+from redshift_core.simulation.observing import Telescope, element_noise
 from redshift_core.simulation.survey import CHUNK, blocks, galaxies
 
 ROOT = Path(__file__).parents[1]
@@ -199,10 +199,9 @@ def test_a_disk_without_room_for_the_table_is_named(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_noise_is_that_of_electrons_and_read_out(cache):
-    telescope = Telescope(load_inputs(), table.open_table(cache))
+def test_noise_is_that_of_electrons_and_read_out():
     signal = np.full((20_000, 240), 10.0, dtype=np.float32)
-    noise = telescope._noise(np.random.default_rng(1), signal).reshape(-1, 2, 120)[..., 5:-5]
+    noise = element_noise(np.random.default_rng(1), signal).reshape(-1, 2, 120)[..., 5:-5]
     transits = np.clip(np.random.default_rng(2).gamma(5.0, 41 / 5, 400_000), 12, 120)
     expected = 2 * 2 * ((10 + 1.6) * 4.42 + 5.2**2) / 4.42**2 * np.mean(1 / transits)
     expected = (expected + (0.012 * 10) ** 2) * np.exp(2 * 0.35**2)  # scatter between objects

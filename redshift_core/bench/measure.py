@@ -1,7 +1,7 @@
-"""Jobs of a bench: train and judge one baseline; time the predictions of one network.
+"""Jobs of a bench: train, time and judge one baseline; time one network, and judge it perturbed.
 
-Speed is that of validation rows, as many as there are test rows: the test rows are read once, to
-judge. A first pass over some of them warms up and is not counted.
+Speed is that of validation rows, as many as there are test rows, because those judge and do nothing
+else. A first pass over some of them warms up and is not counted.
 """
 
 from __future__ import annotations
@@ -14,17 +14,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from redshift_core import stress
 from redshift_core.baselines import BASELINES, Answer, Rows
 from redshift_core.bootstrap import bootstrap
 from redshift_core.calibration import evaluate_pdf
 from redshift_core.config import ScalerConfig, SplitConfig
 from redshift_core.data import Dataset, open_dataset
 from redshift_core.evaluation import evaluate
+from redshift_core.machine import peak_memory
+from redshift_core.perturbations import PERTURBATIONS
 from redshift_core.runs import JobContext
 from redshift_core.scaling import BLOCK_ROWS, Scaler, fit_scaler
 from redshift_core.split import RowArray, Split, split_rows, training_rows
 
 N_WARM = 500  # spectra of the pass that is not timed
+STRESS_SECONDS = 30.0  # that a baseline's predictions of perturbed spectra may take
+LEAST_STRESSED = 2_000  # … unless it takes longer for so many: fewer say too little
+
+
+class _Stop(Exception):  # noqa: N818 - not an error
+    """The user asked for a stop."""
 
 
 def baseline_job(context: JobContext) -> dict[str, Any]:
@@ -38,7 +47,8 @@ def baseline_job(context: JobContext) -> dict[str, Any]:
     -------
     dict
         ``metrics`` (`evaluation.evaluate`, intervals, ``pdf``), ``seconds`` of the
-        training, ``spectra_per_second``, ``split`` (rows of each part), ``note``.
+        training, ``spectra_per_second``, ``split`` (rows of each part), ``note``, ``stress``
+        (`stress.judge`, on some of the test rows).
     """
     name, seed = context.request["baseline"], context.request.get("seed", 0)
     dataset = open_dataset(context.store.dataset(context.request["dataset"]))
@@ -56,24 +66,60 @@ def baseline_job(context: JobContext) -> dict[str, Any]:
     speed = spectra_per_second(answer, _timed_flux(dataset, split))
     context.report(message="Judging the test rows.", now=True)
     rows = np.sort(split.test)
+    try:
+        stressed = _stress(context, dataset, stress.some_rows(rows, n_stressed(speed)), answer)
+    except _Stop:
+        return {"stopped": True}
     return {
         "metrics": _judge(context, dataset, rows, answer(dataset.flux[rows])),
         "seconds": fitted.seconds,
         "spectra_per_second": speed,
         "split": split.counts,
         "note": fitted.note,
+        "stress": stressed,
     }
 
 
 def speed_job(context: JobContext) -> dict[str, Any]:
-    """Job: ``run`` → ``spectra_per_second`` of its saved model, loaded and warm."""
+    """Job: ``run`` → what its saved model does when it is loaded and warm.
+
+    Returns
+    -------
+    dict
+        ``spectra_per_second``, ``peak_memory`` (bytes, the most so far) and ``stress``, the lines
+        of `prediction.stress_run`.
+    """
     from redshift_core import models
-    from redshift_core.prediction import predictor
+    from redshift_core.prediction import predictor, stress_run
 
     run = context.store.run(context.request["run"])
-    dataset = open_dataset(context.store.dataset(run.config.dataset))
+    folder = context.store.dataset(run.config.dataset)
+    dataset = open_dataset(folder)
     predict = predictor(models.load_model(run.model_path))
-    return {"spectra_per_second": spectra_per_second(predict, _timed_flux(dataset, run.split_path))}
+    speed = spectra_per_second(predict, _timed_flux(dataset, run.split_path))
+    memory = peak_memory()
+    try:
+        stressed = stress_run(run, folder, _stoppable(context))["lines"]
+    except _Stop:
+        return {"stopped": True}
+    return {"spectra_per_second": speed, "peak_memory": memory, "stress": stressed}
+
+
+def _stress(
+    context: JobContext, dataset: Dataset, rows: RowArray, answer: Callable[[NDArray], Answer]
+) -> list[dict[str, Any]]:
+    """Lines of `stress.judge` on some rows."""
+    flux, z_spec = np.asarray(dataset.flux[rows]), np.asarray(dataset.z_spec)[rows]
+    return stress.judge(answer, flux, z_spec, report=_stoppable(context))
+
+
+def _stoppable(context: JobContext) -> stress.Report:
+    def report(done: float, total: float, message: str) -> None:
+        if context.should_stop():
+            raise _Stop
+        context.report(done, total, message)
+
+    return report
 
 
 def spectra_per_second(predict: Callable[[NDArray], Any], flux: NDArray[np.float32]) -> float:
@@ -82,6 +128,18 @@ def spectra_per_second(predict: Callable[[NDArray], Any], flux: NDArray[np.float
     begin = time.perf_counter()
     predict(flux)
     return len(flux) / (time.perf_counter() - begin)
+
+
+def n_stressed(speed: float) -> int:
+    """Test rows perturbed for a baseline: as many as take it half a minute in all, 2,000 at least.
+
+    Examples
+    --------
+    >>> n_stressed(100.0), n_stressed(5_600.0), n_stressed(1e6)
+    (2000, 12000, 20000)
+    """
+    passes = 1 + len(PERTURBATIONS)
+    return int(np.clip(STRESS_SECONDS * speed / passes, LEAST_STRESSED, stress.N_ROWS))
 
 
 def _timed_flux(dataset: Dataset, split: Any) -> NDArray[np.float32]:

@@ -46,7 +46,8 @@ def network_row(run: RunFolder, dataset: str, speed: JobFolder, resumed: bool) -
         "resumed": resumed,
         **_cost(process),
         "spectra_per_second": speed.result["spectra_per_second"],
-        "predict_memory": speed.result["process"]["peak_memory"],
+        "predict_memory": speed.result["peak_memory"],
+        "stress": _by_name(speed.result["stress"]),
     }
 
 
@@ -59,6 +60,7 @@ def baseline_row(job: JobFolder) -> dict[str, Any]:
         **_accuracy(result["metrics"]),
         **{key: result[key] for key in ("note", "split", "seconds", "spectra_per_second")},
         **_cost(result["process"]),
+        "stress": _by_name(result["stress"]),
     }
 
 
@@ -79,6 +81,11 @@ def seconds_to_reach(row: dict[str, Any], val_mae: float) -> float | None:
 def now() -> str:
     """Date and time, UTC."""
     return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _by_name(lines: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Lines of `stress.judge` by the name of the perturbation, the unperturbed one first."""
+    return {line["name"]: line for line in lines}
 
 
 def _common(name: str, kind: str) -> dict[str, Any]:

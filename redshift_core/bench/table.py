@@ -12,6 +12,7 @@ from redshift_core.bench.rows import seconds_to_reach
 from redshift_core.document import Chart, Section, Table
 from redshift_core.figures.bench import accuracy_against_time
 from redshift_core.runs import BenchFolder, read_json, write_json
+from redshift_core.stress import UNPERTURBED
 
 NOTES = (
     "MAE in z, with the middle 68 % of bootstrap draws; bias is the median of e_z, outliers are "
@@ -22,7 +23,18 @@ NOTES = (
     "end of each epoch. Speed is that of a loaded, warm model; memory is the most that the worker "
     "training it, or the one predicting with it, had at once. Every method had the same rows to "
     "learn from; the baselines, too, the spectra divided by their mean, with log brightness and "
-    "log scatter. Every test row was read once per method."
+    "log scatter. These figures read every test row once per method."
+)
+
+STRESS_NOTES = (
+    "MAE on n of the test rows, evenly spread, as they are and perturbed; in brackets its ratio to "
+    "that of the same rows as they are. Rounding: decimals of the flux in e⁻ s⁻¹. White noise: in "
+    "units of each spectrum's mean flux. Calibration: a cubic per band, rms. Noise +20 %: the "
+    "SIMULATED instrument's noise made so much larger. More in docs/stress.md."
+)
+FLAG_NOTES = (
+    "Share of the same spectra that the network flags as outside its training range; ! where the "
+    "verdict on the file as a whole says that it is another kind of data."
 )
 
 
@@ -108,8 +120,8 @@ def _line(row: Mapping[str, Any], goal: float | None) -> dict[str, str]:
 
 
 def extras(value: Mapping[str, Any]) -> dict[str, Table]:
-    """Tables of what `best` is asked besides, by their headings."""
-    tables = {}
+    """Tables of spectra that have suffered, and of what `best` is asked besides, by headings."""
+    tables = stress_tables(value.get("rows", []))
     if "tail" in value:
         frame, caption = _tail(value["tail"])
         tables["The tail of best"] = Table(frame, "tail", caption, "Errors under both priors.")
@@ -123,6 +135,42 @@ def extras(value: Mapping[str, Any]) -> dict[str, Table]:
         )
         tables["Spectra that are no galaxies"] = Table(frame, "outsiders", caption, "Flagged.")
     return tables
+
+
+def stress_tables(rows: list[dict[str, Any]]) -> dict[str, Table]:
+    """MAE of every method on perturbed spectra; for those that flag spectra the share flagged."""
+    judged = [row for row in sorted(rows, key=lambda row: row["mae"]) if row.get("stress")]
+    if not judged:
+        return {}
+    frame = pd.DataFrame([{"method": row["name"], **_stressed(row["stress"])} for row in judged])
+    alt = "Mean absolute error of every method on perturbed spectra."
+    tables = {"On perturbed spectra": Table(frame, "stress", STRESS_NOTES, alt)}
+    flagging = [row for row in judged if row["stress"][UNPERTURBED]["outside"] is not None]
+    if flagging:
+        lines = [{"method": row["name"], **_outside(row["stress"])} for row in flagging]
+        tables["Flagged on perturbed spectra"] = Table(
+            pd.DataFrame(lines), "stress_flags", FLAG_NOTES, "Share of perturbed spectra flagged."
+        )
+    return tables
+
+
+def _stressed(lines: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """MAE and, in brackets, its ratio to the unperturbed one, by the label of the perturbation."""
+    first = lines[UNPERTURBED]
+    cells = {"n": f"{first['n']:,}", first["label"]: _number(first["mae"], ".4f")}
+    for name, line in lines.items():
+        if name != UNPERTURBED:
+            ratio = _number(line["ratio"], ".3f")
+            cells[line["label"]] = f"{_number(line['mae'], '.4f')} ({ratio})"
+    return cells
+
+
+def _outside(lines: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Share flagged, marked where the verdict on the file warns, by label."""
+    return {
+        line["label"]: _number(line["outside"], ".1%") + (" !" if line["unlike"] else "")
+        for line in lines.values()
+    }
 
 
 def _tail(tail: Mapping[str, Any]) -> tuple[pd.DataFrame, str]:

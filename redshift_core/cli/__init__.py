@@ -16,7 +16,17 @@ from typing import Annotated
 import typer
 
 from redshift_core import __version__
-from redshift_core.cli import bench, datasets, limit, manage, reports, results, training, tuning
+from redshift_core.cli import (
+    bench,
+    datasets,
+    limit,
+    manage,
+    reports,
+    results,
+    stress,
+    training,
+    tuning,
+)
 from redshift_core.cli.follow import JobFailed
 from redshift_core.cli.output import say
 from redshift_core.errors import InputError
@@ -50,6 +60,7 @@ for _function in (
     limit.limit,
     bench.bench,
     results.evaluate,
+    stress.stress,
     results.predict,
     results.explain,
     reports.reproduce,

@@ -26,6 +26,7 @@ from redshift_core.figures.spectra import (
     real_spectrum,
     spectrum,
 )
+from redshift_core.figures.stress import STRESS_CAPTION, stress_ratios
 from redshift_core.figures.tuning import importance_bars, parallel_coordinates
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "EXPLANATION_CAPTION",
     "FLUX_TITLE",
     "RED",
+    "STRESS_CAPTION",
     "accuracy_against_time",
     "average_flux",
     "bias_of_runs",
@@ -58,6 +60,7 @@ __all__ = [
     "redshift_histogram",
     "spectrum",
     "split_parts",
+    "stress_ratios",
     "true_and_predicted",
     "validation_curves",
 ]

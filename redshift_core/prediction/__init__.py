@@ -4,7 +4,7 @@ Spectra pass in blocks, so memory does not grow with the catalogue. Nothing is l
 silence: a spectrum that no redshift can be given for stays in the table, empty and flagged.
 """
 
-from redshift_core.prediction.jobs import evaluate_job, predict_job
+from redshift_core.prediction.jobs import evaluate_job, predict_job, stress_job
 from redshift_core.prediction.judgement import evaluate_run, judge_again
 from redshift_core.prediction.reader import (
     Answer,
@@ -15,6 +15,7 @@ from redshift_core.prediction.reader import (
     predict_redshift,
     predictor,
 )
+from redshift_core.prediction.stress import stress_run
 
 __all__ = [
     "Answer",
@@ -28,4 +29,6 @@ __all__ = [
     "predict_job",
     "predict_redshift",
     "predictor",
+    "stress_job",
+    "stress_run",
 ]

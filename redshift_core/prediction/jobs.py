@@ -1,4 +1,4 @@
-"""Jobs of the worker: a run judged, a file of spectra given redshifts."""
+"""Jobs of the worker: a run judged, also under perturbations; a file of spectra given redshifts."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from redshift_core.prediction.judgement import (
     metadata,
 )
 from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
+from redshift_core.prediction.stress import stress_run
 from redshift_core.runs import JobContext, RunFolder
 from redshift_core.verdict import Tally
 
@@ -50,6 +51,16 @@ def evaluate_job(context: JobContext) -> dict[str, Any]:
     except _Stop:
         return {"run": run.id, "dataset": dataset.id, "stopped": True}
     return {"run": run.id, "dataset": dataset.id, "metrics": metrics}
+
+
+def stress_job(context: JobContext) -> dict[str, Any]:
+    """Job: ``run`` and, if not the run's own, ``dataset`` → what `stress_run` says."""
+    run = context.store.run(context.request["run"])
+    dataset = context.store.dataset(context.request.get("dataset") or run.config.dataset)
+    try:
+        return stress_run(run, dataset, _stoppable(context))
+    except _Stop:
+        return {"run": run.id, "dataset": dataset.id, "stopped": True}
 
 
 def predict_job(context: JobContext) -> dict[str, Any]:

@@ -53,8 +53,7 @@ def evaluate_run(
     """
     coverage = open_coverage(run)
     opened = data.open_dataset(dataset)
-    own = is_own(run, dataset)
-    rows = _test_rows(run, opened) if own else _judged_rows(opened)
+    rows, own = rows_to_judge(run, dataset, opened)
     run.metrics_path(dataset.id).parent.mkdir(parents=True, exist_ok=True)
     path = run.pdf_path(dataset.id)
     reader, tally = open_reader(run, coverage), Tally(coverage)
@@ -160,6 +159,14 @@ def _figures(z_spec: pd.Series, z_phot: NDArray, report: Report) -> dict[str, An
 
 def _drawing(report: Report) -> Callable[[int, int], None]:
     return lambda done, n: report(done, n, "Drawing the galaxies again for the intervals.")
+
+
+def rows_to_judge(
+    run: RunFolder, dataset: DatasetFolder, opened: data.Dataset
+) -> tuple[NDArray[np.int64], bool]:
+    """Rows that a run has not seen, ascending, and whether they are its own test rows."""
+    own = is_own(run, dataset)
+    return (_test_rows(run, opened) if own else _judged_rows(opened)), own
 
 
 def is_own(run: RunFolder, dataset: DatasetFolder) -> bool:

@@ -213,6 +213,10 @@ class RunFolder(LongFolder):
         """
         return self.path / "evaluations" / dataset / "predictions.parquet"
 
+    def stress_path(self, dataset: str) -> Path:
+        """Errors on one dataset's rows, perturbed in several ways: `prediction.stress_run`."""
+        return self.path / "evaluations" / dataset / "stress.json"
+
     def pdf_path(self, dataset: str) -> Path:
         """p(z) under the training prior, float16 (n, 240) in 1/z, line by line as predicted."""
         return self.path / "evaluations" / dataset / "pdf.npy"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,7 +53,6 @@ class Telescope:
         legendre = np.polynomial.legendre.legvander(x, N_LEGENDRE)[:, 1:].T
         scatter = np.sqrt((legendre**2).mean(axis=1, keepdims=True) * N_LEGENDRE)
         self.smooth = (CALIBRATION * legendre / scatter).astype(np.float32)
-        self.colour = _noise_colour().astype(np.float32)
         band_x = np.linspace(-1, 1, instrument.N_ELEMENTS)
         self.band_x = np.concatenate([band_x, band_x]).astype(np.float32)
 
@@ -66,7 +67,7 @@ class Telescope:
     def record(self, rng: np.random.Generator, window: FloatArray) -> NDArray[np.float32]:
         """Flux (n, 186), with noise, of whatever light falls on a window (n, 240), e⁻ s⁻¹ per u."""
         window = window + self._background(rng, len(window))
-        window += self._noise(rng, window)
+        window += element_noise(rng, window)
         flux = window @ self.to_pixels
         flux *= self._calibration(rng, len(flux))
         return flux
@@ -103,26 +104,6 @@ class Telescope:
         result += slope.astype(np.float32)[:, None] * self.band_x
         return result
 
-    def _noise(self, rng: np.random.Generator, signal: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Photon, read-out and relative noise of each element, shape (n, 240).
-
-        Scattered from object to object, and smeared over neighbours: the noise of real spectra
-        falls by a factor 2 from 0.05 to 0.19 cycles per pixel.
-        """
-        shape, mean, fewest, most = TRANSITS
-        transits = np.clip(rng.gamma(shape, mean / shape, len(signal)), fewest, most)
-        factor = (HALF_PIXEL * NOISE_FACTOR / EXPOSURE**2 / transits).astype(np.float32)[:, None]
-        light = np.maximum(signal, 0)
-        variance = (light + np.float32(SKY)) * np.float32(EXPOSURE) + np.float32(READ_NOISE**2)
-        variance *= factor
-        light *= np.float32(RELATIVE_NOISE)
-        variance += light * light
-        np.sqrt(variance, out=variance)
-        variance *= rng.standard_normal(signal.shape, dtype=np.float32)
-        scatter = rng.standard_normal((len(signal), 1), dtype=np.float32)
-        variance *= np.exp(np.float32(NOISE_SCATTER) * scatter)
-        return variance @ self.colour
-
     def _calibration(self, rng: np.random.Generator, n: int) -> NDArray[np.float32]:
         """Smooth relative errors and a step between the bands, shape (n, 186), around 1."""
         terms = rng.standard_normal((n, N_LEGENDRE), dtype=np.float32)
@@ -133,9 +114,31 @@ class Telescope:
         return result
 
 
-def _noise_colour() -> FloatArray:
+def element_noise(rng: np.random.Generator, signal: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Photon, read-out and relative noise of each window element, shape (n, 240), e⁻ s⁻¹ per u.
+
+    Scattered from object to object, and smeared over neighbours: the noise of real spectra
+    falls by a factor 2 from 0.05 to 0.19 cycles per pixel.
+    """
+    shape, mean, fewest, most = TRANSITS
+    transits = np.clip(rng.gamma(shape, mean / shape, len(signal)), fewest, most)
+    factor = (HALF_PIXEL * NOISE_FACTOR / EXPOSURE**2 / transits).astype(np.float32)[:, None]
+    light = np.maximum(signal, 0)
+    variance = (light + np.float32(SKY)) * np.float32(EXPOSURE) + np.float32(READ_NOISE**2)
+    variance *= factor
+    light *= np.float32(RELATIVE_NOISE)
+    variance += light * light
+    np.sqrt(variance, out=variance)
+    variance *= rng.standard_normal(signal.shape, dtype=np.float32)
+    scatter = rng.standard_normal((len(signal), 1), dtype=np.float32)
+    variance *= np.exp(np.float32(NOISE_SCATTER) * scatter)
+    return variance @ _noise_colour()
+
+
+@cache
+def _noise_colour() -> NDArray[np.float32]:
     """What smears and scales the noise of the window elements, shape (240, 240)."""
     element = np.arange(instrument.N_ELEMENTS)
     near = np.exp(-0.5 * (np.subtract.outer(element, element) / NOISE_WIDTH) ** 2)
     near /= near.sum(axis=0)
-    return np.kron(np.diag(NOISE_GAIN), near)
+    return np.kron(np.diag(NOISE_GAIN), near).astype(np.float32)

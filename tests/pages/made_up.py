@@ -21,6 +21,7 @@ from redshift_core.calibration import evaluate_pdf
 from redshift_core.config import preset
 from redshift_core.evaluation import evaluate
 from redshift_core.metrics import METRICS
+from redshift_core.perturbations import PERTURBATIONS
 from redshift_core.runs import CHECKOUT, DatasetFolder, RunFolder, Store, write_json
 
 APP = CHECKOUT / "app.py"
@@ -179,3 +180,20 @@ def bench_row(name, mae, seconds, **more):
         **figures, "name": name, "seconds": seconds, "spectra_per_second": 1e4, "finished": "now",
         "cpu_seconds": 2 * seconds, "peak_memory": 2e8, **more,
     }  # fmt: skip
+
+
+def stress_lines():
+    """Lines of a judgement: as they are, harmless, harmed in silence, harmed with a warning."""
+
+    def line(name, ratio, unlike):
+        label = PERTURBATIONS[name].label if name in PERTURBATIONS else "as they are"
+        return {
+            "name": name, "label": label, "n": 100, "n_without": 0, "mae": 0.02 * ratio,
+            "sigma_nmad": 0.01, "coverage68": 0.68, "ratio": ratio, "ratio_error": 0.01,
+            "harmed": ratio > 1.2, "outside": 0.01, "unlike": unlike, "verdict": "It is so.",
+        }  # fmt: skip
+
+    return [
+        line("none", 1.0, False), line("decimals_1", 1.1, True), line("white_1e-2", 2.5, False),
+        line("calibration_3", 1.5, True),
+    ]  # fmt: skip

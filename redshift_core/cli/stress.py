@@ -1,0 +1,60 @@
+"""The command that says how far a run's redshifts can be trusted on other spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from redshift_core import jobs
+from redshift_core.cli.follow import run_job
+from redshift_core.cli.output import JsonOption, emit, table
+from redshift_core.cli.training import RunArgument
+from redshift_core.runs import Store
+
+
+def stress(
+    run: RunArgument,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Another dataset, all of whose rows count; else the run's test rows."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge a run on rounded, noisy, miscalibrated and shifted spectra: where it can be trusted."""
+    store = Store()
+    folder = store.run(run)
+    chosen = store.dataset(dataset or folder.config.dataset)
+    result = run_job(jobs.start(store, "stress", run=folder.id, dataset=chosen.id), as_json)
+    if result:
+        emit(result, lambda: stress_text(result), as_json)
+
+
+def stress_text(result: Mapping[str, Any]) -> str:
+    """The table for people, and what it says."""
+    from redshift_core.stress import sentences
+
+    mark = " (SIMULATED)" if result["simulated"] else ""
+    what = "test rows" if result["rows"] == "test" else "every row with a redshift"
+    headers = (
+        "SPECTRA", "MAE", "RATIO", "± (68 %)", "σ_NMAD", "68 % COVERS", "OUTSIDE", "UNLIKE",
+    )  # fmt: skip
+    rows = [
+        (
+            line["label"], line["mae"], _digits(line["ratio"]), _digits(line["ratio_error"]),
+            line["sigma_nmad"], _percent(line["coverage68"]), _percent(line["outside"]),
+            line["unlike"],
+        )
+        for line in result["lines"]
+    ]  # fmt: skip
+    lines = [f"{result['dataset']}{mark}, {what}", table(headers, rows), ""]
+    return "\n".join([*lines, *sentences(result["lines"])])
+
+
+def _digits(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"

@@ -1,0 +1,54 @@
+"""A run judged on spectra that have suffered: rounding, noise, calibration errors, a shift."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from redshift_core import data, stress
+from redshift_core.history import read_history
+from redshift_core.perturbations import SEED
+from redshift_core.prediction.judgement import Report, rows_to_judge
+from redshift_core.prediction.reader import open_coverage, open_reader
+from redshift_core.runs import DatasetFolder, RunFolder, write_json
+
+
+def stress_run(
+    run: RunFolder, dataset: DatasetFolder, report: Report = lambda *_: None
+) -> dict[str, Any]:
+    """Judge a run on perturbed spectra of a dataset; writes ``stress.json``.
+
+    The rows are those of `evaluate_run`, of more than 20,000 a fixed part, evenly spread. With a
+    PDF head z_phot is the median of p(z) under the training prior.
+
+    Returns
+    -------
+    dict
+        ``run``, ``dataset``, ``rows`` ("test" or "all"), ``n_rows`` there are, ``simulated``,
+        ``epochs`` the model was trained, ``seed``, and ``lines``: see `stress.judge`.
+    """
+    coverage = open_coverage(run)
+    opened = data.open_dataset(dataset)
+    rows, own = rows_to_judge(run, dataset, opened)
+    drawn = stress.some_rows(rows)
+    lines = stress.judge(
+        open_reader(run, coverage).predict,
+        np.asarray(opened.flux[drawn]),
+        np.asarray(opened.z_spec)[drawn],
+        coverage,
+        report,
+    )
+    result = {
+        "run": run.id,
+        "dataset": dataset.id,
+        "rows": "test" if own else "all",
+        "n_rows": len(rows),
+        "simulated": bool(dataset.info.get("simulated")),
+        "epochs": len(read_history(run)),
+        "seed": SEED,
+        "lines": lines,
+    }
+    run.stress_path(dataset.id).parent.mkdir(parents=True, exist_ok=True)
+    write_json(run.stress_path(dataset.id), result)
+    return result

@@ -21,18 +21,7 @@ from redshift_core import metrics, pdf
 from redshift_core.coverage import Coverage
 from redshift_core.evaluation import number
 from redshift_core.perturbations import PERTURBATIONS, SEED, perturbed
-
-try:
-    from redshift_core.verdict import verdict
-except ImportError:  # FALLBACK until it is on main
-    from types import SimpleNamespace
-
-    def verdict(coverage: Any, flux: Any) -> Any:
-        """Whether many more spectra than held-out galaxies lie outside."""
-        share = float(coverage.outside(flux).mean())
-        text = f"{share:.1%} lie outside."
-        return SimpleNamespace(unlike=share > 0.1, text=text, share_outside=share)
-
+from redshift_core.verdict import verdict
 
 FloatArray = NDArray[np.floating]
 Line = dict[str, Any]  # of one perturbation, see `judge`

@@ -97,7 +97,7 @@ PRESETS = {
     "dissertation": "The published network and recipe: 699,073 parameters, batch 16, 20 epochs.",
     "fast": "A small dense network on whitened spectra: more accurate than that, in seconds.",
     "fast_cnn": "A small convolutional network on whitened spectra: p(z), far sooner than best.",
-    "best": "Three networks of different kinds side by side that give p(z): the most accurate.",
+    "best": "Convolutions beside residual blocks on whitened spectra: p(z), the most accurate.",
 }
 BASELINES = {
     "prior": "The training redshifts alone: the same p(z) for every galaxy.",

@@ -441,9 +441,8 @@ PRESETS: dict[str, RunConfig] = {
         seed=1,
         scaler=ScalerConfig(name="whitened"),
         model=ModelConfig(
-            architecture="mixed",
+            architecture="rescnn",
             head="pdf",
-            members=3,
             conv_filters=(32, 64, 64),
             conv_kernels=(8, 5, 5),
             conv_strides=(4, 2, 2),

@@ -62,8 +62,10 @@ def _benches(benches: Sequence[BenchFolder]) -> None:
         _bench(begun[_picked("Bench", list(begun))])
     else:
         st.caption(
-            "A bench sets the dissertation's network, `fast`, `fast_cnn` and `best` beside six "
-            "baselines on the same galaxies, in accuracy, training time, speed and memory."
+            "A bench sets the dissertation's network, `fast`, `fast_cnn` and `best` beside "
+            "baselines on the same galaxies, in accuracy, training time, speed and memory. With "
+            "`pip install 'redshift-lab[peers]'` XGBoost, LightGBM, CatBoost and FlexZBoost are "
+            "among them."
         )
 
 

@@ -46,8 +46,8 @@ def _show_bench(store: Store) -> None:
             key="bench_epochs",
         )  # fmt: skip
         st.caption(
-            "As it stands about two minutes on two cores; 200,000 galaxies and 20 epochs about an "
-            "hour. Times and speeds mean something only on an otherwise idle machine."
+            "As it stands a few minutes on two cores; 200,000 galaxies and 20 epochs an "
+            "hour and more. Times and speeds mean something only on an otherwise idle machine."
         )
         config = BenchConfig(n=int(n), epochs_dissertation=int(epochs))
         _start_button("bench", jobs.start_bench, store, config)

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from redshift_core import choices
 from redshift_core.config import Settings, setting
 from redshift_core.errors import InputError
 
 ORDER = (  # cheap ones first, the dissertation's net last: an interrupted bench shows most
-    "prior", "ridge", "knn", "fast", "fast_cnn", "best",
-    "hist_gradient_boosting", "random_forest", "svm", "dissertation",
+    "prior", "ridge", "knn", "fast", "lightgbm", "fast_cnn", "best",
+    "hist_gradient_boosting", "random_forest", "svm", "xgboost", "catboost", "flexzboost",
+    "dissertation",
 )  # fmt: skip
 ROWS = {name: (choices.BASELINES | choices.PRESETS)[name] for name in ORDER}
+PEERS = {  # rows of the extra ``peers`` → package that each needs
+    "xgboost": "xgboost", "lightgbm": "lightgbm", "catboost": "catboost", "flexzboost": "xgboost",
+}  # fmt: skip
 QUICK = {"n": 10_000, "epochs_dissertation": 3}  # what --quick replaces
+
+
+def installed(row: str) -> bool:
+    """Whether a row has the package that it needs."""
+    return row not in PEERS or find_spec(PEERS[row]) is not None
+
+
+def check_installed(row: str) -> None:
+    """Refuse a row whose package is not installed, and say how to install it."""
+    if not installed(row):
+        raise InputError(
+            f"The row {row} needs the package {PEERS[row]}, which is not installed; get it with "
+            "pip install 'redshift-lab[peers]'."
+        )
 
 
 @dataclass(frozen=True)
@@ -23,7 +42,11 @@ class BenchConfig(Settings):
     dataset: str = setting("", "Dataset id; empty simulates a survey.")
     n: int = setting(200_000, "Galaxies of the simulated survey.", low=100, high=100_000_000)
     seed: int = setting(5, "Seed of the simulated survey.", low=0, high=2**31 - 1)
-    rows: tuple[str, ...] = setting(tuple(ROWS), "What stands side by side.", names=ROWS)
+    rows: tuple[str, ...] = setting(
+        tuple(row for row in ROWS if installed(row)),
+        "What stands side by side; as it stands all whose packages are installed.",
+        names=ROWS,
+    )
     epochs_dissertation: int = setting(
         20, "Epochs of the dissertation's recipe.", low=1, high=100_000
     )

@@ -106,4 +106,8 @@ BASELINES = {
     "hist_gradient_boosting": "Boosted trees on binned features (scikit-learn's own).",
     "random_forest": "100 trees whose leaves keep their redshifts, so that it has a p(z).",
     "svm": "Support vector machine, RBF, 8,000 spectra about flat in z: in the manner of UGC.",
+    "xgboost": "Boosted trees of XGBoost (needs the extra peers).",
+    "lightgbm": "Boosted trees of LightGBM (needs the extra peers).",
+    "catboost": "Boosted symmetric trees of CatBoost (needs the extra peers).",
+    "flexzboost": "p(z) from cosines with boosted coefficients (needs the extra peers).",
 }

@@ -14,7 +14,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from redshift_core import cli, data, figures, jobs
+from redshift_core import bench_config, cli, data, figures, jobs
 from redshift_core.bench import run as bench_run
 from redshift_core.bench.checks import tail
 from redshift_core.bench.run import bench_job
@@ -185,6 +185,32 @@ def test_a_row_that_fails_says_why_and_the_others_are_done(store, dataset, monke
     assert "prior failed: out of memory" in led.bench.table_path.read_text()
 
 
+def test_a_row_whose_package_is_missing_says_so_and_starts_nothing(store, dataset, monkeypatch):
+    led = leader(store, dataset, rows=("prior", "xgboost"))
+    monkeypatch.setattr(bench_config, "find_spec", lambda package: None)
+    led.bench.write_row("prior", {"finished": "now", **bench_row("prior", 0.06, 0.001)})
+    result = bench_job(JobContext(led.bench, store))
+    assert result["failed"]["xgboost"] == (
+        "The row xgboost needs the package xgboost, which is not installed; get it with "
+        "pip install 'redshift-lab[peers]'."
+    )
+    assert result["rows"] == ["prior"]
+    assert not list(store.jobs())
+
+
+def test_a_bench_of_all_rows_names_those_whose_packages_are_missing(store, capsys, monkeypatch):
+    def start(*_):
+        raise InputError("not here")
+
+    monkeypatch.setattr(bench_config, "find_spec", lambda package: None)
+    monkeypatch.setattr(jobs, "start_bench", start)
+    for arguments, said in ((["--n", "500"], True), (["--only", "prior"], False)):
+        with pytest.raises(SystemExit):
+            cli.main(["bench", *arguments])
+        sentence = "Left out: xgboost, lightgbm, catboost, flexzboost; get them with pip install"
+        assert (sentence in capsys.readouterr().err) is said
+
+
 def test_a_stop_ends_the_job_at_work_and_the_bench(store, dataset, monkeypatch):
     led = leader(store, dataset, rows=("prior",))
     led.bench.stop_path.touch()
@@ -276,8 +302,8 @@ def test_cheap_rows_come_first_and_every_row_is_explained():
     ("arguments", "sentence"),
     [
         (
-            ["--only", "prior,lightgbm"],
-            "rows = 'lightgbm' is not known; choose one of prior, ridge",
+            ["--only", "prior,perceptron"],
+            "rows = 'perceptron' is not known; choose one of prior, ridge",
         ),
         (["--resume", "x"], "No bench 'x' here. Newest benches: none"),
         (["--dataset", "x"], "No dataset 'x' here."),

@@ -46,8 +46,8 @@ def _show_bench(store: Store) -> None:
             key="bench_epochs",
         )  # fmt: skip
         st.caption(
-            "As it stands about two minutes on two cores; 200,000 galaxies and 20 epochs about an "
-            "hour. Times and speeds mean something only on an otherwise idle machine."
+            "As it stands a few minutes on two cores; 200,000 galaxies and 20 epochs an "
+            "hour and more. Times and speeds mean something only on an otherwise idle machine."
         )
         config = BenchConfig(n=int(n), epochs_dissertation=int(epochs))
         _start_button("bench", jobs.start_bench, store, config)
@@ -62,8 +62,10 @@ def _benches(benches: Sequence[BenchFolder]) -> None:
         _bench(begun[_picked("Bench", list(begun))])
     else:
         st.caption(
-            "A bench sets the dissertation's network, `fast`, `fast_cnn` and `best` beside six "
-            "baselines on the same galaxies, in accuracy, training time, speed and memory."
+            "A bench sets the dissertation's network, `fast`, `fast_cnn` and `best` beside "
+            "baselines on the same galaxies, in accuracy, training time, speed and memory. With "
+            "`pip install 'redshift-lab[peers]'` XGBoost, LightGBM, CatBoost and FlexZBoost are "
+            "among them."
         )
 
 

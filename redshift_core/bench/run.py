@@ -18,6 +18,7 @@ from redshift_core import jobs
 from redshift_core.bench.checks import outsiders, tail
 from redshift_core.bench.rows import baseline_row, network_row
 from redshift_core.bench.table import summary, write_tables
+from redshift_core.bench_config import check_installed
 from redshift_core.choices import PRESETS
 from redshift_core.config import SplitConfig, preset
 from redshift_core.data import open_dataset
@@ -121,6 +122,7 @@ class _Leader:
         self.facts = {"machine": machine["text"], **kept, "simulated": mark}
 
     def _baseline(self, name: str) -> None:
+        check_installed(name)
         job = self._job(name, "baseline", dataset=self.dataset, baseline=name)
         self.bench.write_row(name, {**baseline_row(job), **self.facts})
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from redshift_core import jobs
-from redshift_core.bench_config import QUICK, ROWS, BenchConfig
+from redshift_core.bench_config import PEERS, QUICK, ROWS, BenchConfig, installed
 from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, emit, say
 from redshift_core.cli.training import DetachOption
@@ -71,9 +71,17 @@ def bench(
         )  # fmt: skip
         if dataset and n:
             raise InputError("--n makes a survey and --dataset takes one; leave one of them out.")
+        _say_what_is_left_out(only)
         folder = jobs.start_bench(store, config, name)
     say(f"Bench {folder.id}; to go on after a stop: redshift-lab bench --resume {folder.id}")
     _finish(folder, detach, as_json)
+
+
+def _say_what_is_left_out(only: str) -> None:
+    """Name the rows that a bench of all rows lacks, as their packages are not installed."""
+    missing = [row for row in PEERS if not installed(row)]
+    if missing and not only:
+        say(f"Left out: {', '.join(missing)}; get them with pip install 'redshift-lab[peers]'.")
 
 
 def _finish(folder: BenchFolder, detach: bool, as_json: bool) -> None:

@@ -1,31 +1,28 @@
-"""Baselines: what a user would pick instead of a network, trained on the same rows.
-
-All see what the ``spectrum`` scaler makes of the flux: each spectrum divided by its mean, and the
-logarithms of that mean and of the scatter. Brightness spans decades and drowns the shape under any
-scaling by column, so this is the fairest input for each of them. Choices that a method needs (how
-many neighbours, which loss, which kernel) are made on validation rows and told in ``Fitted.note``.
-
-Nothing fitted here is saved: a baseline keeps its predictions and its figures, never a pickle.
-"""
+"""Baselines of scikit-learn: what comes with the product, so that every bench has them."""
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core import pdf
+from redshift_core.baselines.fitted import (
+    N_CHOOSING,
+    Answer,
+    Fitted,
+    FloatArray,
+    IntArray,
+    Rows,
+    best_of,
+    mae,
+    timed,
+)
 from redshift_core.constants import N_Z_BINS, Z_MIN
 from redshift_core.machine import n_cores
 
-FloatArray = NDArray[np.floating]
-IntArray = NDArray[np.integer]
-
-N_CHOOSING = 4_000  # validation rows on which a choice is made, at most
 N_COMPONENTS = 20  # principal components in which neighbours are sought
 NEIGHBOURS = (10, 20, 40)  # numbers of neighbours tried
 WIDTHS = (0.004, 0.008, 0.016, 0.032)  # σ of the smoothing of a density, in z
@@ -37,48 +34,6 @@ N_VECTORS = 8_000  # spectra of the support vector machine; UGC had 6,000 to 10,
 FLAT_BIN = 0.05  # in z; about as many of them from each bin of this width
 KERNELS = tuple(itertools.product((1.0, 4.0), (0.001, 0.003, 0.01)))  # C and γ tried
 TUBE = 0.02  # ε: an error in z below it costs a support vector machine nothing
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Galaxies to learn from, or to choose on."""
-
-    features: NDArray[np.float32]  # (n, 188) as the ``spectrum`` scaler makes them
-    z_spec: NDArray[np.float64]  # (n,)
-
-    def some(self, n: int, seed: int) -> Rows:
-        """At most ``n`` of them, drawn without replacement."""
-        if len(self.z_spec) <= n:
-            return self
-        drawn = np.random.default_rng(seed).choice(len(self.z_spec), n, replace=False)
-        return self.at(np.sort(drawn))
-
-    def at(self, positions: IntArray) -> Rows:
-        """Those at some positions."""
-        return Rows(self.features[positions], self.z_spec[positions])
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Redshifts of some spectra, and p(z) where the method has one."""
-
-    z_phot: NDArray[np.float64]  # (n,)
-    density: NDArray[np.float32] | None = None  # (n, 240), see `pdf`
-
-
-Predict = Callable[[NDArray[np.float32]], Answer]
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A baseline after its training."""
-
-    predict: Predict  # features (n, 188) → redshifts
-    seconds: float  # s of training what was kept; what was tried and left is not in it
-    note: str = ""  # what was chosen, and by which figures
-
-
-Fit = Callable[[Rows, Rows, int], Fitted]  # training rows, validation rows, seed
 
 
 def prior(train: Rows, val: Rows, seed: int) -> Fitted:
@@ -103,9 +58,9 @@ def ridge(train: Rows, val: Rows, seed: int) -> Fitted:
 
     def fit(penalty: float) -> Fitted:
         model = make_pipeline(StandardScaler(), Ridge(penalty, solver="cholesky"))
-        return _timed(model, train.features.astype(np.float64), train.z_spec)
+        return timed(model, train.features.astype(np.float64), train.z_spec)
 
-    return _best({f"penalty {penalty:g}": fit(penalty) for penalty in RIDGES}, val, seed)
+    return best_of({f"penalty {penalty:g}": fit(penalty) for penalty in RIDGES}, val, seed)
 
 
 def knn(train: Rows, val: Rows, seed: int) -> Fitted:
@@ -184,9 +139,9 @@ def hist_gradient_boosting(train: Rows, val: Rows, seed: int) -> Fitted:
 
     def fit(loss: str) -> Fitted:
         model = HistGradientBoostingRegressor(loss=loss, random_state=seed, **BOOSTING)
-        return _timed(model, train.features, train.z_spec)
+        return timed(model, train.features, train.z_spec)
 
-    return _best({loss: fit(loss) for loss in ("squared_error", "absolute_error")}, val, seed)
+    return best_of({loss: fit(loss) for loss in ("squared_error", "absolute_error")}, val, seed)
 
 
 def svm(train: Rows, val: Rows, seed: int) -> Fitted:
@@ -206,27 +161,17 @@ def svm(train: Rows, val: Rows, seed: int) -> Fitted:
     def fit(n: int, penalty: float, gamma: float) -> Fitted:
         model = SVR(C=penalty, gamma=gamma, epsilon=TUBE, cache_size=500)
         rows = train.at(flat_rows(train.z_spec, n, seed))
-        return _timed(make_pipeline(StandardScaler(), model), rows.features, rows.z_spec)
+        return timed(make_pipeline(StandardScaler(), model), rows.features, rows.z_spec)
 
     tried = {f"C {c:g}, γ {gamma:g}": (c, gamma) for c, gamma in KERNELS}
     chosen = val.some(N_CHOOSING, seed)
-    scores = {name: _mae(fit(N_VECTORS // 4, *kernel), chosen) for name, kernel in tried.items()}
+    scores = {name: mae(fit(N_VECTORS // 4, *kernel), chosen) for name, kernel in tried.items()}
     name = min(scores, key=scores.__getitem__)
     n = len(flat_rows(train.z_spec, N_VECTORS, seed))
     kept = fit(N_VECTORS, *tried[name])
     which = "about flat in z" if n < len(train.z_spec) else "(all there are)"
     note = f"{n:,} spectra {which}; {name} of {len(tried)} kernels tried"
     return Fitted(kept.predict, kept.seconds, note)
-
-
-BASELINES: dict[str, Fit] = {
-    "prior": prior,
-    "ridge": ridge,
-    "knn": knn,
-    "hist_gradient_boosting": hist_gradient_boosting,
-    "random_forest": random_forest,
-    "svm": svm,
-}
 
 
 def flat_rows(z_spec: FloatArray, n: int, seed: int) -> IntArray:
@@ -251,30 +196,6 @@ def flat_rows(z_spec: FloatArray, n: int, seed: int) -> IntArray:
         drawn.append(group[: left // (len(groups) - place)])
         left -= len(drawn[-1])
     return np.sort(np.concatenate(drawn))
-
-
-def _timed(model: object, features: FloatArray, z_spec: FloatArray) -> Fitted:
-    begin = time.perf_counter()
-    model.fit(features, z_spec)  # type: ignore[attr-defined]
-    seconds = time.perf_counter() - begin
-
-    def predict(given: NDArray[np.float32]) -> Answer:
-        return Answer(np.asarray(model.predict(given), np.float64))  # type: ignore[attr-defined]
-
-    return Fitted(predict, seconds)
-
-
-def _best(tried: dict[str, Fitted], val: Rows, seed: int) -> Fitted:
-    """What validates with the smallest mean absolute error."""
-    chosen = val.some(N_CHOOSING, seed)
-    scores = {name: _mae(fitted, chosen) for name, fitted in tried.items()}
-    name = min(scores, key=scores.__getitem__)
-    told = ", ".join(f"{one} {score:.4f}" for one, score in scores.items())
-    return Fitted(tried[name].predict, tried[name].seconds, f"{name}; validation MAE {told}")
-
-
-def _mae(fitted: Fitted, rows: Rows) -> float:
-    return float(np.abs(fitted.predict(rows.features).z_phot - rows.z_spec).mean())
 
 
 def _crps(raw: FloatArray, width: float, rows: Rows) -> float:

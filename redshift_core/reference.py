@@ -7,6 +7,7 @@ training record and its figures. Columns marked *read off a figure* are good to 
 
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 import pandas as pd
 
@@ -40,6 +41,18 @@ RANDOM_ROWS = (  # Table 1: z; first three and last three fluxes, e⁻ s⁻¹ pe
     (0.2647779, (-0.213, -0.140, 0.052), (13.063, 12.639, 12.429)),
     (0.1288678, (0.394, 0.329, 0.287), (5.484, 5.281, 5.123)),
 )
+
+REAL_LN_BRIGHTNESS = (  # z of SDSS; ln(flux_140 / published mean of its range), six real galaxies
+    (0.119, 0.40),
+    (0.157, -0.13),
+    (0.091, -0.36),
+    (0.323, -0.04),
+    (0.031, -0.42),
+    (0.145, -0.58),
+)
+
+SIMULATED_AVERAGES = "simulated_average_flux.csv"
+SIMULATED_EXTREMES = "simulated_minmax.csv"
 
 _TABLE_3 = """
 0.00  0.0216 0.0236  6.62  0.056 0.075
@@ -95,7 +108,55 @@ def average_flux() -> pd.DataFrame:
     return _read("published_average_flux.csv")
 
 
+@cache
+def average_flux_absolute() -> pd.DataFrame:
+    """Published average spectra of six redshift ranges, e⁻ s⁻¹ per pixel.
+
+    Digitised from a figure of the dissertation whose flux axis has numbers; empty where the curves
+    could not be told apart.
+    """
+    return _read("published_average_flux_absolute.csv")
+
+
+@cache
+def recovered_minmax() -> pd.DataFrame:
+    """Lowest and highest flux of each column of the 520,393 galaxies: ``pixel``, ``low``, ``high``.
+
+    Recovered from two published figures, of average spectra as they are and scaled to the range of
+    each column; good to 2e-4 of that range.
+    """
+    return _read("recovered_minmax.csv")
+
+
+@cache
+def simulated_average_flux() -> pd.DataFrame:
+    """Average SIMULATED spectra, with the columns of `average_flux_absolute`.
+
+    Written, as `simulated_minmax` is, by ``redshift-lab study-simulation --write``.
+    """
+    return _read(SIMULATED_AVERAGES)
+
+
+@cache
+def simulated_minmax() -> pd.DataFrame:
+    """Extremes of the columns of a SIMULATED survey, with the columns of `recovered_minmax`."""
+    return _read(SIMULATED_EXTREMES)
+
+
+def simulated_with() -> tuple[str, str]:
+    """What `simulated_average_flux` and `simulated_minmax` were made with, a sentence each."""
+    return _comment(SIMULATED_AVERAGES), _comment(SIMULATED_EXTREMES)
+
+
 def _read(name: str) -> pd.DataFrame:
-    path = files("redshift_core") / "resources" / "reference" / name
-    with path.open(encoding="utf-8") as file:
-        return pd.read_csv(file)
+    with _path(name).open(encoding="utf-8") as file:
+        return pd.read_csv(file, comment="#")
+
+
+def _comment(name: str) -> str:
+    with _path(name).open(encoding="utf-8") as file:
+        return file.readline().lstrip("# ").strip() + "."
+
+
+def _path(name: str) -> Traversable:
+    return files("redshift_core") / "resources" / "reference" / name

@@ -300,11 +300,29 @@ def test_simulate_without_a_file_makes_a_dataset(here, simulating):
     assert made["rows"] == 50
 
 
-def test_the_study_prints_published_beside_simulated(here, simulating):
-    code, out, err = here("study-simulation", "--n", "100", "--json")
+def test_the_study_prints_published_beside_simulated(here, simulating, tmp_path):
+    arguments = ("study-simulation", "--n-per-range", "100", "--rows", "300", "--write", tmp_path)
+    code, out, err = here(*arguments, "--json")
     assert code == 0, err
     rows = json.loads(out)
-    assert {"what", "range", "published", "simulated"} == set(rows[0])
+    fields = {"part", "what", "range", "published", "simulated", "low", "high", "off"}
+    assert fields == set(rows[0])
+    assert rows[-1]["what"] == "MAE of the dissertation's recipe (give a bench)"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "simulated_average_flux.csv", "simulated_minmax.csv",
+    }  # fmt: skip
+    assert "running" in err
+    code, out, err = here(*arguments)
+    assert code == 0, err
+    assert out.startswith("# SIMULATED")
+
+
+def test_the_study_refuses_before_it_simulates(here, simulating, tmp_path):
+    for option, words in (("--write", "There is no folder"), ("--bench", "No bench")):
+        code, _, err = here("study-simulation", option, tmp_path / "nowhere")
+        assert code == 2
+        assert words in err
+        assert "running" not in err
 
 
 def _bad_files(folder):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +12,11 @@ import typer
 
 from redshift_core import jobs
 from redshift_core.cli.follow import Progress, run_job
-from redshift_core.cli.output import JsonOption, emit, flagged_text, table
+from redshift_core.cli.output import JsonOption, emit, flagged_text, say, table
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
-from redshift_core.runs import Store
+from redshift_core.reference import N_GALAXIES
+from redshift_core.runs import Store, read_json
 
 ColumnsOption = Annotated[
     str | None,
@@ -45,18 +48,11 @@ def simulate(
         return
     from redshift_core.simulation import write_survey
 
-    progress, start = Progress(), time.perf_counter()
-
-    def report(done: float, total: float, message: str) -> None:
-        progress(Status(state="running", done=done, total=total, message=message))
-
-    cache = Store().cache
-    try:
+    start, cache = time.perf_counter(), Store().cache
+    with _progress() as report:
         path = write_survey(
             out.expanduser().absolute(), n, seed, redshifts, report=report, cache=cache
         )
-    finally:
-        progress.close()
     seconds = time.perf_counter() - start
     value = {"out": str(path), "rows": n, "seed": seed, "redshifts": redshifts}
     value |= {"simulated": True, "seconds": round(seconds, 2)}
@@ -64,15 +60,43 @@ def simulate(
 
 
 def study_simulation(
-    n: Annotated[int, typer.Option(min=100, help="Galaxies of each redshift range.")] = 4000,
+    n_per_range: Annotated[
+        int, typer.Option("--n-per-range", "--n", min=100, help="Galaxies of each redshift range.")
+    ] = 4000,
+    rows: Annotated[
+        int,
+        typer.Option(
+            min=100,
+            help="Galaxies whose extremes, brightness and noise are looked at; fewer than the "
+            "published survey's reach less far.",
+        ),
+    ] = N_GALAXIES,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the survey.")] = 1,
+    bench: Annotated[
+        str | None,
+        typer.Option(help="Bench that says how hard the survey is for the dissertation's network."),
+    ] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Also write the mean spectra and extremes as CSV there."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print what the simulated survey must reproduce, published beside SIMULATED."""
     from redshift_core.simulation import study
 
-    rows = study.compare(n_per_range=n, seed=seed, cache=Store().cache)
-    emit(rows, lambda: study.report(rows), as_json)
+    store = Store()
+    difficulty = study.difficulty_row(read_json(store.bench(bench).json_path) if bench else None)
+    if write and not write.is_dir():  # before a minute of simulating
+        raise InputError(f"There is no folder {write}; make it or choose another.")
+    with _progress() as report:
+        measured = study.measure(n_per_range, rows, seed, store.cache, report)
+    for path in study.write(measured, write) if write else ():
+        say(f"{path} is written (SIMULATED).")
+    found = [*study.compare(measured), difficulty]
+    emit([row.to_dict() for row in found], lambda: study.report(found), as_json)
 
 
 def ingest(
@@ -125,6 +149,18 @@ def existing_file(path: Path) -> Path:
     if not path.is_file():
         raise InputError(f"{path} is not a file; give a CSV, CSV.gz or Parquet file.")
     return path
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[float, float, str], None]]:
+    """Progress on stderr of what this process does itself: done, total, message."""
+    progress = Progress()
+    try:
+        yield lambda done, total, message: progress(
+            Status(state="running", done=done, total=total, message=message)
+        )
+    finally:
+        progress.close()
 
 
 def _report_dataset(result: dict[str, Any], as_json: bool) -> None:

@@ -20,6 +20,7 @@ from pages.ui.nav import guard
 from pages.ui.share import share
 from pages.ui.text import count, escape
 from pages.ui.verdict import show_verdict
+from redshift_core import simulator_version
 from redshift_core.errors import InputError
 from redshift_core.runs import RunFolder, Store, read_json
 from redshift_core.scaling import brittle_note
@@ -38,10 +39,13 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
         n_without = evaluation_data.galaxies(evaluation_data.key(run, dataset)).n_without
         without = f"; {count(n_without)} more got no redshift" if n_without else ""
     with st.container(horizontal=True, vertical_alignment="center"):
-        simulated_badge(metrics)
+        simulated_badge(found.info if found else metrics)
         name = escape(found.name) if found else f"{dataset} (deleted)"
         st.caption(f"{count(metrics.get('n', 0))} {rows} of {name}{without}")
     show_verdict(metrics.get("verdict"))
+    about = simulator_version.trained_on(run, store)
+    if (found is None or dataset != own) and (said := simulator_version.outdated(about)):
+        st.caption(f"What the run was trained on was {said}")
     if has_predictions and evaluation_data.has_densities(run, dataset):
         show_estimate(run, dataset)
         if current_estimate() != STORED:

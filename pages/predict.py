@@ -15,7 +15,7 @@ from pages.ui.job import show_job
 from pages.ui.nav import guard
 from pages.ui.text import count, escape, size
 from pages.ui.verdict import show_verdict
-from redshift_core import jobs
+from redshift_core import jobs, simulator_version
 from redshift_core.coverage import FLAGS
 from redshift_core.runs import JobFolder, RunFolder, Store, demo_file
 from redshift_core.scaling import brittle_note
@@ -137,7 +137,7 @@ if run is None:
         "pages/train.py",
     )
     st.stop()
-simulated_badge(run.trained_on)
+simulated_badge(simulator_version.trained_on(run, store))
 if note := brittle_note(run.scaler_path):
     st.warning(note)
 if predict_estimate.gives_densities(run):

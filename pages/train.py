@@ -12,7 +12,7 @@ from pages.ui.settings_form import settings_form
 from pages.ui.text import escape
 from pages.ui.train_selection import only_selected
 from pages.ui.watch_run import follow_all, watch
-from redshift_core import jobs
+from redshift_core import jobs, simulator_version
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
@@ -72,7 +72,7 @@ def runs_view(busy: list[tuple[JobFolder, Status]]) -> None:
         st.error(str(error))
         manage(run)
     else:
-        simulated_badge(run.trained_on)
+        simulated_badge(simulator_version.trained_on(run, store))
         if run.note:
             st.caption(escape(run.note))
         now = watch(run, any(job.path != run.path for job, _ in busy))

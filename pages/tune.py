@@ -10,7 +10,7 @@ from pages.ui.tune_ending import ERROR, manage_search
 from pages.ui.tune_form import tuning_form
 from pages.ui.tune_list import show_searches
 from pages.ui.tune_watch import watch
-from redshift_core import jobs
+from redshift_core import jobs, simulator_version
 from redshift_core.errors import InputError
 from redshift_core.runs import DatasetFolder, Store, TuningFolder
 from redshift_core.tuning_config import TuningConfig
@@ -65,7 +65,7 @@ def searches_view() -> None:
 def show_search(tuning: TuningFolder, config: TuningConfig) -> None:
     """A search from its state to its settings."""
     dataset = next((one for one in store.datasets() if one.id == config.dataset), None)
-    simulated_badge(dataset.info if dataset else tuning.trained_on)
+    simulated_badge(simulator_version.trained_on(tuning, store))
     if tuning.note:
         st.caption(escape(tuning.note))
     if dataset is None:

@@ -18,6 +18,7 @@ Z_MAX = 0.6  # highest redshift of the training range (dissertation)
 N_Z_BINS = 240  # bins of p(z) between them, each 0.0025 wide
 BIN_WIDTH = 0.05  # redshift bin of the dissertation's Table 3
 
+SIMULATOR_VERSION = 2  # of the simulated survey: raise it when physics or grids of it change
 FLUX_UNIT = "e⁻ s⁻¹ per pixel"  # Gaia internal calibration, integrated over one pixel
 
 FLAGS: dict[str, int] = {  # what ingest found wrong with a row → its bit

@@ -17,6 +17,7 @@ from redshift_core import (
     figures,
     reference,
     share,
+    simulator_version,
     statistics,
 )
 from redshift_core.comparison import interval_text, settings_table
@@ -260,7 +261,9 @@ def _provenance(run: RunFolder, store: Store, judged: str) -> Section:
     if adapted := run.trained_on.get("adapted"):
         target = adapted["target"]
         lines += [("spectra moved to those of", f"{target['name']} ({target['n']:,})")]
-    lines += [("simulated", "SIMULATED" if run.trained_on.get("simulated") else "no")]
+    about = simulator_version.trained_on(run, store)
+    said = simulator_version.outdated(about) or "SIMULATED"
+    lines += [("simulated", said if about.get("simulated") else "no")]
     info = here.get(run.config.dataset, {})
     if info:
         flagged = ", ".join(f"{n:,} {name}" for name, n in info.get("flagged", {}).items() if n)

@@ -16,6 +16,7 @@ import filelock
 import numpy as np
 import pandas as pd
 import psutil
+import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import cli, jobs
@@ -298,6 +299,19 @@ def test_simulate_without_a_file_makes_a_dataset(here, simulating):
     made = json.loads(out)
     assert simulating.dataset(made["dataset"]).info["simulated"] is True
     assert made["rows"] == 50
+
+
+def test_datasets_names_those_of_an_older_simulator(here, store, survey_file, tmp_path):
+    table = pq.read_table(survey_file)
+    made = json.loads(table.schema.metadata[b"redshift_lab"]) | {"simulator_version": 1}
+    old = tmp_path / "old.parquet"
+    pq.write_table(table.replace_schema_metadata({b"redshift_lab": json.dumps(made)}), old)
+    sentence = "SIMULATED by version 1 of the simulator, whose survey was unlike Gaia's"
+    assert sentence in here("ingest", old)[2]
+    assert sentence in here("datasets")[1]
+    listed = json.loads(here("datasets", "--json")[1])
+    assert listed[0]["simulator_version"] == 1
+    assert sentence in listed[0]["remark"]
 
 
 def test_the_study_prints_published_beside_simulated(here, simulating, tmp_path):

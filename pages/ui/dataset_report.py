@@ -11,6 +11,7 @@ import streamlit as st
 from pages.ui import choose
 from pages.ui.empty import simulated_badge
 from pages.ui.text import count, escape, size
+from redshift_core import simulator_version
 from redshift_core.data import FLAG_TEXT, galaxies_of
 from redshift_core.runs import DatasetFolder, Store
 
@@ -19,6 +20,9 @@ def report(folder: DatasetFolder) -> None:
     """Rows, columns, unit, flags with examples, warnings; rename, note, delete."""
     info = folder.info
     simulated_badge(info)
+    said = simulator_version.remark(info)
+    if said and not simulator_version.outdated(info):  # else the badge has said it
+        st.caption(said)
     with st.container(horizontal=True, gap="medium"):
         st.metric("Galaxies", count(info["n_rows"]), width="content")
         st.metric("Fit for training", count(info["n_usable"]), width="content")

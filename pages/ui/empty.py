@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.ui import choose
 from pages.ui.job import show_job
-from redshift_core import jobs
+from redshift_core import jobs, simulator_version
 from redshift_core.runs import DatasetFolder, JobFolder, Store, demo_file
 
 DEMO_NAME = "Demo survey"
@@ -65,7 +65,7 @@ def demo_button(label: str = "Load the demo survey", *, primary: bool = True) ->
 
 
 def simulated_badge(info: Mapping[str, Any]) -> None:
-    """Mark of a simulated dataset; nothing for a real one."""
+    """Mark of a simulated dataset, and a sentence on an outdated one; nothing for a real one."""
     if info.get("simulated"):
         st.badge(
             "SIMULATED",
@@ -73,6 +73,8 @@ def simulated_badge(info: Mapping[str, Any]) -> None:
             color="orange",
             help="These spectra were made by the simulator; no telescope observed them.",
         )
+        if said := simulator_version.outdated(info):
+            st.caption(said)
 
 
 def _land(dataset: str) -> None:

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from redshift_core import jobs
+from redshift_core import jobs, simulator_version
 from redshift_core.cli.follow import Progress, run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say, table
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
-from redshift_core.reference import N_GALAXIES
 from redshift_core.runs import Store, read_json
+from redshift_core.simulator_version import simulated_mark
 
 ColumnsOption = Annotated[
     str | None,
@@ -70,7 +70,7 @@ def study_simulation(
             help="Galaxies whose extremes, brightness and noise are looked at; fewer than the "
             "published survey's reach less far.",
         ),
-    ] = N_GALAXIES,
+    ] = 520_393,  # the published survey's; `reference` would bring pandas into every command
     seed: Annotated[int, typer.Option(min=0, help="Seed of the survey.")] = 1,
     bench: Annotated[
         str | None,
@@ -127,6 +127,8 @@ def datasets(as_json: JsonOption = False) -> None:
                 "flagged": info.get("flagged", {}),
                 "has_z": info.get("has_z"),
                 "simulated": bool(info.get("simulated")),
+                "simulator_version": simulator_version.version(info),
+                "remark": simulator_version.remark(info),
                 "note": folder.note,
             }
         )
@@ -136,7 +138,8 @@ def datasets(as_json: JsonOption = False) -> None:
         if not listed:
             return "No datasets yet; redshift-lab ingest FILE makes one."
         rows = [[line[key] for key in columns] for line in listed]
-        return table([key.upper() for key in columns], rows)
+        said = [f"{line['id']}: {line['remark']}" for line in listed if line["remark"]]
+        return "\n".join([table([key.upper() for key in columns], rows), *said])
 
     emit(listed, text, as_json)
 
@@ -168,10 +171,12 @@ def _report_dataset(result: dict[str, Any], as_json: bool) -> None:
     if not result:
         return
     folder = Store().dataset(result["dataset"])
-    mark = " (SIMULATED)" if folder.info.get("simulated") else ""
+    mark = simulated_mark(folder.info)
     there = "was in the store already" if result.get("existing") else "is in the store"
     text = (
         f"Dataset {folder.id}{mark} {there}: {result['rows']:,} spectra; "
         f"flagged: {flagged_text(result['flagged'])}."
     )
     emit(result, text, as_json)
+    if said := simulator_version.remark(folder.info):
+        say(said)

@@ -11,10 +11,11 @@ from redshift_core import jobs
 from redshift_core.cli.datasets import existing_file
 from redshift_core.cli.follow import check, follow, run_job
 from redshift_core.cli.output import JsonOption, emit, say
-from redshift_core.cli.training import RunArgument, simulated_mark
+from redshift_core.cli.training import RunArgument
 from redshift_core.config import preset
 from redshift_core.errors import InputError
 from redshift_core.runs import DatasetFolder, RunFolder, Store
+from redshift_core.simulator_version import simulated_mark
 
 
 def reproduce(

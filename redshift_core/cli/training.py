@@ -23,6 +23,7 @@ from redshift_core.runs import (
     TuningFolder,
     read_json,
 )
+from redshift_core.simulator_version import simulated_mark
 
 STOP_LIMIT = 60.0  # s that `stop` waits for the run to end
 
@@ -173,11 +174,6 @@ def runs(as_json: JsonOption = False) -> None:
         return table([key.upper() for key in columns], rows)
 
     emit(listed, text, as_json)
-
-
-def simulated_mark(info: dict[str, Any]) -> str:
-    """`` (SIMULATED)`` for a simulated dataset, else nothing."""
-    return " (SIMULATED)" if info.get("simulated") else ""
 
 
 def _finish(run: RunFolder, detach: bool, as_json: bool) -> None:

@@ -14,11 +14,12 @@ from redshift_core import jobs
 from redshift_core.cli.datasets import existing_file
 from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, emit, say, table
-from redshift_core.cli.training import DetachOption, parse_setting, simulated_mark
+from redshift_core.cli.training import DetachOption, parse_setting
 from redshift_core.config import PRESETS, RunConfig, preset
 from redshift_core.errors import InputError
 from redshift_core.runs import Store, TuningFolder
 from redshift_core.search_space import DEFAULT_SPACE, Parameter
+from redshift_core.simulator_version import simulated_mark
 from redshift_core.tuning_config import ALGORITHMS, OBJECTIVES, TuningConfig
 
 ROLES = ("chief", "worker")

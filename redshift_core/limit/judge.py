@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core import pdf
+from redshift_core import pdf, simulator_version
 from redshift_core.arrays import load_arrays, save_arrays
 from redshift_core.errors import InputError
 from redshift_core.metrics import METRICS
@@ -93,7 +93,8 @@ def check_recipe(store: Store, run: RunFolder, seeds: set[int]) -> dict[str, Any
     known = {dataset.id: dataset.info for dataset in store.datasets()}
     made = known.get(run.config.dataset, {}).get("simulation") or {}
     simulated = made.get("simulated") or run.trained_on.get("simulated")
-    law, version = made.get("redshifts", "published"), made.get("simulator_version", VERSION)
+    law = made.get("redshifts", "published")
+    version = simulator_version.version(simulator_version.trained_on(run, store)) or VERSION
     if not simulated or law != "published" or version != VERSION:
         what = f"a simulated survey ({law}, simulator {version})" if simulated else "real spectra"
         raise InputError(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from redshift_core.constants import Z_MAX
+from redshift_core.constants import SIMULATOR_VERSION, Z_MAX
 from redshift_core.errors import InputError
 from redshift_core.runs import Store
 from redshift_core.simulation import instrument, physics
@@ -25,7 +25,7 @@ from redshift_core.simulation.inputs import Inputs, load_inputs
 
 FloatArray = NDArray[np.floating]
 
-VERSION = 2  # of the table's content: raise it when the physics or the grids below change
+VERSION = SIMULATOR_VERSION  # of the table's content
 DUST = np.linspace(-0.25, 0.5, 7)  # A_V of the galaxy's own dust, mag
 SIZES = np.geomspace(0.12, 4.0, 14)  # half-light radius, ″
 PROFILES = (1, 4)  # Sérsic index: late, early

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import redshift_core
+from redshift_core import simulator_version
 from redshift_core.arrays import save_arrays
 from redshift_core.config import RunConfig, SplitConfig
 from redshift_core.coverage import fit_coverage
@@ -80,6 +81,7 @@ def environment(dataset: Dataset, split: Split, device: dict[str, Any]) -> dict[
             "sha256": info.get("sha256"),
             "simulated": bool(info.get("simulated", False)),
             **{key: info[key] for key in ("adapted",) if key in info},
+            simulator_version.KEY: simulator_version.version(info),
         },
         "split": split.counts,
     }

@@ -23,6 +23,7 @@ test: .venv/.test
 
 screenshots: .venv/.test
 	.venv/bin/python -m scripts.screenshots $(ARGS)
+	.venv/bin/python -m scripts.survey_pictures
 
 lock: .venv/bin/python
 	.venv/bin/pip install --quiet uv

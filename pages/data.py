@@ -8,6 +8,7 @@ from pages.ui import choose, intake
 from pages.ui.dataset_report import datasets_table, report
 from pages.ui.empty import demo_button
 from pages.ui.job import show_failure, show_job
+from pages.ui.likeness import show_likeness
 from pages.ui.nav import guard
 from pages.ui.text import count, escape
 from redshift_core import jobs
@@ -51,6 +52,7 @@ def simulate_form(store: Store) -> None:
             request = {"n": int(n), "seed": int(seed), "redshifts": redshifts, "name": name}
             intake.follow(jobs.start(store, "simulate", **request))
     st.caption("520,393 galaxies, the size of the published data set, take 0.4 GB on disk.")
+    show_likeness()
 
 
 def running(store: Store) -> None:

@@ -50,6 +50,9 @@ def every_figure():
         "loss": figures.learning_curve(reference.history().head(5), "loss", reference.history()),
         "runs": figures.validation_curves({"a": reference.history()}, reference.history()),
         "biases": figures.bias_of_runs({"a": BINS}, reference.table_3()),
+        "extremes": figures.column_extremes(
+            reference.recovered_minmax(), reference.simulated_minmax()
+        ),
         "split": figures.split_parts((6, 3, 1), reference.N_SPLIT),
         "stress": figures.stress_ratios(stress_lines() * 3),
     }
@@ -297,3 +300,28 @@ def test_bias_leaves_out_empty_bins():
 def test_the_split_is_drawn_as_shares_of_the_rows():
     figure = figures.split_parts((6, 3, 1), (63, 27, 10))
     assert [list(bar.x) for bar in figure.data] == [[63, 60], [27, 30], [10, 10]]
+
+
+def test_published_and_simulated_mean_spectra_share_a_small_figure_for_each_range():
+    published, simulated = reference.average_flux_absolute(), reference.simulated_average_flux()
+    figure = figures.absolute_averages(published, simulated, WAVELENGTH)
+    assert [trace.name for trace in figure.data] == ["published", "SIMULATED"] * 6
+    assert [trace.showlegend for trace in figure.data] == [True, True] + [False] * 10
+    for number, name in enumerate(published.columns[1:]):
+        grey, blue = figure.data[2 * number : 2 * number + 2]
+        assert grey.xaxis == blue.xaxis
+        for trace, table in ((grey, published), (blue, simulated)):
+            assert np.isnan(trace.x[80])  # nothing is drawn across the seam
+            np.testing.assert_array_equal(np.delete(trace.y, 80), table[name])
+    assert len({trace.xaxis for trace in figure.data}) == 6
+    assert figure.layout.annotations[5].text == "0.5 ≤ z < 0.6"
+
+
+def test_extremes_of_columns_are_drawn_highest_left_and_lowest_right():
+    known, made = reference.recovered_minmax(), reference.simulated_minmax()
+    figure = figures.column_extremes(known, made)
+    for trace, values in zip(
+        figure.data, (known.high, made.high, known.low, made.low), strict=True
+    ):
+        np.testing.assert_array_equal(np.delete(trace.y, 80), values)
+    assert [trace.name for trace in figure.data] == ["published", "SIMULATED"] * 2

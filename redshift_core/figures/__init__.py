@@ -27,6 +27,7 @@ from redshift_core.figures.spectra import (
     spectrum,
 )
 from redshift_core.figures.stress import STRESS_CAPTION, stress_ratios
+from redshift_core.figures.survey import absolute_averages, column_extremes
 from redshift_core.figures.tuning import importance_bars, parallel_coordinates
 
 __all__ = [
@@ -36,9 +37,11 @@ __all__ = [
     "FLUX_TITLE",
     "RED",
     "STRESS_CAPTION",
+    "absolute_averages",
     "accuracy_against_time",
     "average_flux",
     "bias_of_runs",
+    "column_extremes",
     "coverage",
     "density",
     "error_per_bin",

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from redshift_core.bases import PIXELS
 from redshift_core.constants import N_BP, N_PIXELS, N_Z_BINS, Z_MAX, Z_MIN, wavelength
 from redshift_core.data import Dataset, open_dataset
 from redshift_core.errors import InputError
@@ -187,15 +188,17 @@ def sentences(result: dict[str, Any]) -> list[str]:
 def _sentence(result: dict[str, Any], number: int) -> str:
     first, last = result["groups"][number]
     nm, effect = wavelength(), result["occlusion"][number]
-    low, high = nm[max(first - 1, 0)], nm[min(last + 1, N_PIXELS - 1)]
+    band = "bp" if first < N_BP else "rp"
+    inside = PIXELS[band]  # the bands overlap: a pixel's neighbour in nm is one of its own band
+    low, high = nm[max(first - 1, inside.start)], nm[min(last + 1, inside.stop - 1)]
     names = [
         name
         for name, places in line_positions(nm, result["z"]).items()
         if any(low <= place <= high for place in places)
     ]
     where = f", where {' and '.join(names)} would be at that redshift," if names else ""
-    text = f"{nm[first]:.0f}–{nm[last]:.0f} nm{where} {'raises' if effect > 0 else 'lowers'} it by "
-    text += f"{abs(effect):.4f}"
+    text = f"{band.upper()} {nm[first]:.0f}–{nm[last]:.0f} nm{where} "
+    text += f"{'raises' if effect > 0 else 'lowers'} it by {abs(effect):.4f}"
     if result["narrowing"]:
         change = result["narrowing"][number]
         text += f" and makes p(z) {'narrower' if change > 0 else 'wider'} by {abs(change):.4f}"

@@ -50,7 +50,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             "BP and RP",
             "Gaia's blue and red photometer. Each spreads a galaxy's light through a prism into a "
             "short spectrum; 80 BP and 106 RP samples, set side by side, are the 186 fluxes. "
-            "The seam between them shows in every spectrum.",
+            "They overlap from 619 to 627 nm, and the seam between them shows in every spectrum.",
             "spectrum",
         ),
         "flux": Entry(
@@ -60,7 +60,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         ),
         "pixel": Entry(
             "Pixel",
-            "One of the 186 samples of a spectrum. Pixels are equally wide in Gaia's "
+            "One of the 186 samples of a spectrum. Pixels are about equally wide in Gaia's "
             "pseudo-wavelength, not in nm: the prism spreads blue light more than red.",
             "spectrum",
         ),

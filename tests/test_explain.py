@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from redshift_core import data, explain, figures, models
+from redshift_core.constants import wavelength
 from redshift_core.errors import InputError
 from redshift_core.report import write_explanation
 from redshift_core.runs import read_json
@@ -84,6 +85,22 @@ def test_every_pixel_is_in_one_group_and_none_spans_the_seam():
     pixels = [pixel for first, last in explain.groups() for pixel in range(first, last + 1)]
     assert pixels == list(range(186))
     assert (75, 79) in explain.groups()
+
+
+@pytest.mark.parametrize(("pixel", "band"), [(79, "BP"), (80, "RP")])
+def test_lines_at_an_end_of_a_band_are_named_though_the_bands_overlap(pixel, band):
+    nm = wavelength()
+    assert nm[79] > nm[80]
+    z = 623.0 / 486.3 - 1  # Hβ falls at 623 nm, which both bands see
+    number = GROUP_OF[pixel]
+    result = {
+        "groups": explain.groups(), "z": z, "z_spec": None, "answer": "z_phot", "z_like": 0.1,
+        "like": "mean", "narrowing": None,
+        "occlusion": [0.1 * (one == number) for one in range(len(explain.groups()))],
+    }  # fmt: skip
+    said = explain.sentences(result)[1]
+    assert said.startswith(f"{band} ")
+    assert "where Hβ would be" in said
 
 
 def test_what_is_put_in_meets_the_spectrum_at_both_ends():

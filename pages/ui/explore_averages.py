@@ -13,8 +13,8 @@ from redshift_core.statistics import AverageSpectrum
 
 DEFAULT_RANGES = ", ".join(f"{edge:g}" for edge in statistics.RANGES)
 WAVELENGTH_NOTE = (
-    "The wavelengths are inferred, not published: the 186 pixels stretched over 366–996 nm, "
-    "uncertain by up to ±10 nm at the seam."
+    "The wavelengths are inferred, not published: good to ±0.7 nm in BP, which ends at 627 nm, and "
+    "to ±2.4 nm in RP, which begins at 619 nm."
 )
 BANDS = {  # label → name in AverageSpectrum.curves
     "±1 sd": "sd",

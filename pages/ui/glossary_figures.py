@@ -79,8 +79,8 @@ FIGURES: dict[str, Shown] = {
     "spectrum": Shown(
         "A spectrum",
         _spectrum,
-        "BP left of the seam, RP right of it. Wavelength in nm, inferred; flux in e⁻ s⁻¹ per "
-        "pixel.",
+        "BP left of the seam, RP right of it; they overlap by 7 nm. Wavelength in nm, inferred; "
+        "flux in e⁻ s⁻¹ per pixel.",
         "Spectrum of one galaxy, 80 BP and 106 RP pixels, broken at the seam",
         simulated=True,
     ),

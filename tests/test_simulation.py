@@ -375,9 +375,11 @@ def test_the_committed_demo_is_what_its_readme_says(cache):
     metadata = json.loads(pq.read_schema(demo_file()).metadata[b"redshift_lab"])
     assert metadata["simulated"] is True
     assert metadata["seed"] == DEMO_SEED
+    assert metadata["simulator_version"] == table.VERSION
     assert demo_file().stat().st_size < 6e6
     readme = demo_file().with_name("README.md").read_text(encoding="utf-8")
     assert "SIMULATED" in readme
+    assert f"version of the simulator: {table.VERSION}," in readme
     assert f"simulate --n 5000 --seed {DEMO_SEED} " in readme
     demo, made = pd.read_parquet(demo_file()), simulate(5_000, DEMO_SEED, cache=cache)
     np.testing.assert_array_equal(demo.z, made.z)

@@ -1,6 +1,7 @@
 """The study of the simulated survey: published beside SIMULATED, and what is held to bounds."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from redshift_core.simulation.study.survey_facts import survey_facts
 from redshift_core.simulation.survey import simulate
 from redshift_core.simulation.table import VERSION
 
+ROOT = Path(__file__).parents[1]
 N_PER_RANGE = 1500
 
 
@@ -144,6 +146,18 @@ def test_the_committed_mean_spectra_are_those_of_a_fresh_simulation(measured):
         assert likeness(known, fresh).shape_rms < 1.0
     for said in reference.simulated_with():
         assert said.startswith(f"SIMULATED by version {VERSION} of the simulator, seed 1; ")
+
+
+def test_the_documentation_holds_the_figures_of_the_committed_mean_spectra():
+    text = (ROOT / "docs" / "simulation.md").read_text(encoding="utf-8")
+    committed = reference.simulated_average_flux().iloc[:, 1:].to_numpy().T
+    # The files have four decimals, so the last of a ratio's may differ from what was printed.
+    for number, what in enumerate(("brightness", "BP : RP")):
+        line = next(line for line in text.splitlines() if line.startswith(f"| {what}, simulated"))
+        printed = [float(cell) for cell in line.strip("| ").split(" | ")[1:]]
+        found = [(one.brightness, one.bp_rp)[number] for one in study.likenesses(committed)]
+        np.testing.assert_allclose(printed, found, atol=1e-3)
+    assert f"**version {VERSION}** of the simulator" in text
 
 
 def test_the_committed_extremes_bracket_a_fresh_simulation_of_the_same_seed(measured):

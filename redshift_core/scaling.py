@@ -99,8 +99,11 @@ BRITTLE = (
 
 
 def brittle_note(path: Path) -> str:
-    """`BRITTLE` where the scaler saved at ``path`` is; empty where it is not, or is not there."""
-    return BRITTLE if path.exists() and Scaler.load(path).brittle else ""
+    """`BRITTLE` where the scaler saved at ``path`` is; empty where it is not, or cannot be read."""
+    try:
+        return BRITTLE if Scaler.load(path).brittle else ""
+    except (OSError, ValueError, KeyError):  # whoever applies the scaler says what is wrong with it
+        return ""
 
 
 def fit_scaler(config: ScalerConfig, flux: NDArray, rows: Split | RowArray) -> Scaler:

@@ -61,10 +61,12 @@ def simulated_mark(info: dict[str, Any]) -> str:
 def trained_on(folder: RunFolder | TuningFolder, store: Store) -> dict[str, Any]:
     """What a run or search remembers of its dataset, and the simulator's version.
 
-    Older runs do not remember the version; then the dataset is asked, if it is in the store still.
+    One that has just begun remembers nothing, and older ones not the version; then the dataset is
+    asked, if it is in the store still.
     """
     known = folder.trained_on
-    if KEY in known or not known.get("simulated"):
+    if known and (KEY in known or not known.get("simulated")):
         return known
-    found = (one.info for one in store.datasets() if one.id == known.get("id"))
-    return {**known, KEY: version(next(found, {}))}
+    wanted = known.get("id") or folder.config.dataset
+    found = next((one.info for one in store.datasets() if one.id == wanted), {})
+    return {**known, KEY: version(found)} if known else found

@@ -98,7 +98,8 @@ class RealAnswers:
         for level in self.intervals:
             parts.append(f"{np.count_nonzero(self.inside(level))} of {n} in the {level} % interval")
         flagged = [flags.replace("|", " and ") for flags in self.flags if flags]
-        parts.append(f"{len(flagged)} flagged" + (f" ({'; '.join(flagged)})" if flagged else ""))
+        which = "; ".join(dict.fromkeys(flagged))
+        parts.append(f"{len(flagged)} flagged" + (f" ({which})" if which else ""))
         return f"Three real galaxies: {', '.join(parts)}."
 
     def table(self) -> pd.DataFrame:

@@ -49,11 +49,12 @@ def main() -> None:
 
 
 def fill(store: Store) -> dict[str, str]:
-    """Demo survey, a finished run, predictions; the parameters that show them."""
+    """Demo survey, a finished run, its stress test and predictions; what shows them."""
     dataset = data.ingest(demo_file(), store, name="Demo survey")
     config = preset("fast_cnn", dataset.id).with_values({"epochs": EPOCHS})
     run = jobs.start_training(store, config, "First run")
     expect(run)
+    expect(jobs.start(store, "stress", run=run.id))
     predicted = expect(jobs.start(store, "predict", run=run.id, file=str(demo_file())))
     return {"dataset": dataset.id, "run": run.id, "job": predicted.id}
 

@@ -16,14 +16,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import N_BP, N_PIXELS, pixel_grid
+from redshift_core.bases import PIXELS
+from redshift_core.constants import N_PIXELS, pixel_grid
 
 FloatArray = NDArray[np.floating]
 Flux = NDArray[np.float32]  # (n, 186), e⁻ s⁻¹ per pixel
 
 SEED = 12  # of the draws
 N_TERMS = 4  # Legendre polynomials of a calibration error, degrees 0 to 3
-BANDS = (slice(0, N_BP), slice(N_BP, N_PIXELS))  # pixels of BP, of RP
+BANDS = tuple(PIXELS.values())  # pixels of BP, of RP
 
 
 class Perturbation(NamedTuple):

@@ -212,10 +212,11 @@ def _fit_whitened(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
     """Zero-phase (ZCA) whitening of the standardised inputs: V · 1/√(λ + WHITENING_FLOOR) · Vᵀ.
 
     λ and V are those of the correlation matrix. Of all whitenings this one changes the inputs
-    least, so that neighbours stay neighbours and convolutions have something to look along. The
-    mean spectra are made of 110 functions which smearing makes still fewer: some 110 of the 188
-    components hold rounding alone. The floor keeps those from being blown up; a larger one would
-    bury narrow features, whose components are small and tell redshifts apart.
+    least, so that neighbours stay neighbours and convolutions have something to look along.
+
+    Spectra are projected on what a mean spectrum can contain first (`bases.projection`): the other
+    109 directions hold rounding alone, and dividing by their scatter would multiply whatever came
+    there. The floor does the same for directions inside that hardly vary (docs/robustness.md).
 
     References
     ----------

@@ -24,6 +24,7 @@ from redshift_core.runs import JobContext, demo_file
 from redshift_core.simulation import (
     files,
     instrument,
+    observing,
     physics,
     simulate,
     table,
@@ -196,6 +197,15 @@ def test_a_disk_without_room_for_the_table_is_named(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="MB free and the simulator's table needs"):
         table.open_table(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_another_noise_asked_for_later_in_a_process_is_another_noise(monkeypatch):
+    signal = np.full((200, 240), 10.0, dtype=np.float32)
+    before = observing.element_noise(np.random.default_rng(1), signal)
+    gain = tuple(1.2 * one for one in observing.NOISE_GAIN)
+    monkeypatch.setattr(observing, "NOISE_GAIN", gain)
+    after = observing.element_noise(np.random.default_rng(1), signal)
+    np.testing.assert_allclose(after, 1.2 * before, rtol=1e-4, atol=1e-6)
 
 
 def test_noise_is_that_of_electrons_and_read_out():

@@ -132,13 +132,13 @@ def element_noise(rng: np.random.Generator, signal: NDArray[np.float32]) -> NDAr
     variance *= rng.standard_normal(signal.shape, dtype=np.float32)
     scatter = rng.standard_normal((len(signal), 1), dtype=np.float32)
     variance *= np.exp(np.float32(NOISE_SCATTER) * scatter)
-    return variance @ _noise_colour()
+    return variance @ _noise_colour(NOISE_GAIN, NOISE_WIDTH)
 
 
 @cache
-def _noise_colour() -> NDArray[np.float32]:
-    """What smears and scales the noise of the window elements, shape (240, 240)."""
+def _noise_colour(gain: tuple[float, float], width: float) -> NDArray[np.float32]:
+    """What smears the noise of the window elements and scales each band, shape (240, 240)."""
     element = np.arange(instrument.N_ELEMENTS)
-    near = np.exp(-0.5 * (np.subtract.outer(element, element) / NOISE_WIDTH) ** 2)
+    near = np.exp(-0.5 * (np.subtract.outer(element, element) / width) ** 2)
     near /= near.sum(axis=0)
-    return np.kron(np.diag(NOISE_GAIN), near).astype(np.float32)
+    return np.kron(np.diag(gain), near).astype(np.float32)

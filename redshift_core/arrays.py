@@ -10,13 +10,13 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from redshift_core.runs import atomic, part_of
+
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
     """Write named arrays to an npz file; a reader never sees half of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with part.open("wb") as file:
+    with atomic(path) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-    os.replace(part, path)
 
 
 def load_arrays(path: Path) -> dict[str, NDArray]:
@@ -42,7 +42,7 @@ class RowWriter:
 
     def __init__(self, path: Path, n_columns: int, dtype: str):
         self.path, self.n_columns, self.dtype = path, n_columns, np.dtype(dtype)
-        self._part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._part = part_of(path)
         self._n_rows = 0
 
     def __enter__(self) -> RowWriter:

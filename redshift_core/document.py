@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import html
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -24,6 +23,7 @@ from plotly.offline import get_plotlyjs
 
 from redshift_core.export import check_out, csv_text
 from redshift_core.figures import mark_simulated
+from redshift_core.runs import atomic
 
 SUFFIXES = (".html",)
 SHORT = 20  # characters of a cell that stays on one line
@@ -91,9 +91,8 @@ def render(title: str, lead: str, sections: Sequence[Section], simulated: bool) 
 def write(out: Path, text: str) -> Path:
     """Write a document, ``.html``, whole or not at all; the path written."""
     out = check_out(out, suffixes=SUFFIXES)
-    part = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, out)
+    with atomic(out) as part:
+        part.write_text(text, encoding="utf-8")
     return out
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from redshift_core.errors import InputError
+from redshift_core.runs import part_of
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet may run such a cell
 SUFFIXES = (".csv", ".parquet")
@@ -131,7 +132,7 @@ class TableWriter:
     def __init__(self, paths: Sequence[Path], metadata: dict[bytes, bytes] | None = None):
         self.paths = [Path(path) for path in paths]
         self.metadata = metadata or {}
-        self._parts = [path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in self.paths]
+        self._parts = [part_of(path) for path in self.paths]
         self._writers: list[Any] = []
 
     def __enter__(self) -> TableWriter:

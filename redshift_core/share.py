@@ -27,7 +27,7 @@ from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
 from redshift_core.export import check_out
 from redshift_core.real_galaxies import RealAnswers
-from redshift_core.runs import RunFolder, Store, read_json, slug, write_json
+from redshift_core.runs import RunFolder, Store, atomic, read_json, slug, write_json
 
 FORMAT = 1
 MANIFEST = "redshift-lab-run.json"
@@ -70,15 +70,10 @@ def export_run(run: RunFolder, out: Path) -> Path:
         "format": FORMAT, "run": run.id, "name": run.name, "note": run.note, "state": state,
         "files": {name: _digest(path) for name, path in names.items()},
     }  # fmt: skip
-    part = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
-            for name, path in names.items():
-                archive.write(path, name)
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic(out) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
+        for name, path in names.items():
+            archive.write(path, name)
     return out
 
 

@@ -63,7 +63,7 @@ class Survey:
         self.amplitude = np.float32(KERNEL * PER_MAG * population.MAGNITUDE_SCATTER)  # ln
         self.backgrounds = self._backgrounds()
         self.amplitudes = amplitudes()
-        self.noise = observing._noise_colour() @ self.to_span  # (240, 77)
+        self.noise = observing.noise_colour() @ self.to_span  # (240, 77)
 
     def _parts(self, block: population.Galaxies) -> np.ndarray:
         """Noiseless spectrum of each component of each galaxy, shape (n, 8, 77)."""

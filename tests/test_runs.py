@@ -1,9 +1,11 @@
 """Folders: ids, names, atomic JSON, publishing and deleting."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from redshift_core.errors import InputError
-from redshift_core.runs import Store, publish, read_json, slug, write_json
+from redshift_core.runs import Store, atomic, publish, read_json, slug, write_json
 
 
 def test_ids_are_unique_and_sort_by_time(store):
@@ -67,3 +69,37 @@ def test_the_store_is_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setenv("REDSHIFT_LAB_HOME", str(tmp_path / "elsewhere"))
     assert Store().inbox == tmp_path / "elsewhere" / "inbox"
     assert Store().inbox.is_dir()
+
+
+def _write_many(path, number):
+    for count in range(100):
+        write_json(path, {"writer": number, "count": count, "filling": "x" * 5_000})
+
+
+def test_a_file_that_many_write_at_once_is_always_whole(tmp_path):
+    """Threads share their process id: names by that alone lost files and failed."""
+    path = tmp_path / "status.json"
+    write_json(path, {})
+    with ThreadPoolExecutor(8) as pool:
+        writers = [pool.submit(_write_many, path, number) for number in range(8)]
+        while not all(writer.done() for writer in writers):
+            assert read_json(path).get("count", 0) >= 0
+        for writer in writers:
+            writer.result()
+    assert [one.name for one in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    with pytest.raises(TypeError), atomic(path) as part:
+        part.write_bytes("text")
+    assert path.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_no_update_of_the_information_is_lost(store):
+    run = store.new_run("one")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: run.update_info(**{f"key{number}": number}), range(64)))
+    assert len(run.info) == 64

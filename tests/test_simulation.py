@@ -189,7 +189,7 @@ def test_a_second_table_is_not_built(cache):
     assert table.open_table(cache) is table.open_table(cache)
     after = (cache / f"simulation-table-v{table.VERSION}" / "window.npy").stat().st_mtime_ns
     assert after == before
-    assert not list(cache.glob("*.tmp"))
+    assert not list(cache.glob(".tmp-*"))
 
 
 def test_a_disk_without_room_for_the_table_is_named(tmp_path, monkeypatch):

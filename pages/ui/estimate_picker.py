@@ -6,7 +6,6 @@ The choice stands in the address: ``?estimate=median,flat,0.5``.
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from pages.ui.text import escape
 from redshift_core.arrays import load_arrays
 from redshift_core.errors import InputError
 from redshift_core.pdf import FLAT, POINTS, TRAINING, Estimate, parse_prior, read_prior
-from redshift_core.runs import RunFolder, Store, slug
+from redshift_core.runs import RunFolder, Store, atomic, slug
 
 ESTIMATE = "estimate"  # in the address
 STEP = 0.05  # of the slider between the priors
@@ -116,7 +115,6 @@ def _take_in(names: dict[str, str], point: str) -> None:
     mark = hashlib.sha256(content).hexdigest()[:8]
     name = f"{slug(Path(file.name).stem, 'n-of-z')[:30]}-{mark}"
     path = Store().prior_path(name)
-    part = path.with_suffix(f".{os.getpid()}.tmp")
-    part.write_bytes(content)
-    part.replace(path)
+    with atomic(path) as part:
+        part.write_bytes(content)
     _remember(Estimate(point, name))

@@ -11,7 +11,7 @@ from redshift_core import document
 from redshift_core.bench.rows import seconds_to_reach
 from redshift_core.document import Chart, Section, Table
 from redshift_core.figures.bench import accuracy_against_time
-from redshift_core.runs import BenchFolder, read_json, write_json
+from redshift_core.runs import BenchFolder, atomic, read_json, write_json
 from redshift_core.stress import UNPERTURBED
 
 NOTES = (
@@ -53,9 +53,8 @@ def write_tables(bench: BenchFolder) -> None:
         parts += [f"## {heading}", markdown(table.frame), table.caption]
         sections.append(Section(heading, [table]))
     text = "\n\n".join(parts) + "\n"
-    part = bench.table_path.with_suffix(".tmp")
-    part.write_text(text, encoding="utf-8")
-    part.replace(bench.table_path)
+    with atomic(bench.table_path) as part:
+        part.write_text(text, encoding="utf-8")
     chart = Chart(
         accuracy_against_time(value["rows"]),
         "Mean absolute error on the test rows against training time in s; a line shows a "

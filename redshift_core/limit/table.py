@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +12,7 @@ from redshift_core.comparison import recipe_text
 from redshift_core.extrapolation import MIN_SIZES, extrapolate
 from redshift_core.figures import limit_curve
 from redshift_core.limit.judge import Answers, Judge
-from redshift_core.runs import LimitFolder, read_json, write_json
+from redshift_core.runs import LimitFolder, atomic, read_json, write_json
 
 WORDS = {"mae": "MAE", "crps": "CRPS"}
 MEANING = (
@@ -187,6 +186,5 @@ def _interval(found: dict[str, Any], level: str, digits: int = 5) -> str:
 
 
 def _write(path: Any, text: str) -> None:
-    part = path.with_suffix(f".{os.getpid()}.tmp")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8")

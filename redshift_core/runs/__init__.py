@@ -16,15 +16,17 @@
                      request.json  status.json  result.json  log.txt  STOP
     inbox/  cache/  locks/  priors/<name>.csv (a user's n(z))
 
-JSON is written to ``.tmp`` and renamed, so a reader never sees half a file.
+Files are written under a hidden name, ``.tmp-…``, and renamed, so a reader never sees half of one.
 """
 
 from redshift_core.runs.context import ACTIVE_STATES, STATUS_INTERVAL, JobContext
 from redshift_core.runs.files import (
     CHECKOUT,
     PACKAGE,
+    atomic,
     dashboard_root,
     demo_file,
+    part_of,
     read_json,
     slug,
     store_root,
@@ -57,8 +59,10 @@ __all__ = [
     "RunFolder",
     "Store",
     "TuningFolder",
+    "atomic",
     "dashboard_root",
     "demo_file",
+    "part_of",
     "publish",
     "read_json",
     "slug",

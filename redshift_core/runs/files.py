@@ -1,10 +1,13 @@
-"""JSON written whole or not at all, names for folders, and where the store is."""
+"""Files written whole or not at all, JSON, names for folders, and where the store is."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +25,29 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, value: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Write a JSON file whole or not at all."""
-    part = path.with_suffix(f".{os.getpid()}.tmp")
-    part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    with atomic(path) as part:
+        part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def part_of(path: Path) -> Path:
+    """A hidden name beside a file that no other thread, process or machine chooses."""
+    return path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A new name to write to; the file gets its own when the block ends, and none on an error.
+
+    Of several that write one file at a time, in threads or processes, the last to end wins;
+    whoever reads sees one of them whole.
+    """
+    part = part_of(path)
+    try:
+        yield part
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def slug(text: str, default: str = "unnamed") -> str:

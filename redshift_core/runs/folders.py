@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from redshift_core.bench_config import BenchConfig
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
@@ -49,8 +51,15 @@ class Folder:
         return self.info.get("note", "")
 
     def update_info(self, **values: Any) -> None:
-        """Replace some values of the information file."""
-        write_json(self.info_path, {**self.info, **values})
+        """Replace some values of the information file; of several at a time none is lost."""
+        with self.lock():
+            write_json(self.info_path, {**self.info, **values})
+
+    def lock(self) -> filelock.BaseFileLock:
+        """What one thread or process holds while it reads and rewrites files of this folder."""
+        locks = self.path.parent.parent / "locks"
+        locks.mkdir(exist_ok=True)
+        return filelock.FileLock(locks / f"{self.path.parent.name}-{self.id}.lock")
 
     def delete(self) -> None:
         """Remove the folder; it vanishes at once, under another name, before its files go."""

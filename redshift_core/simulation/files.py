@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache as cached
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from redshift_core.constants import FLUX_UNIT, N_PIXELS
 from redshift_core.errors import InputError
+from redshift_core.runs import atomic
 from redshift_core.simulation.survey import CHUNK, Block, Report, blocks, check_request
 from redshift_core.simulation.table import VERSION
 
@@ -64,17 +64,13 @@ def write_survey(
         raise InputError(f"The folder {path.parent} does not exist; make it or choose another.")
     if path.is_dir():
         raise InputError(f"{path} is a folder; give the name of a file.")
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     found = blocks(n, seed, redshifts, cache=cache, block_rows=GROUP_ROWS, report=report)
-    try:
+    with atomic(path) as part:
         if suffix == ".parquet":
             _write_parquet(part, found, survey_metadata(n, seed, redshifts))
         else:
             with _opened(part, suffix) as file:
                 _write_csv(file, found)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -132,12 +132,16 @@ def element_noise(rng: np.random.Generator, signal: NDArray[np.float32]) -> NDAr
     variance *= rng.standard_normal(signal.shape, dtype=np.float32)
     scatter = rng.standard_normal((len(signal), 1), dtype=np.float32)
     variance *= np.exp(np.float32(NOISE_SCATTER) * scatter)
-    return variance @ _noise_colour(NOISE_GAIN, NOISE_WIDTH)
+    return variance @ noise_colour()
+
+
+def noise_colour() -> NDArray[np.float32]:
+    """What smears the noise of the window elements and scales each band, shape (240, 240)."""
+    return _noise_colour(NOISE_GAIN, NOISE_WIDTH)
 
 
 @cache
 def _noise_colour(gain: tuple[float, float], width: float) -> NDArray[np.float32]:
-    """What smears the noise of the window elements and scales each band, shape (240, 240)."""
     element = np.arange(instrument.N_ELEMENTS)
     near = np.exp(-0.5 * (np.subtract.outer(element, element) / width) ** 2)
     near /= near.sum(axis=0)

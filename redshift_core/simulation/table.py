@@ -19,7 +19,7 @@ from scipy.special import ndtr
 
 from redshift_core.constants import SIMULATOR_VERSION, Z_MAX
 from redshift_core.errors import InputError
-from redshift_core.runs import Store
+from redshift_core.runs import Store, part_of
 from redshift_core.simulation import instrument, physics
 from redshift_core.simulation.inputs import Inputs, load_inputs
 
@@ -75,7 +75,7 @@ def _mapped(path: Path) -> Table:
 
 def _build(path: Path) -> None:
     """Write both files under a name of this process, then rename: two builders do no harm."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    part = part_of(path)
     part.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(part).free
     if free < NEEDED_BYTES:  # a mapped file on a full disk would end the process without a word

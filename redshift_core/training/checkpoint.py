@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from redshift_core.arrays import load_arrays, save_arrays
 from redshift_core.errors import InputError
-from redshift_core.runs import RunFolder
+from redshift_core.runs import RunFolder, atomic
 
 COLUMNS = ("epoch", "loss", "mae", "val_loss", "val_mae", "seconds", "learning_rate")
 STATE_FILE = "state.npz"
@@ -88,12 +87,10 @@ def load_state(run: RunFolder) -> State | None:
 
 def write_history(run: RunFolder, progress: Progress) -> None:
     """Write history.csv afresh, whole or not at all."""
-    part = run.history_path.with_suffix(f".{os.getpid()}.tmp")
-    with part.open("w", encoding="utf-8", newline="") as file:
+    with atomic(run.history_path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(progress.history)
-    os.replace(part, run.history_path)
 
 
 def _numbered(arrays: dict[str, NDArray], prefix: str) -> list[NDArray]:

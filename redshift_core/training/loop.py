@@ -9,7 +9,6 @@ one call ends and the next begins changes nothing in the result.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +26,7 @@ from redshift_core.devices import Devices
 from redshift_core.layers import n_flops, n_outputs
 from redshift_core.models import PDF, SCALING, build_model, trunk
 from redshift_core.pdf import WIDTH
+from redshift_core.runs import atomic
 from redshift_core.scaling import Scaler
 from redshift_core.training.augmentation import Augmentation
 from redshift_core.training.losses import make_loss, point_estimate
@@ -176,11 +176,10 @@ class Loop:
     def save_model(self, path: Path, weights: list[NDArray]) -> None:
         """Write the model with the given weights (empty: the current ones), whole or not at all."""
         current = self._trained()
-        part = path.with_name(f".{path.stem}.{os.getpid()}.keras")
         _assign(self.trunk.trainable_variables, weights or self.weights())
-        self.model.save(part)
+        with atomic(path) as part:
+            self.model.save(part)
         _assign(self.trunk.trainable_variables, current)
-        os.replace(part, path)
 
     @tf.function(input_signature=[_ROWS, _RATES, _NUMBER, _NUMBER])
     def train(

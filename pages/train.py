@@ -25,14 +25,13 @@ guard("pages/train.py")
 
 
 def start(config: RunConfig, name: str) -> None:
-    """Start a run and turn to it; runs before the page is drawn again."""
+    """Start a run and turn to it."""
     try:
-        run = jobs.start_training(Store(), config, name.strip())
+        run = jobs.start_training(store, config, name.strip())
     except InputError as error:
-        st.session_state["train_error"] = str(error)
+        st.error(escape(str(error)))
         return
-    choose.select(run=run.id)
-    st.session_state["view"] = RUNS
+    choose.turn_to("view", RUNS, run=run.id)
 
 
 def usable_rows(dataset: DatasetFolder, config: RunConfig) -> int:
@@ -54,10 +53,12 @@ def new_run(dataset: DatasetFolder, busy: list[tuple[JobFolder, Status]]) -> Non
     name = st.text_input(
         "Name of the run", "", key="run_name", placeholder="optional", max_chars=80
     )
-    st.button(
+    clicked = st.button(
         "Start training", type="primary", icon=":material/play_arrow:", key="start_training",
-        disabled=not buildable, on_click=start, args=(config, name),
+        disabled=not buildable,
     )  # fmt: skip
+    if clicked and config is not None and buildable:
+        start(config, name)
     if any(isinstance(job, RunFolder) for job, _ in busy):
         st.caption("Another run is at work; this one will wait in the queue until it has ended.")
     follow_all(bool(busy))
@@ -91,6 +92,7 @@ store = Store()
 runs = store.runs()
 if message := st.session_state.pop("train_error", None):
     st.error(escape(message))
+choose.take_turn()
 busy = jobs.at_work(store)
 if "view" not in st.session_state and "view" not in st.query_params:
     st.session_state["view"] = RUNS if any(isinstance(job, RunFolder) for job, _ in busy) else NEW

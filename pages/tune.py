@@ -22,14 +22,13 @@ guard("pages/tune.py")
 
 
 def start(config: TuningConfig, name: str) -> None:
-    """Start a search and turn to it; runs before the page is drawn again."""
+    """Start a search and turn to it."""
     try:
-        tuning = jobs.start_tuning(Store(), config, name.strip())
+        tuning = jobs.start_tuning(store, config, name.strip())
     except InputError as error:
-        st.session_state[ERROR] = str(error)
+        st.error(escape(str(error)))
         return
-    choose.select(tuning=tuning.id)
-    st.session_state["search_view"] = SEARCHES
+    choose.turn_to("search_view", SEARCHES, tuning=tuning.id)
 
 
 def new_search(dataset: DatasetFolder) -> None:
@@ -42,10 +41,12 @@ def new_search(dataset: DatasetFolder) -> None:
     name = st.text_input(
         "Name of the search", "", key="search_name", placeholder="optional", max_chars=80
     )
-    st.button(
+    clicked = st.button(
         "Start the search", type="primary", icon=":material/play_arrow:", key="start_search",
-        disabled=config is None, on_click=start, args=(config, name),
+        disabled=config is None,
     )  # fmt: skip
+    if clicked and config is not None:
+        start(config, name)
 
 
 def searches_view() -> None:
@@ -84,6 +85,7 @@ store = Store()
 searches = store.tunings()
 if message := st.session_state.pop(ERROR, None):
     st.error(escape(message))
+choose.take_turn()
 if "search_view" not in st.session_state and "search_view" not in st.query_params:
     at_work = any(jobs.status(one).active for one in searches[:RECENT])
     st.session_state["search_view"] = SEARCHES if at_work else NEW

@@ -39,6 +39,28 @@ def select(**ids: str) -> None:
         st.query_params[kind] = name
 
 
+def turn_to(view: str, value: str, **ids: str) -> None:
+    """Choose folders by id and a view, and draw the page anew.
+
+    A start button calls it in the run of the page in which it was clicked: a callback would get
+    the settings of the run before, and miss what was chosen an instant before the click.
+
+    Parameters
+    ----------
+    view : str
+        Key of the widget that shows the view; `take_turn` gives it its value.
+    """
+    select(**ids)
+    st.session_state["_turn"] = (view, value)
+    st.rerun()
+
+
+def take_turn() -> None:
+    """Show the view that `turn_to` asked for; before the widget of the view is drawn."""
+    if turn := st.session_state.pop("_turn", None):
+        st.session_state[turn[0]] = turn[1]
+
+
 def forget(kind: str) -> None:
     """Choose nothing: the newest one is shown."""
     st.session_state.pop(f"_{kind}", None)

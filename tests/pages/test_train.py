@@ -155,6 +155,17 @@ def test_start_writes_the_chosen_settings_and_turns_to_the_run(store, waiting):
     assert f"stop_{run.id}" in keys(at)
 
 
+def test_start_means_the_preset_chosen_an_instant_before(store, waiting):
+    """Both reach the page in one go where the machine is slow."""
+    make_dataset(store)
+    at = opened()
+    at.selectbox(key="preset").set_value("fast")
+    at.button(key="start_training").click().run()
+    assert not at.exception
+    (run,) = store.runs()
+    assert run.config == dataclasses.replace(PRESETS["fast"], dataset=run.config.dataset)
+
+
 def test_a_running_run_shows_progress_and_can_be_stopped(store, alive):
     run = make_run(store, make_dataset(store), "running", **alive)
     at = opened(view="Runs", run=run.id)

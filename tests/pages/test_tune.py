@@ -226,6 +226,7 @@ def test_train_this_opens_the_train_page_with_the_trials_settings(store, waiting
     at.button(key="train_trial").click().run()
     assert not at.exception
     assert at.title[0].value == "Train"
+    at.switch_page("pages/train.py")  # a test does not follow a change of page by itself
     at.button(key="start_training").click().run()
     assert not at.exception
     (run,) = store.runs()

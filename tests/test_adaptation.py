@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import cli, data
-from redshift_core.adaptation import LEAST, Adaptation, Moments, adapt_job, transport, write_adapted
+from redshift_core.adapt_config import LEAST
+from redshift_core.adaptation import Adaptation, Moments, adapt_job, transport, write_adapted
 from redshift_core.config import preset
 from redshift_core.errors import InputError
 from redshift_core.prediction import judgement

@@ -9,10 +9,11 @@ import streamlit as st
 
 from pages.ui import intake
 from pages.ui.text import count, escape
-from redshift_core import jobs
-from redshift_core.adaptation import LEAST, WARNING, typical_redshift
+from redshift_core import jobs, pdf
+from redshift_core.adapt_config import LEAST, WARNING
+from redshift_core.arrays import load_arrays
 from redshift_core.errors import InputError
-from redshift_core.runs import JobFolder, Store
+from redshift_core.runs import JobFolder, RunFolder, Store
 
 
 def offer(store: Store, predicted: JobFolder, median: float) -> None:
@@ -35,7 +36,7 @@ def offer(store: Store, predicted: JobFolder, median: float) -> None:
         )
         st.warning(WARNING, icon=":material/warning:")
         try:
-            typical = typical_redshift(store.run(request["run"]))
+            typical = _median_redshift(store.run(request["run"]))
         except InputError as error:
             st.caption(escape(str(error)))
             return
@@ -52,6 +53,13 @@ def offer(store: Store, predicted: JobFolder, median: float) -> None:
                 key: request[key] for key in ("file", "columns", "run") if key in request
             }
             intake.follow(jobs.start(store, "adapt", **asked))
+
+
+def _median_redshift(run: RunFolder) -> float | None:
+    """Of the run's training galaxies; None where an earlier version kept no n(z)."""
+    if not run.prior_path.exists():
+        return None
+    return float(pdf.point(load_arrays(run.prior_path)["training"][None])[0])
 
 
 def adapted(job: JobFolder) -> None:

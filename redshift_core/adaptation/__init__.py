@@ -4,16 +4,13 @@
 dataset moved by it, ``job`` does both for a run and starts the training.
 """
 
-from redshift_core.adaptation.job import adapt_job, typical_redshift
+from redshift_core.adaptation.job import adapt_job
 from redshift_core.adaptation.survey import write_adapted
-from redshift_core.adaptation.transport import LEAST, WARNING, Adaptation, Moments
+from redshift_core.adaptation.transport import Adaptation, Moments
 
 __all__ = [
-    "LEAST",
-    "WARNING",
     "Adaptation",
     "Moments",
     "adapt_job",
-    "typical_redshift",
     "write_adapted",
 ]

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core import data, jobs, pdf
+from redshift_core import data, jobs
+from redshift_core.adapt_config import LEAST
 from redshift_core.adaptation.survey import write_adapted
-from redshift_core.adaptation.transport import LEAST, LEAST_SIGNAL, Adaptation, Moments
-from redshift_core.arrays import load_arrays
+from redshift_core.adaptation.transport import LEAST_SIGNAL, Adaptation, Moments
 from redshift_core.config import RunConfig
 from redshift_core.data.fingerprint import Fingerprint
 from redshift_core.errors import InputError
@@ -61,13 +61,6 @@ def adapt_job(context: JobContext) -> dict[str, Any]:
         return {"stopped": True}
     new = _start(context, run, folder.id, about)
     return {"dataset": folder.id, "run": new.id, "target": about["name"], "n_target": target.n}
-
-
-def typical_redshift(run: RunFolder) -> float | None:
-    """Median redshift of a run's training galaxies; None where an earlier version kept no n(z)."""
-    if not run.prior_path.exists():
-        return None
-    return float(pdf.point(load_arrays(run.prior_path)["training"][None])[0])
 
 
 def _source(run: RunFolder, store: Store) -> data.Dataset:

@@ -32,13 +32,6 @@ from redshift_core.flags import signal_to_noise
 
 FloatArray = NDArray[np.floating]
 
-WARNING = (
-    "Adapt only to galaxies whose redshifts are distributed like those of the run's training "
-    "galaxies, for instance two samples picked by the same rule. Every difference is taken for the "
-    "instrument's and the physics' doing: adapted to only distant galaxies, near ones are turned "
-    "into their likeness, and the network learns wrong redshifts."
-)
-LEAST = 300  # spectra to adapt to; they brought three quarters of what 20,000 did (SIMULATED)
 PRIOR = 200  # spectra that the source's covariance counts for in the target's
 LEAST_SIGNAL = 2.0  # mean flux in units of the pixels' scatter; below, there is no spectrum to see
 RIDGE = 1e-7  # added to the variance of each pixel, in units of the squared mean flux

@@ -104,7 +104,7 @@ class Coverage:
     usual: NDArray[np.float64]  # (4, n_bins, 2) half of them, and 90 %, in units of that
     limit: NDArray[np.float64]  # () departure from which on a spectrum is outside
     light: NDArray[np.float64]  # (3,) means of `light_of` over validation rows
-    n_val: NDArray[np.int64]  # () how many validation rows those were
+    n_val: NDArray[np.int64]  # () how many validation rows those were; 0 of an earlier version
 
     def outside(self, flux: FloatArray) -> NDArray[np.bool_]:
         """Whether each spectrum lies outside, shape (n_sources,), from flux (n_sources, 186).
@@ -160,6 +160,24 @@ class Coverage:
         known = set(arrays) == {item.name for item in fields(cls)}
         return cls(**arrays) if known else None
 
+    @classmethod
+    def load_kinds(cls, path: Path) -> Coverage | None:
+        """Read what versions before November 26, 2026 wrote: the kinds, and no departures.
+
+        Its distance is that to the nearest kind alone, as those versions gave it, and ``n_val`` is
+        0. None where the file holds other numbers still.
+        """
+        arrays = load_arrays(path)
+        limits = np.full((len(MEASURES), 1), np.inf)
+        limits[MEASURES.index("kind")] = 1.0
+        lacking = {
+            "white": np.zeros((N_PIXELS, 1)), "moved": np.zeros((N_PIXELS, 1)),
+            "edges": np.empty(0), "limits": limits, "usual": np.full((*limits.shape, 2), np.inf),
+            "light": np.zeros(3), "n_val": np.int64(0),
+        }  # fmt: skip
+        known = set(arrays) == {item.name for item in fields(cls)} - set(lacking)
+        return cls(**arrays, **lacking) if known else None
+
     def _measured(self, flux: FloatArray) -> NDArray[np.float64]:
         """`MEASURES` as they are, shape (n, 4)."""
         shape = _shape(flux, self.floor)
@@ -178,16 +196,20 @@ class Coverage:
 def coverage_of(run: RunFolder) -> Coverage:
     """Range of a run's training rows, fitted again where an earlier version had fitted another.
 
+    Without the dataset (an imported run) that one is taken as it is, see `Coverage.load_kinds`.
+
     Raises
     ------
     InputError
-        Where it must be, and the dataset is not in the store any more.
+        Where neither can be done.
     """
     if (known := Coverage.load(run.coverage_path)) is not None:
         return known
     store = Store(run.path.parent.parent)
     folder = {one.id: one for one in store.datasets()}.get(run.config.dataset)
     if folder is None or not run.split_path.exists():
+        if (earlier := Coverage.load_kinds(run.coverage_path)) is not None:
+            return earlier
         raise InputError(
             f"Run {run.id} holds the training range as an earlier version described it, and its "
             f"dataset {run.config.dataset} is not in the store to fit it again; train the run anew."

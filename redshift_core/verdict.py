@@ -50,7 +50,7 @@ class Verdict:
     brightness: float | None  # typical (geometric) mean flux over that of the training set
     colour: float | None  # BP flux over RP flux, over the same of the training set; below 1 redder
     shares: dict[str, list[float]]  # measure → shares above the median and the 90 % quantile
-    unlike: bool  # another survey, noise, calibration or pixel grid
+    unlike: bool  # another survey, noise, calibration or pixel grid; False where unknown
     text: str  # all this in one to three sentences
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,6 +90,8 @@ class Tally:
         if not self.n:
             return Verdict(0, None, None, None, {}, False, "No spectrum has usable flux.")
         outside, shares = self.n_outside / self.n, self.above / self.n
+        if not self.coverage.n_val:
+            return Verdict(self.n, outside, None, None, {}, False, _earlier_text(self.n, outside))
         known = self.coverage.light
         mean = self.light / self.n
         brightness = float(np.exp(mean[0] - known[0]))
@@ -155,9 +157,23 @@ def _between(value: float, ends: tuple[float, float]) -> bool:
     return ends[0] <= value <= ends[1]
 
 
+def _earlier_text(n: int, outside: float) -> str:
+    return (
+        "Whether this file as a whole is the kind of data the run was trained on cannot be told: "
+        "an earlier version described the run's training range, by shape and brightness alone. "
+        f"{_outside_text(n, outside)}."
+    )
+
+
+def _outside_text(n: int, outside: float) -> str:
+    return (
+        f"{outside:.1%} of {n:,} spectra lie outside the training range "
+        f"({FALSE_FLAGS:.0%} would be usual)"
+    )
+
+
 def _text(n: int, outside: float, brightness: float, colour: float, reasons: Sequence[str]) -> str:
-    share = f"{outside:.1%} of {n:,} spectra lie outside the training range"
-    expected = f"({FALSE_FLAGS:.0%} would be usual)"
+    share = _outside_text(n, outside)
     if n < FEWEST:
         return (
             f"{n} spectra are too few to tell whether this file is the kind of data the run was "
@@ -166,12 +182,12 @@ def _text(n: int, outside: float, brightness: float, colour: float, reasons: Seq
     light = _light_text(brightness, colour)
     if not reasons:
         return (
-            f"As a whole, these spectra are the kind of data the run was trained on: {share} "
-            f"{expected}.{light}"
+            f"As a whole, these spectra are the kind of data the run was trained on: "
+            f"{share}.{light}"
         )
     return (
         "As a whole, these spectra are another kind of data than the run was trained on: "
-        f"{', and '.join(reasons)}. {share} {expected}.{light} Errors and intervals measured on "
+        f"{', and '.join(reasons)}. {share}.{light} Errors and intervals measured on "
         "the run's test rows do not hold for them."
     )
 

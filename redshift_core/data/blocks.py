@@ -15,6 +15,9 @@ from redshift_core.constants import N_PIXELS
 from redshift_core.data.headers import Columns
 from redshift_core.data.spectra import Spectra
 
+ID = "a whole number from −2^63 to 2^63 − 1, as a source_id must be"  # what a reader expects
+NUMBER_ROWS = "Or ingest with --columns source_id=none to number the rows instead."
+
 
 @dataclass(frozen=True)
 class Block:

@@ -16,6 +16,7 @@ OWN_COLUMNS = ("row", "source_id", "z_spec", "brightness", "flags")
 N_EXAMPLES = 5  # rows named for each flag
 FAINTEST, BRIGHTEST = 0.05, 500.0  # median mean flux of known data lies well within, e⁻ s⁻¹
 PHYSICAL = 1e-10  # below this the flux is in W m⁻² nm⁻¹ or the like
+LONG = r"^\s*[+-]?\d{16,}\s*$"  # whole numbers that may be above 2^53, where float64 rounds
 SAME = 1e-3  # relative scatter of the brightness below which every spectrum was normalised
 
 
@@ -168,14 +169,19 @@ def _free_name(name: str, taken: dict[str, Any]) -> str:
 
 
 def _typed(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text column as whole numbers or numbers, where all of it is; ``007`` stays text."""
+    """Text column as whole numbers or numbers, where all of it is.
+
+    Text stays what a number would change: ``007``, ``0x1F``, and whole numbers that float64 rounds.
+    """
     import pyarrow.compute as pc
 
     if not pa.types.is_string(values.type):
         return values
-    if pc.any(pc.match_substring_regex(values, r"^\s*[+-]?0\d")).as_py():
+    if pc.any(pc.match_substring_regex(values, r"^\s*[+-]?0[\dxX]")).as_py():
         return values
     for kind in (pa.int64(), pa.float64()):
+        if kind == pa.float64() and pc.any(pc.match_substring_regex(values, LONG)).as_py():
+            return values
         try:
             return values.cast(kind)
         except pa.ArrowInvalid:

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from redshift_core.data.blocks import Block, Table
+from redshift_core.data.blocks import ID, NUMBER_ROWS, Block, Table
+from redshift_core.data.dialect import bare
 from redshift_core.data.headers import Columns, recognise
 from redshift_core.errors import InputError
 
@@ -100,6 +101,7 @@ class ParquetTable(Table):
         column = batch.column(self.names[position])
         if pa.types.is_floating(column.type) and column.type != pa.float16():
             return column
+        column = bare(column) if _is_text(column) else column
         try:
             return column.cast(pa.float64(), safe=False)
         except pa.ArrowException:
@@ -108,19 +110,33 @@ class ParquetTable(Table):
     def _ids(self, batch: pa.RecordBatch, position: int, first: int) -> pa.Array:
         """Ids as int64; a float that can hold one only roughly is refused."""
         column = batch.column(self.names[position])
+        column = bare(column) if _is_text(column) else column
+        if pa.types.is_boolean(column.type) or pa.types.is_temporal(column.type):
+            raise InputError(
+                f"{self.path.name}, column {self.names[position]} holds {column.type}, and not "
+                f"source ids. {NUMBER_ROWS}"
+            )
         if pa.types.is_floating(column.type):
-            values = column.drop_null().to_numpy()
-            if len(values) and not np.abs(values).max() < 1 << 53:
-                raise InputError(
-                    f"{self.path.name}, column {self.names[position]} holds {column.type}, which "
-                    "has rounded the source ids; export them as int64 or text, or ingest with "
-                    "--columns source_id=none to number the rows instead."
-                )
+            self._check_rounding(column, position)
         try:
             return column.cast(pa.int64())
         except pa.ArrowException:
-            what = "a whole number of 64 bits, as a source_id must be"
-            raise self._letters(column, position, first, pa.int64(), what) from None
+            fault = self._letters(column, position, first, pa.int64(), ID)
+            raise InputError(
+                f"{fault} Leave the cell null where it is missing. {NUMBER_ROWS}"
+            ) from None
+
+    def _check_rounding(self, column: pa.Array, position: int) -> None:
+        """InputError where whole numbers lie so far apart that ids may have become equal."""
+        values = column.drop_null().to_numpy()
+        values = values[np.isfinite(values)]
+        exact = 2 ** (np.finfo(values.dtype).nmant + 1)  # from here on neighbours are merged
+        if len(values) and np.abs(values).max() >= exact:
+            raise InputError(
+                f"{self.path.name}, column {self.names[position]} holds {column.type}, which has "
+                f"rounded the source ids: it keeps whole numbers apart only below {exact:,}. "
+                f"Export them as int64 or text. {NUMBER_ROWS}"
+            )
 
     def _letters(
         self, column: pa.Array, position: int, first: int, kind: pa.DataType, what: str
@@ -143,6 +159,13 @@ class ParquetTable(Table):
         return InputError(
             f"{self.path.name} is a broken Parquet file ({reason}). Export or transfer it again."
         )
+
+
+def _is_text(column: pa.Array) -> bool:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
 
 
 def _redshifts(column: pa.Array) -> np.ndarray:

@@ -96,7 +96,13 @@ class Dataset:
         """Catalogue lines of some rows, in their order; nothing is kept in memory."""
         import pyarrow.parquet as pq
 
-        return pq.read_table(self.folder.catalogue_path).take(rows).to_pandas()
+        return (
+            pq.read_table(self.folder.catalogue_path)
+            .take(rows)
+            .to_pandas(
+                integer_object_nulls=True  # a float column would round the ids beside a missing one
+            )
+        )
 
     def _column(self, name: str) -> NDArray[Any]:
         import pyarrow.parquet as pq

@@ -6,6 +6,9 @@ import csv
 import re
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from redshift_core.data.headerless import column_names, is_counting
 from redshift_core.errors import InputError
 
@@ -15,7 +18,8 @@ NULLS = (
 )  # fmt: skip
 FIRST_ROWS = 200  # rows looked at before the file is read
 BOM = b"\xef\xbb\xbf"
-_BLANKS = re.compile(rb"[ \t]+")
+_BLANKS = re.compile(rb'(?<![^ \t\n])("[^"\n]*")|[ \t]+')  # or a quoted cell, to be kept
+_RUNS = re.compile(rb"[ \t]+")
 _EDGES = re.compile(rb"(?m)^ | (?=\r?$)")
 
 
@@ -68,7 +72,9 @@ def dialect_of(file: str, head: bytes, whole: bool) -> Dialect:
 def split_line(line: str, delimiter: str) -> list[str]:
     """Cells of one line."""
     if delimiter == " ":
-        return line.split()
+        if '"' not in line:
+            return line.split()
+        line = squeeze(line.encode()).decode()
     try:
         return next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:  # a cell of more than 128 kB
@@ -76,8 +82,25 @@ def split_line(line: str, delimiter: str) -> list[str]:
 
 
 def squeeze(block: bytes) -> bytes:
-    """Text whose columns are set apart by runs of blanks, with one blank each."""
-    return _EDGES.sub(b"", _BLANKS.sub(b" ", block))
+    """Text whose columns are set apart by runs of blanks, with one blank each; quotes stay.
+
+    Examples
+    --------
+    >>> squeeze(b' 0.1   "NGC  1"  2.5 ')
+    b'0.1 "NGC  1" 2.5'
+    """
+    if b'"' in block:
+        block = _BLANKS.sub(lambda found: found[1] or b" ", block)
+    else:
+        block = _RUNS.sub(b" ", block)
+    return _EDGES.sub(b"", block)
+
+
+def bare(column: pa.Array) -> pa.Array:
+    """Text cells without the blanks around them, null where they stand for a missing value."""
+    column = pc.ascii_trim_whitespace(column.cast(pa.string()))
+    missing = pc.is_in(column, value_set=pa.array(NULLS))
+    return pc.if_else(missing, pa.scalar(None, pa.string()), column)
 
 
 def is_number(cell: str, delimiter: str = ",") -> bool:

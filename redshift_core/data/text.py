@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import re
 import zlib
 from collections import deque
 from collections.abc import Iterator
@@ -21,10 +20,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
-from redshift_core.data.blocks import Block, Table
-from redshift_core.data.dialect import BOM, NULLS, dialect_of, split_line, squeeze
+from redshift_core.data.blocks import ID, NUMBER_ROWS, Block, Table
+from redshift_core.data.dialect import BOM, NULLS, bare, dialect_of, split_line, squeeze
 from redshift_core.data.headerless import by_position
 from redshift_core.data.headers import Columns, recognise
 from redshift_core.data.sniff import check_text, gzip_error
@@ -178,8 +178,6 @@ class _Parser:
     def __init__(self, table: TextTable, columns: Columns):
         self.source, self.file = table, table.path.name
         self.dialect, self.columns = table.dialect, columns
-        self._bare = self.dialect.delimiter.encode()
-        self._blanks = re.compile(rb" *" + re.escape(self._bare) + rb" *")
         self.names = [str(position) for position in range(len(columns.names))]
         self.kinds = {str(p): pa.float64() for p in columns.flux}
         self.kinds |= {str(p): pa.binary() for p in columns.other}
@@ -213,13 +211,37 @@ class _Parser:
         try:
             return self._block(self._table(content, nulls, quoted))
         except pa.ArrowInvalid:  # a cell of nothing but blanks is a missing value, too
-            content = self._blanks.sub(self._bare, content)
+            pass
         try:
-            return self._block(self._table(content, nulls, quoted))
+            return self._block(self._trimmed(content, nulls, quoted))
         except pa.ArrowInvalid as error:
             raise self._fault(content, text, str(error)) from None
 
-    def _table(self, text: bytes | memoryview, nulls: list[str], quoted: bool = False) -> pa.Table:
+    def _trimmed(self, content: bytes, nulls: list[str], quoted: bool) -> pa.Table:
+        """Table whose numbers are read as text first, because blanks stand around missing ones.
+
+        The text of the file is never rewritten, so that further columns stay as they are.
+        """
+        table = self._table(content, nulls, quoted, dict.fromkeys(self.kinds, pa.binary()))
+        columns = []
+        for name, kind in self.kinds.items():
+            column = table.column(name).combine_chunks()
+            if kind != pa.binary():
+                column = bare(column)
+                if self.dialect.decimal == ",":
+                    column = pc.replace_substring(column, ",", ".")
+                column = column.cast(kind)
+            columns.append(column)
+        return pa.table(columns, names=list(self.kinds))
+
+    def _table(
+        self,
+        text: bytes | memoryview,
+        nulls: list[str],
+        quoted: bool = False,
+        kinds: dict[str, pa.DataType] | None = None,
+    ) -> pa.Table:
+        kinds = kinds or self.kinds
         return pyarrow.csv.read_csv(
             pa.BufferReader(pa.py_buffer(text)),
             pyarrow.csv.ReadOptions(
@@ -229,8 +251,8 @@ class _Parser:
                 delimiter=self.dialect.delimiter, quote_char='"' if quoted else False
             ),
             pyarrow.csv.ConvertOptions(
-                column_types=self.kinds,
-                include_columns=list(self.kinds),
+                column_types=kinds,
+                include_columns=list(kinds),
                 null_values=nulls,
                 strings_can_be_null=True,
                 check_utf8=False,
@@ -275,7 +297,7 @@ class _Parser:
             if kind == pa.float64():
                 float(cell if self.dialect.decimal == "." else cell.replace(",", "."))
             elif kind == pa.int64():
-                return abs(int(cell)) < 1 << 63 and "_" not in cell
+                return -(1 << 63) <= int(cell) < 1 << 63 and "_" not in cell
         except ValueError:
             return False
         return kind == pa.binary() or kind is None or "_" not in cell
@@ -297,9 +319,8 @@ class _Parser:
         shown = repr(cell.strip()[:40])
         if position == self.columns.source_id:
             return InputError(
-                f"{self.file}, line {number}, column {name}: {shown} is no whole number of 64 "
-                "bits, as a source_id must be. Export it as text, or ingest with --columns "
-                "source_id=none to number the rows instead."
+                f"{self.file}, line {number}, column {name}: {shown} is not {ID}. Export the ids "
+                f"with all their digits. {NUMBER_ROWS}"
             )
         return InputError(
             f"{self.file}, line {number}, column {name}: {shown} is not a number. Correct it, or "

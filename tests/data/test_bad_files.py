@@ -33,6 +33,10 @@ def parquet(path, columns):
     pq.write_table(pa.table(columns), path)
 
 
+def ids(path, values):
+    parquet(path, {"source_id": values, **{name: [1.0, 2.0] for name in PIXELS}})
+
+
 def broken_parquet(path):
     parquet(path, {"z": redshifts(), **dict(zip(PIXELS, spectra().T, strict=True))})
     path.write_bytes(path.read_bytes()[:-2000])
@@ -109,11 +113,11 @@ BAD = {
     ),
     "rounded id.csv": (
         lambda p: write(p, ["source_id", *PIXELS], [["4.6e18", *row[1:]] for row in body()]),
-        "line 2, column source_id: '4.6e18' is no whole number of 64 bits",
+        "line 2, column source_id: '4.6e18' is not a whole number from −2.63 to 2.63 − 1",
     ),
     "large id.csv": (
         lambda p: write(p, ["source_id", *PIXELS], [["9" * 19, *row[1:]] for row in body()]),
-        "is no whole number of 64 bits",
+        "'9999999999999999999' is not a whole number from −2.63 to 2.63 − 1",
     ),
     "no usable row.csv": (
         lambda p: write(p, HEADER, rows(redshifts(), np.zeros((6, 186)))),
@@ -136,6 +140,36 @@ BAD = {
     "rounded id.parquet": (
         lambda p: parquet(p, {"source_id": [4.6e18, 1.0], **{n: [1.0, 2.0] for n in PIXELS}}),
         "has rounded the source ids",
+    ),
+    "rounded id32.parquet": (
+        lambda p: ids(p, np.array([1_000_000_001, 1_000_000_003], np.float32)),
+        "holds float, which has rounded the source ids: it keeps whole numbers apart only below "
+        "16,777,216",
+    ),
+    "rounded id16.parquet": (
+        lambda p: ids(p, np.array([2049, 2051], np.float16)), "only below 2,048"
+    ),
+    "nan id.parquet": (
+        lambda p: ids(p, [7.0, float("nan")]),
+        "column source_id, row 1: 'nan' is not a whole number from −2.63 to 2.63 − 1, as a "
+        "source_id must be. Leave the cell null where it is missing",
+    ),
+    "infinite id.parquet": (
+        lambda p: ids(p, np.array([7, -np.inf], np.float32)), "row 1: '-inf' is not a whole number"
+    ),
+    "fractional id.parquet": (lambda p: ids(p, [7.0, 8.5]), "row 1: '8.5' is not a whole number"),
+    "unsigned id.parquet": (
+        lambda p: ids(p, np.array([7, 2**63], np.uint64)),
+        "row 1: '9223372036854775808' is not a whole number from −2.63 to 2.63 − 1",
+    ),
+    "large id as text.parquet": (
+        lambda p: ids(p, ["7", "9" * 19]), "row 1: '9999999999999999999' is not a whole number"
+    ),
+    "truth as id.parquet": (
+        lambda p: ids(p, [True, False]), "column source_id holds bool, and not source ids"
+    ),
+    "dates as id.parquet": (
+        lambda p: ids(p, np.array([1, 2], "M8[s]")), "holds timestamp.*, and not source ids"
     ),
     "no rows.parquet": (lambda p: parquet(p, {name: [] for name in PIXELS}), "no rows"),
     "truncated.csv.gz": (truncated_gzip, "truncated.csv.gz is cut off"),

@@ -34,14 +34,18 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     rows = "test rows" if dataset == own else "usable rows"
     found = {folder.id: folder for folder in store.datasets()}.get(dataset)
     has_predictions = run.predictions_path(dataset).exists()
-    without = ""
+    n_flagged, reservation = metrics.get("n_flagged"), ""
+    without = f"; flagged rows, not counted: {count(n_flagged)}" if n_flagged else ""
     if has_predictions:
-        n_without = evaluation_data.galaxies(evaluation_data.key(run, dataset)).n_without
-        without = f"; {count(n_without)} more got no redshift" if n_without else ""
+        known = evaluation_data.galaxies(evaluation_data.key(run, dataset))
+        without += f"; {count(known.n_without)} more got no redshift" if known.n_without else ""
+        reservation = known.reservation
     with st.container(horizontal=True, vertical_alignment="center"):
         simulated_badge(found.info if found else metrics)
         name = escape(found.name) if found else f"{dataset} (deleted)"
         st.caption(f"{count(metrics.get('n', 0))} {rows} of {name}{without}")
+    if reservation:
+        st.warning(reservation)
     show_verdict(metrics.get("verdict"))
     about = simulator_version.trained_on(run, store)
     if (found is None or dataset != own) and (said := simulator_version.outdated(about)):

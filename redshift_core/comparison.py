@@ -130,6 +130,13 @@ def caveats(
             f"Only the test rows count for {', '.join(own)}, trained on this dataset; every usable "
             f"row counts for {', '.join(others)}."
         )
+    if any(one.get("n_flagged") for one in results.values()) and (
+        earlier := [name for name, one in results.items() if "n_flagged" not in one]
+    ):
+        found.append(
+            "Evaluated by an earlier version, which counted rows that ingest flagged, too: "
+            f"{', '.join(earlier)}. Evaluate them again."
+        )
     if len({configs[name].split for name in own}) > 1:
         found.append("The runs were split differently, so their test rows are not the same.")
     if leaky := [name for name in own if configs[name].scaler.fit_on == "all"]:

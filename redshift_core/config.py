@@ -135,7 +135,9 @@ class SplitConfig(Settings):
         4, "Seed of the shuffle; 4 is the dissertation's own split.", low=0, high=2**32 - 1
     )
     include_flagged: bool = setting(
-        False, "Also use rows that ingest flagged but whose flux and redshift are finite."
+        False,
+        "Also train on rows that ingest flagged but whose flux and redshift are finite; figures of "
+        "merit never count them.",
     )
     selection: str = setting(
         "", "Only rows within limits such as z=0.1..0.2 brightness=1..; empty takes them all."

@@ -1,6 +1,7 @@
 """Flags of the galaxies a run was judged on: how many carry each, and how far off those are.
 
-A flag is of use where the galaxies that carry it are worse than those without any.
+A flag is of use where the galaxies that carry it are worse than those without any. Rows that ingest
+flagged are not among the galaxies judged.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core.coverage import FLAGS
-from redshift_core.data import FLAG_TEXT
 from redshift_core.judged import Judged
 from redshift_core.metrics import METRICS
 
@@ -28,12 +28,8 @@ def flag_table(known: Judged) -> pd.DataFrame:
         nobody carries the flag), and ``meaning``. A galaxy with two flags counts in both.
     """
     sets = [set(names.split("|")) - {""} for names in known.flag_names]
-    found = {name: _carrying(known, [name in one for one in sets]) for name in FLAGS | FLAG_TEXT}
-    lines = [
-        _line(known, inside, name, {**FLAG_TEXT, **FLAGS}[name])
-        for name, inside in found.items()
-        if name in FLAGS or inside.any()
-    ]
+    found = {name: _carrying(known, [name in one for one in sets]) for name in FLAGS}
+    lines = [_line(known, inside, name, FLAGS[name]) for name, inside in found.items()]
     flagged = _carrying(known, [bool(one) for one in sets])
     everyone = np.ones(len(known.z_spec), bool)
     lines += [

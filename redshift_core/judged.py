@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core import metrics
-from redshift_core.constants import FLUX_UNIT, N_Z_BINS, Z_MAX
+from redshift_core.constants import FLAGS, FLUX_UNIT, N_Z_BINS, Z_MAX
 from redshift_core.errors import InputError
 from redshift_core.pdf import Estimate
 
@@ -41,11 +41,22 @@ class Judged:
     flag: IntArray  # (n,) number of the entry of ``flag_names``
     flag_names: tuple[str, ...]  # flags joined by |
     n_without: int  # further galaxies that got no redshift
+    n_flagged: int = 0  # rows flagged by ingest that an earlier version counted; not among these
 
     @property
     def error(self) -> FloatArray:
         """Plain error z_phot − z_spec, shape (n,)."""
         return self.z_phot - self.z_spec
+
+    @property
+    def reservation(self) -> str:
+        """What is wrong with the stored figures of an earlier version; empty where nothing is."""
+        if not self.n_flagged:
+            return ""
+        return (
+            "This evaluation was made by an earlier version: its stored figures also count rows "
+            f"that ingest flagged ({self.n_flagged:,}). Evaluate the run again."
+        )
 
     def table(self, positions: IntArray) -> pd.DataFrame:
         """One line per galaxy: row, source_id, z_spec, z_phot, error, brightness, flags."""
@@ -70,6 +81,8 @@ def read_judged(
 ) -> Judged:
     """Content of ``predictions.parquet``; its arrays are read-only.
 
+    Rows that ingest flagged take no part; only earlier versions wrote them.
+
     With an estimate z_phot is read anew off the densities of ``pdf_path``; the flags stay those of
     the stored judgement.
 
@@ -93,8 +106,10 @@ def read_judged(
     spec, phot = (table[name].to_numpy() for name in ("z_spec", "z_phot"))
     if estimate is not None:
         phot = estimate.redshifts(open_densities(pdf_path, len(spec)), priors or {})
-    good = np.isfinite(spec) & np.isfinite(phot)
     flags = table["flags"].combine_chunks().to_pandas().astype("category").cat
+    counted = [FLAGS.keys().isdisjoint(str(names).split("|")) for names in flags.categories]
+    unflagged = np.array([*counted, True])[flags.codes.to_numpy()]  # code −1: no flag is written
+    good = np.isfinite(spec) & np.isfinite(phot) & unflagged
     known = "brightness" in table.column_names
     arrays = {
         "row": table["row"].to_numpy()[good],
@@ -107,8 +122,11 @@ def read_judged(
     for values in (*arrays.values(), *([brightness] if known else [])):
         values.setflags(write=False)
     names = tuple(map(str, flags.categories))
-    n_without = int(len(good) - good.sum())
-    return Judged(**arrays, brightness=brightness, flag_names=names, n_without=n_without)
+    n_flagged = int((~unflagged).sum())
+    n_without = int(len(good) - good.sum()) - n_flagged
+    return Judged(
+        **arrays, brightness=brightness, flag_names=names, n_without=n_without, n_flagged=n_flagged
+    )
 
 
 def open_densities(path: Path | None, n_rows: int) -> NDArray[np.float16]:

@@ -28,6 +28,7 @@ from redshift_core.document import Chart, Part, Section, Table
 from redshift_core.error_table import CAPTION, FORMATS, error_table
 from redshift_core.errors import InputError
 from redshift_core.history import read_history
+from redshift_core.judged import Judged, read_judged
 from redshift_core.layers import layer_table
 from redshift_core.metrics import METRICS
 from redshift_core.runs import JobContext, RunFolder, Store, read_json, slug, write_json
@@ -104,7 +105,10 @@ def _results(dataset: str, metrics: Mapping[str, Any]) -> Section:
     if not metrics:
         return Section("Results", ["This run has not been evaluated yet."])
     what = "its own test rows" if metrics.get("rows", "test") == "test" else "every usable row"
-    parts: list[Part] = [f"Judged on {metrics.get('n', 0):,} galaxies of {dataset}, {what}."]
+    lead = f"Judged on {metrics.get('n', 0):,} galaxies of {dataset}, {what}."
+    if n_flagged := metrics.get("n_flagged"):
+        lead += f" Flagged rows, not counted: {n_flagged:,}."
+    parts: list[Part] = [lead]
     if metrics.get("scaler_saw_test_rows"):
         parts.append(
             "The scaler of this run was fitted on the test rows too, as in the dissertation's "
@@ -164,7 +168,8 @@ def _errors(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> list[Se
     found = [Section("Error per redshift bin", [table, chart])]
     path = run.predictions_path(dataset)
     if path.exists():
-        found.append(Section("True and predicted redshift", _redshifts(path)))
+        known = read_judged(path)
+        found.append(Section("True and predicted redshift", _redshifts(known)))
     if metrics.get("pdf"):
         found.append(Section("Densities p(z)", _densities(metrics["pdf"])))
     return found
@@ -201,13 +206,12 @@ def _densities(judged: Mapping[str, Any]) -> list[Part]:
     ]  # fmt: skip
 
 
-def _redshifts(path: Path) -> list[Part]:
-    pairs = pd.read_parquet(path, columns=["z_spec", "z_phot"]).dropna()
-    z_spec, z_phot = (pairs[name].to_numpy(float) for name in ("z_spec", "z_phot"))
-    edges, counts = statistics.density(z_spec, z_phot, 200)
+def _redshifts(known: Judged) -> list[Part]:
+    edges, counts = statistics.density(known.z_spec, known.z_phot, 200)
     fine = np.linspace(Z_MIN, Z_MAX, 121)
-    both = [statistics.histogram(z, fine) for z in (z_spec, z_phot)]
+    both = [statistics.histogram(z, fine) for z in (known.z_spec, known.z_phot)]
     return [
+        *([known.reservation] if known.reservation else []),
         Chart(
             figures.density(edges, counts),
             f"Galaxies per cell of {edges[1]:.3f} × {edges[1]:.3f} in redshift, logarithmic "

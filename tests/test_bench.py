@@ -277,7 +277,8 @@ def test_the_tail_is_that_of_the_stored_densities_under_both_priors(store):
     density = random.uniform(0.1, 1, (50, 240)).astype(np.float16)
     training = np.linspace(2, 0.1, 240)
     run.predictions_path("flat").parent.mkdir(parents=True)
-    pd.DataFrame({"z_spec": z_spec}).to_parquet(run.predictions_path("flat"))
+    known = {"row": range(50), "source_id": range(50), "z_spec": z_spec, "z_phot": z_spec}
+    pd.DataFrame({**known, "flags": ""}).to_parquet(run.predictions_path("flat"))
     np.save(run.pdf_path("flat"), density)
     np.savez(run.prior_path, training=training)
     found = tail(run, {"flat": "flat"})

@@ -59,6 +59,8 @@ def _show(run: RunFolder, result: Mapping[str, Any]) -> None:
     )  # fmt: skip
     n, n_rows = lines[0]["n"] + lines[0]["n_without"], result["n_rows"]
     part = f", evenly spread over {count(n_rows)} rows" if n < n_rows else ""
+    if result.get("n_flagged"):
+        part += f"; flagged rows, not counted: {count(result['n_flagged'])}"
     table(
         stress.frame(lines), f"stress_{run.id}",
         f"{count(n)} galaxies{part}. {stress.CAPTION}",

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from redshift_core.arrays import load_arrays
 from redshift_core.bench.rows import now
 from redshift_core.coverage import coverage_of
 from redshift_core.evaluation import evaluate
-from redshift_core.judged import open_densities
+from redshift_core.judged import read_judged
 from redshift_core.pdf import FLAT, TRAINING, Estimate
 from redshift_core.runs import RunFolder, read_json
 
@@ -38,12 +36,12 @@ def tail(run: RunFolder, datasets: Mapping[str, str]) -> dict[str, Any]:
     priors = load_arrays(run.prior_path)
     found: dict[str, Any] = {}
     for name, dataset in datasets.items():
-        z_spec = pd.read_parquet(run.predictions_path(dataset), columns=["z_spec"]).z_spec
-        density = open_densities(run.pdf_path(dataset), len(z_spec))
-        found[name] = {
-            prior: evaluate(z_spec, Estimate("median", prior).redshifts(density, priors))
+        paths = run.predictions_path(dataset), run.pdf_path(dataset)
+        judged = {
+            prior: read_judged(*paths, Estimate("median", prior), priors)
             for prior in (TRAINING, FLAT)
         }
+        found[name] = {prior: evaluate(one.z_spec, one.z_phot) for prior, one in judged.items()}
     return {"finished": now(), "datasets": dict(datasets), **found}
 
 

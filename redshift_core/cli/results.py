@@ -39,7 +39,9 @@ def evaluate(
     run: RunArgument,
     dataset: Annotated[
         str | None,
-        typer.Option(help="Another dataset, all of whose rows count; else the run's test rows."),
+        typer.Option(
+            help="Another dataset, all of whose usable rows count; else the run's test rows."
+        ),
     ] = None,
     point: PointOption = None,
     prior: PriorOption = None,
@@ -163,7 +165,7 @@ def metrics_text(metrics: dict[str, Any]) -> str:
     from redshift_core import reference
 
     mark = " (SIMULATED)" if metrics.get("simulated") else ""
-    what = "test rows" if metrics["rows"] == "test" else "every row with a redshift"
+    what = "test rows" if metrics["rows"] == "test" else "every usable row"
     lines = [f"{metrics['dataset']}{mark}, {what}{_estimate_text(metrics)}"]
     lines += table(("METRIC", "VALUE", "68 % INTERVAL"), _headlines(metrics)).splitlines()
     if said := metrics.get("verdict"):
@@ -194,7 +196,7 @@ def real_galaxies_text(run: RunFolder, dataset: str) -> str:
 
 
 def _headlines(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Metric, value, interval: a line each, then the number of galaxies."""
+    """Metric, value, interval: a line each, then the numbers of galaxies and of flagged rows."""
     from redshift_core.metrics import METRICS
 
     intervals = metrics.get("intervals") or {}
@@ -203,7 +205,10 @@ def _headlines(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
         ends = intervals.get(name)
         between = " to ".join(map(metric.text, ends)) if ends else ""
         lines.append((metric.title, metric.text(metrics.get(name)), between))
-    return [*lines, *_density_lines(metrics.get("pdf")), ("Galaxies", f"{metrics['n']:,}", "")]
+    lines += [*_density_lines(metrics.get("pdf")), ("Galaxies", f"{metrics['n']:,}", "")]
+    if n_flagged := metrics.get("n_flagged"):
+        lines.append(("Flagged rows, not counted", f"{n_flagged:,}", ""))
+    return lines
 
 
 def _density_lines(figures: dict[str, Any] | None) -> list[tuple[str, str, str]]:

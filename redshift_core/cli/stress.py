@@ -18,7 +18,9 @@ def stress(
     run: RunArgument,
     dataset: Annotated[
         str | None,
-        typer.Option(help="Another dataset, all of whose rows count; else the run's test rows."),
+        typer.Option(
+            help="Another dataset, all of whose usable rows count; else the run's test rows."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -36,7 +38,7 @@ def stress_text(result: Mapping[str, Any]) -> str:
     from redshift_core.stress import sentences
 
     mark = " (SIMULATED)" if result["simulated"] else ""
-    what = "test rows" if result["rows"] == "test" else "every row with a redshift"
+    what = "test rows" if result["rows"] == "test" else "every usable row"
     headers = (
         "SPECTRA", "MAE", "RATIO", "± (68 %)", "σ_NMAD", "68 % COVERS", "OUTSIDE", "UNLIKE",
     )  # fmt: skip
@@ -48,6 +50,8 @@ def stress_text(result: Mapping[str, Any]) -> str:
         )
         for line in result["lines"]
     ]  # fmt: skip
+    if n_flagged := result.get("n_flagged"):
+        what += f"; flagged rows, not counted: {n_flagged:,}"
     lines = [f"{result['dataset']}{mark}, {what}", table(headers, rows), ""]
     return "\n".join([*lines, *sentences(result["lines"])])
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -40,20 +40,21 @@ def evaluate_run(
 
     What it says of three real galaxies goes into ``real_galaxies.json``, and into no figure here.
 
-    On the dataset it was trained on only its test rows count, elsewhere every row with a redshift
-    and usable flux. With a PDF head z_phot is the median of p(z) under the training prior.
+    On the dataset it was trained on only its test rows count, elsewhere every row. Rows that
+    ingest flagged never count; their number is told. With a PDF head z_phot is the median of p(z)
+    under the training prior.
 
     Returns
     -------
     dict
         `evaluation.evaluate`, `bootstrap.bootstrap`, and: ``dataset``, ``rows`` ("test" or "all"),
-        ``simulated``, ``scaler_saw_test_rows``, ``n_outside_training_range``, ``verdict`` (a
-        `verdict.Verdict` on the spectra as a whole); with a PDF head ``pdf``, see
-        `calibration.evaluate_pdf`.
+        ``n_flagged`` (rows left out because ingest flagged them), ``simulated``,
+        ``scaler_saw_test_rows``, ``n_outside_training_range``, ``verdict`` (a `verdict.Verdict` on
+        the spectra as a whole); with a PDF head ``pdf``, see `calibration.evaluate_pdf`.
     """
     coverage = open_coverage(run)
     opened = data.open_dataset(dataset)
-    rows, own = rows_to_judge(run, dataset, opened)
+    rows, own, n_flagged = rows_to_judge(run, dataset, opened)
     run.metrics_path(dataset.id).parent.mkdir(parents=True, exist_ok=True)
     path = run.pdf_path(dataset.id)
     reader, tally = open_reader(run, coverage), Tally(coverage)
@@ -63,6 +64,7 @@ def evaluate_run(
         **_figures(table.z_spec, table.z_phot, report),
         "dataset": dataset.id,
         "rows": "test" if own else "all",
+        "n_flagged": n_flagged,
         "simulated": simulated,
         "scaler_saw_test_rows": own and run.config.scaler.fit_on == "all",
         "n_outside_training_range": int(table.pop("outside").sum()),
@@ -139,14 +141,13 @@ def _judged_table(
     flags: dict[str, NDArray[np.bool_]],
 ) -> pd.DataFrame:
     """Lines of ``predictions.parquet``, and the column ``outside`` for counting."""
-    known = {name: (np.asarray(opened.flags)[rows] & bit) > 0 for name, bit in data.FLAGS.items()}
     table = {
         "row": rows,
         "source_id": np.asarray(opened.source_id)[rows],
         "z_spec": np.asarray(opened.z_spec)[rows],
         **columns,
         "brightness": np.asarray(opened.brightness)[rows],
-        "flags": flag_text({**flags, **known}),
+        "flags": flag_text(flags),
         "outside": flags["outside_training_range"],
     }
     return pd.DataFrame(table)
@@ -161,12 +162,37 @@ def _drawing(report: Report) -> Callable[[int, int], None]:
     return lambda done, n: report(done, n, "Drawing the galaxies again for the intervals.")
 
 
-def rows_to_judge(
-    run: RunFolder, dataset: DatasetFolder, opened: data.Dataset
-) -> tuple[NDArray[np.int64], bool]:
-    """Rows that a run has not seen, ascending, and whether they are its own test rows."""
+class RowsToJudge(NamedTuple):
+    """Rows of a dataset that count in a run's figures of merit."""
+
+    rows: NDArray[np.int64]  # ascending; none that the run has seen or ingest has flagged
+    own: bool  # whether they are the run's own test rows
+    n_flagged: int  # further rows, left out because ingest flagged them
+
+
+def rows_to_judge(run: RunFolder, dataset: DatasetFolder, opened: data.Dataset) -> RowsToJudge:
+    """Rows to judge a run on: its test rows or, on other galaxies, every row; flagged ones never.
+
+    Raises
+    ------
+    InputError
+        Where no such row is left.
+    """
     own = is_own(run, dataset)
-    return (_test_rows(run, opened) if own else _judged_rows(opened)), own
+    candidates = _test_rows(run, opened) if own else np.arange(len(opened))
+    if not np.isfinite(opened.z_spec).any():
+        raise InputError(
+            f"Dataset {opened.id} has no spectrum with a redshift to compare with; "
+            "use predict for spectra of unknown redshift."
+        )
+    rows = np.intersect1d(candidates, opened.usable_rows(), assume_unique=True)
+    if not len(rows):
+        raise InputError(
+            f"Ingest flagged each of the {len(candidates):,} rows of dataset {opened.id} that "
+            f"could judge run {run.id}, and flagged rows do not count. Mend the file and ingest it "
+            "again; the Data page says what is wrong with them."
+        )
+    return RowsToJudge(rows, own, len(candidates) - len(rows))
 
 
 def is_own(run: RunFolder, dataset: DatasetFolder) -> bool:
@@ -189,17 +215,6 @@ def _test_rows(run: RunFolder, opened: data.Dataset) -> NDArray[np.int64]:
             f"Run {run.id} was trained on another version of dataset {opened.id}; train again."
         )
     return rows
-
-
-def _judged_rows(opened: data.Dataset) -> NDArray[np.int64]:
-    unusable = sum(data.FLAGS[name] for name in ("nan_flux", "infinite_flux", "zero_flux"))
-    good = np.isfinite(np.asarray(opened.z_spec)) & (np.asarray(opened.flags) & unusable == 0)
-    if not good.any():
-        raise InputError(
-            f"Dataset {opened.id} has no spectrum with a redshift to compare with; "
-            "use predict for spectra of unknown redshift."
-        )
-    return np.flatnonzero(good)
 
 
 def metadata(

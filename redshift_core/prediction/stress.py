@@ -25,12 +25,13 @@ def stress_run(
     Returns
     -------
     dict
-        ``run``, ``dataset``, ``rows`` ("test" or "all"), ``n_rows`` there are, ``simulated``,
-        ``epochs`` the model was trained, ``seed``, and ``lines``: see `stress.judge`.
+        ``run``, ``dataset``, ``rows`` ("test" or "all"), ``n_rows`` there are, ``n_flagged`` (left
+        out because ingest flagged them), ``simulated``, ``epochs`` the model was trained, ``seed``,
+        and ``lines``: see `stress.judge`.
     """
     coverage = open_coverage(run)
     opened = data.open_dataset(dataset)
-    rows, own = rows_to_judge(run, dataset, opened)
+    rows, own, n_flagged = rows_to_judge(run, dataset, opened)
     drawn = stress.some_rows(rows)
     lines = stress.judge(
         open_reader(run, coverage).predict,
@@ -44,6 +45,7 @@ def stress_run(
         "dataset": dataset.id,
         "rows": "test" if own else "all",
         "n_rows": len(rows),
+        "n_flagged": n_flagged,
         "simulated": bool(dataset.info.get("simulated")),
         "epochs": len(read_history(run)),
         "seed": SEED,

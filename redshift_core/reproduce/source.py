@@ -16,6 +16,7 @@ from redshift_core.config import RunConfig, preset
 from redshift_core.data import Dataset
 from redshift_core.document import Part
 from redshift_core.history import read_history
+from redshift_core.judged import read_judged
 from redshift_core.runs import RunFolder, read_json
 from redshift_core.split import Split, split_rows
 
@@ -64,8 +65,8 @@ class Source:
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """``z_spec`` and ``z_phot`` of the evaluated rows, where both are finite."""
-        path = self.run.predictions_path(self.dataset.id)
-        return pd.read_parquet(path, columns=["z_spec", "z_phot"]).dropna()
+        judged = read_judged(self.run.predictions_path(self.dataset.id))
+        return pd.DataFrame({"z_spec": judged.z_spec, "z_phot": judged.z_phot})
 
     @cached_property
     def split(self) -> Split:

@@ -323,6 +323,29 @@ def test_galaxies_without_a_redshift_are_counted(store):
     assert "3 more got no redshift" in texts(opened(run=run.id))
 
 
+def test_the_number_of_flagged_rows_is_said(store):
+    run, folder = judged_run(store)
+    path = run.metrics_path(folder.id)
+    assert "flagged rows" not in texts(opened(run=run.id)).split("Flags")[0]
+    write_json(path, {**read_json(path), "n_flagged": 1234})
+    assert "; flagged rows, not counted: 1,234" in texts(opened(run=run.id))
+
+
+def test_flagged_rows_that_an_earlier_version_counted_stay_out_of_what_is_computed_now(store):
+    run, folder = judged_run(store)
+    path = run.predictions_path(folder.id)
+    table = pd.read_parquet(path)
+    clean = opened(run=run.id).dataframe[0].value
+    assert clean.n.sum() == len(table)
+    table.loc[[5, 6, 7], "flags"] = ["z_out_of_range", "pile_up|duplicate_id", "duplicate_id"]
+    table.to_parquet(path)
+    at = opened(run=run.id)
+    assert not at.exception
+    assert at.dataframe[0].value.n.sum() == len(table) - 3
+    assert "also count rows that ingest flagged (3)" in texts(at)
+    assert "got no redshift" not in texts(at)
+
+
 def test_of_a_deleted_dataset_the_galaxies_are_listed_without_their_spectra(store):
     run, folder = judged_run(store)
     folder.delete()

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui import choose, intake
 from pages.ui.dataset_report import datasets_table, report
 from pages.ui.empty import demo_button
-from pages.ui.job import show_failure, show_job
+from pages.ui.job import delete, show_failure, show_job
 from pages.ui.likeness import show_likeness
 from pages.ui.nav import guard
 from pages.ui.text import count, escape
@@ -94,8 +94,8 @@ def failures(store: Store) -> None:
         for job, state in failed:
             st.markdown(f"**{escape(title(job))}** · {choose.when(job)}")
             show_failure(job, state)
-            if st.button("Remove this entry", key=f"forget_{job.id}", type="tertiary"):
-                job.delete()
+            pressed = st.button("Remove this entry", key=f"forget_{job.id}", type="tertiary")
+            if pressed and delete(job):
                 st.rerun()
 
 

@@ -90,8 +90,8 @@ def status(folder: JobFolder) -> Status:
     )
 
 
-def at_work(store: Store, recent: int = 50) -> list[tuple[JobFolder, Status]]:
-    """What has something to do, and how it stands: long jobs, and the newest short ones."""
+def at_work(store: Store, recent: int | None = 50) -> list[tuple[JobFolder, Status]]:
+    """Active jobs and their status: the long ones and, of the newest short ones, ``recent``."""
     folders = [*store.long_jobs(), *store.jobs()[:recent]]
     return [(folder, now) for folder in folders if (now := status(folder)).active]
 

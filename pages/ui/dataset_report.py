@@ -10,8 +10,9 @@ import streamlit as st
 
 from pages.ui import choose
 from pages.ui.empty import simulated_badge
+from pages.ui.job import delete
 from pages.ui.text import count, escape, size
-from redshift_core import simulator_version
+from redshift_core import in_use, simulator_version
 from redshift_core.data import FLAG_TEXT, galaxies_of
 from redshift_core.runs import DatasetFolder, Store
 
@@ -128,12 +129,12 @@ def _edit(folder: DatasetFolder) -> None:
 def _delete(folder: DatasetFolder) -> None:
     """Delete after asking."""
     with st.popover("Delete", icon=":material/delete:"):
-        used = sum(run.config.dataset == folder.id for run in Store().runs())
+        made = len(in_use.trained_on(Store(), folder))
         st.markdown(
             f"Delete **{escape(folder.name)}** and its files for good? "
-            f"{used} run(s) were trained on it; they stay."
+            f"{made} run(s) and search(es) were trained on it; they stay."
         )
-        if st.button("Delete for good", type="primary", key=f"delete_{folder.id}"):
-            folder.delete()
+        pressed = st.button("Delete for good", type="primary", key=f"delete_{folder.id}")
+        if pressed and delete(folder):
             choose.forget("dataset")
             st.rerun()

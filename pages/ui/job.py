@@ -1,4 +1,4 @@
-"""Follow a job on the page: progress, a stop button, and the sentence when it failed.
+"""Follow a job on the page, with a stop button and the reason of a failure; delete what is unused.
 
 One fragment asks the job's folder once a second; when the job has ended it reruns the whole page,
 so that the page itself can show the result.
@@ -11,10 +11,10 @@ import time
 import streamlit as st
 
 from pages.ui.text import escape
-from redshift_core import jobs
+from redshift_core import in_use, jobs
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
-from redshift_core.runs import JobFolder
+from redshift_core.runs import Folder, JobFolder, Store
 
 POLL = 0.5  # s between two looks
 QUIET = 15.0  # s without a sign of life after which the page says so
@@ -51,6 +51,16 @@ def show_failure(folder: JobFolder, now: Status) -> None:
     if not now.user_error:
         with st.expander("Log", icon=":material/terminal:"):
             st.code(jobs.log_tail(folder) or "The log is empty.", language=None)
+
+
+def delete(folder: Folder) -> bool:
+    """Delete a folder of the store, or say which job works on it; whether it is gone."""
+    try:
+        in_use.delete(Store(), folder)
+    except InputError as error:
+        st.error(escape(str(error)))
+        return False
+    return True
 
 
 def progress_text(now: Status, title: str = "") -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.ui.choose import select, when
 from pages.ui.display import MISSING, download
+from pages.ui.job import delete
 from pages.ui.text import escape
 from redshift_core import jobs
 from redshift_core.errors import InputError
@@ -80,7 +81,9 @@ def manage(
             st.caption("Stop it before you delete it.")
             return
         sure = st.checkbox(f"Delete {escape(run.name)} with {parts}", key=f"sure_{run.id}")
-        if st.button("Delete for good", key=f"delete_{run.id}", disabled=not sure, type="primary"):
-            run.delete()
+        pressed = st.button(
+            "Delete for good", key=f"delete_{run.id}", disabled=not sure, type="primary"
+        )
+        if pressed and delete(run):
             select(**{kind: "latest"})
             st.rerun()

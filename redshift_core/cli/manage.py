@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from redshift_core import jobs
+from redshift_core import in_use
 from redshift_core.cli.output import JsonOption, emit, say
 from redshift_core.errors import InputError
 from redshift_core.runs import (
@@ -95,12 +95,11 @@ def delete(
     """Delete a dataset, a run, a search, a study or a bench, for good; asks first."""
     store = Store()
     folder = find(store, target)
-    _refuse_while_used(store, folder)
-    users = [job.id for job in (*store.runs(), *store.tunings()) if _dataset_of(job) == folder.id]
-    if users:
+    in_use.refuse_while_used(store, folder)
+    if isinstance(folder, DatasetFolder) and (users := in_use.trained_on(store, folder)):
         say(
-            f"Trained on this dataset: {', '.join(users)}; they stay, but can no longer be "
-            "evaluated on it or resumed."
+            f"Trained on this dataset: {', '.join(job.id for job in users)}; they stay, but can no "
+            "longer be evaluated on it or resumed."
         )
     if not yes:
         if as_json or not sys.stdin.isatty():
@@ -108,7 +107,7 @@ def delete(
         kind = KINDS[type(folder)]
         if not typer.confirm(f"Delete {kind} {folder.id} ({folder.name}) for good?", err=True):
             raise InputError(f"{folder.id} was not deleted.")
-    folder.delete()
+    in_use.delete(store, folder)
     emit({"deleted": folder.id}, f"Deleted {folder.id}.", as_json)
 
 
@@ -138,28 +137,6 @@ def find(store: Store, name: str, *kinds: type[Folder]) -> Any:
     raise InputError(
         f"No {known} {name!r} in {store.root}; list them with redshift-lab datasets, runs, tunings."
     )
-
-
-def _refuse_while_used(store: Store, folder: Folder) -> None:
-    """InputError while a run or a short job works on a folder."""
-    for job in store.long_jobs() + store.jobs():
-        if not jobs.status(job).active:
-            continue
-        uses = {job.id, job.request.get("run"), job.request.get("dataset")}
-        uses |= set(job.request.get("against", []))
-        if isinstance(job, RunFolder | TuningFolder):
-            uses.add(_dataset_of(job))
-        if folder.id in uses:
-            raise InputError(
-                f"{folder.id} cannot be deleted while {job.id} works on it; stop that first."
-            )
-
-
-def _dataset_of(job: RunFolder | TuningFolder) -> str:
-    try:
-        return job.config.dataset
-    except (InputError, ValueError):  # a configuration that cannot be read
-        return ""
 
 
 def _is_local(address: str) -> bool:

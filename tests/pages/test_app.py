@@ -19,6 +19,7 @@ from pages.ui.text import escape
 from redshift_core import data, jobs
 from redshift_core.config import preset
 from redshift_core.runs import CHECKOUT, RunFolder, Store, write_json
+from tests.pages.made_up import every_slot_taken
 
 PAGES = {title: file for entries in SECTIONS.values() for file, title, _, _ in entries}
 
@@ -222,6 +223,16 @@ def test_a_dataset_is_renamed_noted_and_deleted_after_asking(store, dataset):
     assert not at.exception
     assert store.datasets() == []
     assert "No dataset yet" in words(at)
+
+
+def test_a_dataset_that_a_job_works_on_is_not_deleted_and_the_page_says_why(store, dataset):
+    with every_slot_taken(store):
+        run = jobs.start_training(store, preset("fast", dataset.id))
+        at = app("Data")
+        at.button(key=f"delete_{dataset.id}").click().run()
+        assert not at.exception
+        assert f"cannot be deleted while {run.id} works on it; stop that first" in words(at)
+        assert [folder.id for folder in store.datasets()] == [dataset.id]
 
 
 def test_flagged_rows_are_shown_by_reason_with_examples(store, survey_file):

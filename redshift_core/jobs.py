@@ -1,7 +1,8 @@
 """Start, poll, stop and resume jobs: child processes that outlive the page and the server.
 
-A job is a folder. The launcher writes ``starting`` before it spawns the worker; the worker does
-the rest. A process is known by its pid and its start time, so a pid used again is never mistaken.
+A job is a folder. The launcher writes ``starting`` under the folder's lock before it spawns the
+worker, so of several that submit one job only one does; the worker does the rest. A process is
+known by its pid and its start time, so a pid used again is never mistaken.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ from redshift_core.tuning_config import TuningConfig
 START_LIMIT = 60.0  # s a job may be "starting" without a process before it counts as lost
 SILENCE = 120.0  # s without a sign of life after which a process of another machine is lost
 POLL = 0.1  # s between two looks at a job's status
+LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")  # one at a time, on the device
+LEADING_KINDS = ("coordinate", "bench", "adapt")  # others compute for them
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 
 
 @dataclass(frozen=True)
@@ -96,17 +100,32 @@ def at_work(store: Store, recent: int | None = 50) -> list[tuple[JobFolder, Stat
     return [(folder, now) for folder in folders if (now := status(folder)).active]
 
 
-def submit(folder: JobFolder, request: dict[str, Any]) -> JobFolder:
-    """Write a request and start its worker, detached from this process."""
-    if status(folder).active:
-        raise InputError(f"{folder.id} is already {status(folder).state}; stop it first.")
-    for stale in (folder.stop_path, folder.result_path):
-        stale.unlink(missing_ok=True)
-    write_json(folder.request_path, request)
-    JobContext(folder, Store(folder.path.parent.parent)).set_state(
-        "starting", kind=request["kind"], submitted=time.time()
-    )
-    path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+def submit(
+    folder: JobFolder, request: dict[str, Any], config: dict[str, Any] | None = None
+) -> JobFolder:
+    """Write a request and start its worker, detached from this process.
+
+    Parameters
+    ----------
+    config : dict, optional
+        What ``config.json`` shall hold from now on, for a run, a search, a study or a bench.
+
+    Raises
+    ------
+    InputError
+        Where the job is active, which all but one see that submit it at the same time.
+    """
+    with folder.lock():
+        if (now := status(folder)).active:
+            raise InputError(f"{folder.id} is already {now.state}; stop it first.")
+        for stale in (folder.stop_path, folder.result_path):
+            stale.unlink(missing_ok=True)
+        if config is not None:
+            write_json(folder.path / "config.json", config)
+        write_json(folder.request_path, request)
+        JobContext(folder, Store(folder.path.parent.parent)).set_state(
+            "starting", kind=request["kind"], submitted=time.time()
+        )
     with folder.log_path.open("ab") as log:
         subprocess.Popen(
             [sys.executable, "-m", "redshift_core.worker", str(folder.path)],
@@ -114,9 +133,24 @@ def submit(folder: JobFolder, request: dict[str, Any]) -> JobFolder:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": path},
+            env=environment(request["kind"]),
         )
     return folder
+
+
+def environment(kind: str) -> dict[str, str]:
+    """Variables of a worker's process; libraries read them only once, when they are loaded.
+
+    Short jobs run beside a long one, so they leave the GPUs to it and all cores but one. Reading a
+    large file is worth every core.
+    """
+    path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+    passive = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait leave others the core
+    values = {"TF_CPP_MIN_LOG_LEVEL": "2", **passive, **os.environ, "PYTHONPATH": path}
+    if kind in LONG_KINDS + LEADING_KINDS:
+        return values
+    values["CUDA_VISIBLE_DEVICES"] = "-1"
+    return values if kind == "ingest" else {**values, **dict.fromkeys(ONE_THREAD, "1")}
 
 
 def start(store: Store, kind: str, **request: Any) -> JobFolder:
@@ -128,10 +162,9 @@ def start_training(store: Store, config: RunConfig, name: str = "") -> RunFolder
     """Make a run folder for a configuration and start training it."""
     dataset = store.dataset(config.dataset)
     run = store.new_run(name or f"{config.preset}-{dataset.name}")
-    write_json(run.config_path, {**config.to_dict(), "dataset": dataset.id})
     if name:
         run.update_info(name=name)
-    submit(run, {"kind": "train"})
+    submit(run, {"kind": "train"}, {**config.to_dict(), "dataset": dataset.id})
     return run
 
 
@@ -153,10 +186,9 @@ def start_tuning(
     tuning = store.new_tuning(name or f"{config.algorithm}-{dataset.name}")
     base = dataclasses.replace(config.base, dataset=dataset.id)
     config = dataclasses.replace(config, dataset=dataset.id, base=base)
-    write_json(tuning.config_path, config.to_dict())
     if name:
         tuning.update_info(name=name)
-    submit(tuning, _tuning_request(request))
+    submit(tuning, _tuning_request(request), config.to_dict())
     return tuning
 
 
@@ -180,8 +212,8 @@ def resume_tuning(tuning: TuningFolder, trials: int | None = None, **request: An
         )
     _check_dataset(tuning, config.dataset)
     if trials is not None:
-        write_json(tuning.config_path, dataclasses.replace(config, trials=trials).to_dict())
-    submit(tuning, _tuning_request(request))
+        config = dataclasses.replace(config, trials=trials)
+    submit(tuning, _tuning_request(request), config.to_dict())
     return tuning
 
 
@@ -200,10 +232,9 @@ def start_limit(
         Ids of runs that are quoted against the limit.
     """
     study = store.new_limit(name or f"limit-{config.base.preset}")
-    write_json(study.config_path, config.to_dict())
     if name:
         study.update_info(name=name)
-    submit(study, {"kind": "limit", "against": against})
+    submit(study, {"kind": "limit", "against": against}, config.to_dict())
     return study
 
 
@@ -225,10 +256,9 @@ def start_bench(store: Store, config: BenchConfig, name: str = "") -> BenchFolde
             )
         config = dataclasses.replace(config, dataset=dataset.id)
     bench = store.new_bench(name or f"bench-{what}")
-    write_json(bench.config_path, config.to_dict())
     if name:
         bench.update_info(name=name)
-    submit(bench, {"kind": "bench"})
+    submit(bench, {"kind": "bench"}, config.to_dict())
     return bench
 
 
@@ -245,6 +275,8 @@ def resume_bench(bench: BenchFolder) -> BenchFolder:
 
 def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
     """Go on with a stopped, failed or lost run, or with a finished one for more epochs.
+
+    One that has done all its epochs and lacks only its judgement is judged.
 
     Parameters
     ----------
@@ -263,8 +295,8 @@ def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
             "say how many epochs it shall have in all to go on."
         )
     _check_resumable(run, config, state, epochs)
-    write_json(run.config_path, config.to_dict())
-    submit(run, {"kind": "train", "resume": True})
+    request = {"kind": "train", "resume": True, "more": epochs is not None}
+    submit(run, request, config.to_dict())
     return run
 
 

@@ -1,15 +1,12 @@
 """The child process that executes one job: ``python -m redshift_core.worker <job folder>``.
 
-Long jobs take the device's lock, one at a time, a search for all its trials; short jobs run
-beside them at low priority in one of two slots. A lock is the operating system's, so it dies with
-its owner.
+It waits for its turn, does what `JOBS` names for its kind, and writes down how that ended. Modules
+are named by strings, so this process loads only what its job needs.
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import os
 import platform
 import sys
 import time
@@ -17,9 +14,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import filelock
 import psutil
 
+from redshift_core import queue
 from redshift_core.errors import InputError
 from redshift_core.machine import peak_memory
 from redshift_core.runs import (
@@ -28,14 +25,12 @@ from redshift_core.runs import (
     JobFolder,
     LimitFolder,
     RunFolder,
+    Stopped,
     TuningFolder,
     write_json,
 )
 
 FOLDERS = {"runs": RunFolder, "tuning": TuningFolder, "limits": LimitFolder, "bench": BenchFolder}
-LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")
-LEADING_KINDS = ("coordinate", "bench", "adapt")  # others compute for them
-SHORT_SLOTS = 2
 JOBS = {
     "train": "redshift_core.worker:train_and_judge",
     "tune": "redshift_core.tuning:tune_job",
@@ -54,11 +49,6 @@ JOBS = {
     "report": "redshift_core.report:report_job",
     "reproduce": "redshift_core.reproduce:reproduce_job",
 }
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
-
-
-class Stopped(Exception):  # noqa: N818 - not an error
-    """The user asked for a stop while the job waited in the queue."""
 
 
 def main(path: str) -> int:
@@ -70,7 +60,7 @@ def main(path: str) -> int:
     started = process.create_time()
     context.set_state("queued", host=platform.node(), pid=process.pid, pid_started=started)
     try:
-        with _slot(context):
+        with queue.slot(context):
             context.set_state("running", message="")
             begin = time.monotonic()
             result = _execute(context)
@@ -116,34 +106,6 @@ def _spent(seconds: float) -> dict[str, float]:
         "cpu_seconds": time.process_time(),
         "peak_memory": peak_memory(),
     }
-
-
-def _slot(context: JobContext) -> contextlib.AbstractContextManager[Any]:
-    """Lock under which the job may run; waits for it, unless the user stops the job."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave others the core
-    if context.request["kind"] in LEADING_KINDS:
-        return contextlib.nullcontext()
-    if context.request["kind"] in LONG_KINDS:
-        names = ["device"]
-    else:
-        names = [f"short-{number}" for number in range(SHORT_SLOTS)]
-        os.nice(10)
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the GPUs belong to the long job
-        if context.request["kind"] != "ingest":  # reading a large file is worth every core
-            os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    while True:
-        for name in names:
-            lock = filelock.FileLock(context.store.locks / f"{name}.lock")
-            try:
-                lock.acquire(blocking=False)
-            except filelock.Timeout:
-                continue
-            return lock
-        if context.should_stop():
-            raise Stopped
-        context.report(message="Waiting for another job to end.")
-        time.sleep(0.3)
 
 
 if __name__ == "__main__":

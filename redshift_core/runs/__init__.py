@@ -19,7 +19,7 @@
 Files are written under a hidden name, ``.tmp-…``, and renamed, so a reader never sees half of one.
 """
 
-from redshift_core.runs.context import ACTIVE_STATES, STATUS_INTERVAL, JobContext
+from redshift_core.runs.context import ACTIVE_STATES, STATUS_INTERVAL, JobContext, Stopped
 from redshift_core.runs.files import (
     CHECKOUT,
     PACKAGE,
@@ -57,6 +57,7 @@ __all__ = [
     "LimitFolder",
     "LongFolder",
     "RunFolder",
+    "Stopped",
     "Store",
     "TuningFolder",
     "atomic",

@@ -13,6 +13,10 @@ ACTIVE_STATES = ("starting", "queued", "running", "stopping")
 STATUS_INTERVAL = 0.5  # s between two writes of status.json while a job only makes progress
 
 
+class Stopped(Exception):  # noqa: N818 - not an error
+    """The user asked the job to stop."""
+
+
 class JobContext:
     """What a job sees of the outside: its request, its progress, the wish to stop."""
 
@@ -56,6 +60,18 @@ class JobContext:
     def should_stop(self) -> bool:
         """Whether the user asked the job to stop."""
         return self.folder.stop_path.exists()
+
+    def report_or_stop(
+        self,
+        done: float | None = None,
+        total: float | None = None,
+        message: str | None = None,
+        **detail: Any,
+    ) -> None:
+        """Report progress; Stopped is raised where the user asked the job to stop."""
+        if self.should_stop():
+            raise Stopped
+        self.report(done, total, message, **detail)
 
     def _write(self) -> None:
         self._status["heartbeat"] = time.time()

@@ -32,7 +32,7 @@ from redshift_core.runs import (
 
 FOLDERS = {"runs": RunFolder, "tuning": TuningFolder, "limits": LimitFolder, "bench": BenchFolder}
 JOBS = {
-    "train": "redshift_core.worker:train_and_judge",
+    "train": "redshift_core.training:train_and_judge",
     "tune": "redshift_core.tuning:tune_job",
     "coordinate": "redshift_core.tuning:tune_job",
     "limit": "redshift_core.limit:limit_job",
@@ -78,20 +78,6 @@ def main(path: str) -> int:
         write_json(job.result_path, result)
         context.set_state("stopped" if result.get("stopped") else "finished")
     return 0
-
-
-def train_and_judge(context: JobContext) -> dict[str, Any]:
-    """Job: train a run and, when it has gone through all its epochs, judge it on its test rows."""
-    from redshift_core import prediction, training
-
-    result = training.train_job(context)
-    config = context.folder.config
-    if not result["stopped"] and config.split.test_fraction:
-        dataset = context.store.dataset(config.dataset)
-        context.report(message="Judging the test rows.", now=True)
-        prediction.evaluate_run(context.folder, dataset)
-        context.report(message="Trained, and judged on its test rows.", now=True)
-    return result
 
 
 def _execute(context: JobContext) -> dict[str, Any]:

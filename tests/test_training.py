@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import data, jobs
@@ -90,7 +91,8 @@ class Lab:
 
     def new_run(self, name: str, **values) -> RunFolder:
         run = self.store.new_run(name)
-        config = preset("dissertation", self.dataset.id).with_values({**TINY, **values})
+        dataset = values.pop("dataset", self.dataset).id
+        config = preset("dissertation", dataset).with_values({**TINY, **values})
         write_json(run.config_path, config.to_dict())
         return run
 
@@ -114,7 +116,8 @@ def lab(tmp_path_factory, survey_file):
     lab.runs, lab.turns = {}, {}
 
     def scene(name, key, **values):
-        options = {k: values.pop(k) for k in ("stop_after", "resume", "epochs_now") if k in values}
+        names = ("stop_after", "resume", "epochs_now", "judged", "more")
+        options = {k: values.pop(k) for k in names if k in values}
         if "epochs_now" in options:
             options["epochs"] = options.pop("epochs_now")
         if name not in lab.runs:
@@ -149,6 +152,14 @@ def lab(tmp_path_factory, survey_file):
                                        "calibration_error": 0.0})  # fmt: skip
     scene("scores", "scores", **{**DENSITIES, "loss": "crps", "averaging": 0.0})
     scene("untroubled", "untroubled", **TROUBLED)
+    patient = {"epochs": 5, "early_stopping": 1, "min_delta": 9.0, "batch_size": 128}
+    scene("judged", "judging stopped", judged="stopped", **patient)
+    scene("judged", "judged after all", judged="yes", resume=True)
+    scene("judged", "judged again", judged="yes", resume=True, epochs_now=6, more=True)
+    fewer = lab.store.inbox / "fewer.parquet"
+    pq.write_table(pq.read_table(survey_file).slice(0, 300), fewer)
+    other = data.ingest(fewer, lab.store)
+    scene("orphan", "vanished", judged="vanished", dataset=other, epochs=1, batch_size=128)
     lab.play()
     lab.outcome = {key: lab.outcomes[turn] for key, turn in lab.turns.items()}
     return lab
@@ -184,6 +195,32 @@ def test_a_finished_run_goes_on_as_if_it_had_been_asked_for_more_at_once(lab):
     assert "ask for more than 2" in lab.outcome["growth refused"]["refused"]
     assert lab.outcome["grown"]["epochs"] == 4
     same(lab.runs["long"], lab.runs["grown"])
+
+
+def test_a_run_stopped_while_it_is_judged_is_trained_and_judged_when_it_is_resumed(lab):
+    stopped, judged = lab.outcome["judging stopped"], lab.outcome["judged after all"]
+    assert (stopped["stopped"], stopped["epochs"], stopped["evaluated"]) == (True, 2, [])
+    assert stopped["said"][-1] == (
+        "Stopped while it was judged. Its model is saved: evaluate the run, or resume it."
+    )
+    assert (judged["stopped"], judged["val_mae"]) == (False, stopped["val_mae"])
+    assert judged["evaluated"] == [lab.dataset.id]
+    assert judged["said"][-1] == "Trained, and judged on its test rows."
+    assert any("Judging the test rows. Predicted 0 of" in said for said in judged["said"])
+    assert not any("epoch" in said for said in judged["said"])  # it was not trained again
+
+
+def test_a_run_that_stopped_early_and_is_asked_for_more_trains_on(lab):
+    again = lab.outcome["judged again"]
+    assert again["epochs"] == 3
+    assert "Training, epoch 3 of 6." in again["said"]
+
+
+def test_a_dataset_that_vanishes_before_the_judging_is_told_in_a_sentence(lab):
+    refused = lab.outcome["vanished"]["refused"]
+    assert "is trained and its model is saved, but its dataset" in refused
+    assert "was deleted before its test rows were judged" in refused
+    assert lab.runs["orphan"].model_path.exists()
 
 
 @pytest.mark.parametrize("name", ["whole", "best", "halting", "bfloat16", "leaking", "changed"])

@@ -2,7 +2,8 @@
 
 ``python training_scenes.py FOLDER VIRTUAL_CPUS``: FOLDER holds the store and ``scenes.json``, a
 list of runs to do in order: ``{"run": id, "resume": bool, "stop_after": looks, "epochs": total}``.
-What each returned, or the sentence it was refused with, is written to ``outcomes.json``.
+With ``judged`` the run is judged too; "stopped" stops that, "vanished" takes the dataset away. What
+each returned, or the sentence it was refused with, is written to ``outcomes.json``.
 """
 
 from __future__ import annotations
@@ -13,14 +14,26 @@ from pathlib import Path
 
 from redshift_core.errors import InputError
 from redshift_core.runs import JobContext, Store, write_json
-from redshift_core.training import train_job
+from redshift_core.training import train_and_judge, train_job
 
 
 class StoppingContext(JobContext):
-    """A user who asks for a stop at the n-th look."""
+    """A user who asks for a stop at the n-th look, or deletes the dataset; notes what is said."""
 
     stop_after: int | None = None
     looks = 0
+
+    def __init__(self, folder, store):
+        super().__init__(folder, store)
+        self.said = []
+
+    def report(self, done=None, total=None, message=None, **detail):
+        super().report(done, total, message, **detail)
+        self.said.append(message)
+        if message == "Judging the test rows." and self.request.get("judged") == "stopped":
+            self.stop_after = 0
+        if message == "Judging the test rows." and self.request.get("judged") == "vanished":
+            self.store.dataset(self.folder.config.dataset).delete()
 
     def should_stop(self) -> bool:
         self.looks += 1
@@ -30,11 +43,14 @@ class StoppingContext(JobContext):
 def play(store: Store, scene: dict, virtual_cpus: int) -> dict:
     run = store.run(scene["run"])
     context = StoppingContext(run, store)
-    context.request = {"kind": "train", "resume": scene.get("resume", False)}
+    context.request = {"kind": "train", "resume": False, **scene}
     context.stop_after = scene.get("stop_after")
     if "epochs" in scene:
         write_json(run.config_path, run.config.with_values({"epochs": scene["epochs"]}).to_dict())
     try:
+        if "judged" in scene:
+            found = train_and_judge(context)
+            return {**found, "said": context.said, "evaluated": run.evaluated()}
         return train_job(context, virtual_cpus)
     except InputError as error:
         return {"refused": str(error)}

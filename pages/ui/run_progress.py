@@ -22,8 +22,18 @@ def in_epoch(now: Status) -> bool:
     )
 
 
+def judging(now: Status) -> bool:
+    """Whether the run is trained and its test rows are being judged."""
+    return now.active and now.message.startswith("Judging")
+
+
 def epoch_share(now: Status) -> float:
-    """Share of the epoch under way that is done, 0 to 1: its steps, then its validation."""
+    """Share of the epoch under way that is done, 0 to 1: its steps, then its validation.
+
+    After the last epoch it is the share of the step of judging that is under way.
+    """
+    if judging(now):
+        return now.detail.get("judged", 0.0)
     if not in_epoch(now) or not now.detail.get("steps"):
         return 0.0
     steps = now.detail.get("step", 0) / now.detail["steps"]
@@ -32,6 +42,8 @@ def epoch_share(now: Status) -> float:
 
 def epoch_text(now: Status) -> str:
     """Which epoch is under way and how far it is."""
+    if judging(now):
+        return "Judging the test rows"
     if not in_epoch(now):
         return "No epoch under way"
     detail = now.detail

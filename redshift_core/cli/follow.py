@@ -105,7 +105,9 @@ def run_job(folder: JobFolder, as_json: bool) -> dict[str, Any]:
 def describe(status: Status) -> str:
     """One line about a job: of a training its epoch, losses and speed, else its progress."""
     detail = status.detail
-    if status.state in ("starting", "queued") or not (detail.get("epoch") or status.total):
+    judging = status.active and status.message.startswith("Judging")
+    waiting = status.state in ("starting", "queued")
+    if waiting or judging or not (detail.get("epoch") or status.total):
         return f"{status.state}. {status.message}".rstrip()
     left = ""
     if detail.get("seconds_left") is not None and status.active:

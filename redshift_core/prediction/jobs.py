@@ -17,21 +17,16 @@ from redshift_core.errors import InputError
 from redshift_core.export import TableWriter, check_out
 from redshift_core.prediction.judgement import (
     STORED,
-    Report,
     evaluate_run,
     judge_again,
     metadata,
 )
 from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
 from redshift_core.prediction.stress import stress_run
-from redshift_core.runs import JobContext, RunFolder
+from redshift_core.runs import JobContext, RunFolder, Stopped
 from redshift_core.verdict import Tally
 
 DECIMALS = 7  # of an exported redshift: as many as the network's float32 holds
-
-
-class _Stop(Exception):  # noqa: N818 - not an error
-    """The user asked for a stop."""
 
 
 def evaluate_job(context: JobContext) -> dict[str, Any]:
@@ -43,12 +38,12 @@ def evaluate_job(context: JobContext) -> dict[str, Any]:
     run = context.store.run(context.request["run"])
     dataset = context.store.dataset(context.request.get("dataset") or run.config.dataset)
     estimate, priors = _asked_estimate(run, context.request)
-    report = _stoppable(context)
+    report = context.report_or_stop
     try:
         metrics = evaluate_run(run, dataset, report)
         if estimate != pdf.Estimate():
             metrics = judge_again(run, dataset, estimate, priors, report)
-    except _Stop:
+    except Stopped:
         return {"run": run.id, "dataset": dataset.id, "stopped": True}
     return {"run": run.id, "dataset": dataset.id, "metrics": metrics}
 
@@ -58,8 +53,8 @@ def stress_job(context: JobContext) -> dict[str, Any]:
     run = context.store.run(context.request["run"])
     dataset = context.store.dataset(context.request.get("dataset") or run.config.dataset)
     try:
-        return stress_run(run, dataset, _stoppable(context))
-    except _Stop:
+        return stress_run(run, dataset, context.report_or_stop)
+    except Stopped:
         return {"run": run.id, "dataset": dataset.id, "stopped": True}
 
 
@@ -83,7 +78,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     densities = RowWriter(path, N_Z_BINS, STORED) if path else nullcontext()
     blocks = data.read_blocks(source, request.get("columns"))
     simulated = bool(run.trained_on.get("simulated"))
-    report, n_rows, flagged = _stoppable(context), 0, dict.fromkeys(FLAGS, 0)
+    report, n_rows, flagged = context.report_or_stop, 0, dict.fromkeys(FLAGS, 0)
     about = metadata(run, simulated, estimate)
     reader, tally = None, Tally(coverage)
     try:
@@ -99,7 +94,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
                 n_rows += len(block.flux)
                 flagged = {name: flagged[name] + int(flags[name].sum()) for name in FLAGS}
                 report(n_rows, 0, f"Predicted {n_rows:,} spectra.")
-    except _Stop:
+    except Stopped:
         return {"stopped": True, "rows": 0, "flagged": {}, "out": None, "files": []}
     names = [str(path) for path in (*files, path) if path]
     return {
@@ -139,12 +134,3 @@ def _density_path(context: JobContext, source: Path) -> Path | None:
         context.folder.output.mkdir(exist_ok=True)
         return context.folder.output / "densities.npy"
     return check_out(Path(asked), source, (".npy",))
-
-
-def _stoppable(context: JobContext) -> Report:
-    def report(done: float, total: float, message: str) -> None:
-        if context.should_stop():
-            raise _Stop
-        context.report(done, total, message)
-
-    return report

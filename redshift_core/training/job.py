@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from redshift_core import prediction
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
-from redshift_core.runs import JobContext, RunFolder, write_json
+from redshift_core.runs import JobContext, RunFolder, Stopped, write_json
 from redshift_core.schedules import learning_rates
 from redshift_core.training.checkpoint import (
     Progress,
@@ -27,6 +28,65 @@ if TYPE_CHECKING:
 CALL_SECONDS = 0.5  # s of computing between two looks at the stop file
 SAVE_SECONDS = 30.0  # s between two checkpoints inside an epoch
 EPOCH_SAVE_SECONDS = 5.0  # s after which the end of an epoch is worth a checkpoint
+
+
+def train_and_judge(context: JobContext) -> dict[str, Any]:
+    """Job: train a run and, when it has gone through all its epochs, judge it on its test rows.
+
+    A run that was stopped, or ended otherwise, while it was judged has its model saved; resumed, it
+    is judged and not trained again, unless the request asks for ``more`` epochs.
+
+    Returns
+    -------
+    dict
+        As of `train_job`; ``stopped`` also where the user stopped the judging.
+    """
+    run = RunFolder(context.folder.path)
+    result = _trained_before(context, run) or train_job(context)
+    if result["stopped"] or not run.config.split.test_fraction:
+        return result
+    try:
+        _judge(context, run)
+    except Stopped:
+        message = "Stopped while it was judged. Its model is saved: evaluate the run, or resume it."
+        context.report(message=message, now=True)
+        return {**result, "stopped": True}
+    context.report(message="Trained, and judged on its test rows.", now=True)
+    return result
+
+
+def _trained_before(context: JobContext, run: RunFolder) -> dict[str, Any] | None:
+    """Result of a run whose training had ended before; None where epochs are left to do."""
+    if not context.request.get("resume") or context.request.get("more"):
+        return None
+    state = load_state(run)
+    if state is None or not state.progress.finished or not run.model_path.exists():
+        return None
+    from redshift_core.devices import open_devices
+
+    open_devices(run.config.training)
+    return _result(run, state.progress, stopped=False)
+
+
+def _judge(context: JobContext, run: RunFolder) -> None:
+    """Judge a trained run on its test rows, telling how far that is."""
+    dataset = run.config.dataset
+
+    def report(done: float, total: float, message: str) -> None:
+        said = f"Judging the test rows. {message}"
+        context.report_or_stop(message=said, judged=done / total if total else 0.0)
+
+    context.report(message="Judging the test rows.", now=True)
+    try:
+        prediction.evaluate_run(run, context.store.dataset(dataset), report)
+    except (InputError, OSError) as error:
+        if dataset in [folder.id for folder in context.store.datasets()]:
+            raise
+        raise InputError(
+            f"{run.id} is trained and its model is saved, but its dataset {dataset} was deleted "
+            "before its test rows were judged. Read the same file in again and evaluate the run "
+            "on that."
+        ) from error
 
 
 def train_job(context: JobContext, virtual_cpus: int = 1) -> dict[str, Any]:
@@ -136,12 +196,7 @@ class Trainer:
         done = self.progress.epoch
         ending = "Stopped" if stopped else "Finished"
         self.context.report(message=f"{ending} after {_count(done, 'epoch')}.", now=True)
-        return {
-            "run": self.run.id,
-            "val_mae": self.progress.kept_val_mae,
-            "epochs": done,
-            "stopped": stopped,
-        }
+        return _result(self.run, self.progress, stopped)
 
     def _calibrate(self) -> None:
         """Fit the temperature of a PDF head to the weights that are saved."""
@@ -289,6 +344,15 @@ class Trainer:
         if not self.model_is_saved:
             self.loop.save_model(self.run.model_path, self.kept)
             self.model_is_saved = True
+
+
+def _result(run: RunFolder, progress: Progress, stopped: bool) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "val_mae": progress.kept_val_mae,
+        "epochs": progress.epoch,
+        "stopped": stopped,
+    }
 
 
 def _count(n: int, what: str) -> str:

@@ -62,6 +62,8 @@ def _trained_before(context: JobContext, run: RunFolder) -> dict[str, Any] | Non
     state = load_state(run)
     if state is None or not state.progress.finished or not run.model_path.exists():
         return None
+    done = state.progress.epoch
+    context.report(done, done, "Loading TensorFlow.", now=True)
     from redshift_core.devices import open_devices
 
     open_devices(run.config.training)

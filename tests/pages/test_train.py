@@ -6,8 +6,10 @@ import os
 import psutil
 import pytest
 
+from redshift_core import jobs
 from redshift_core.choices import LOSSES, LOSSES_OF
 from redshift_core.choices import PRESETS as PRESET_LINES
+from redshift_core.cli.follow import describe
 from redshift_core.config import PRESETS, SECTIONS, TrainingConfig
 from redshift_core.runs import read_json, write_json
 from tests.pages.made_up import every_slot_taken, make_dataset, make_run, open_page, texts
@@ -182,6 +184,18 @@ def test_a_running_run_shows_progress_and_can_be_stopped(store, alive):
     assert not at.exception
     assert run.stop_path.exists()
     assert at.button(key=f"stop_{run.id}").disabled
+
+
+def test_a_run_that_is_judged_shows_how_far_that_is(store, alive):
+    message = "Judging the test rows. Predicted 250 of 500 spectra."
+    run = make_run(store, make_dataset(store), "running", message=message, **alive)
+    now = read_json(run.status_path)
+    write_json(run.status_path, {**now, "done": 10, "detail": {**now["detail"], "judged": 0.5}})
+    at = opened(view="Runs", run=run.id)
+    judging, whole = (bar.proto for bar in at.get("progress"))
+    assert (judging.text, judging.value) == ("Judging the test rows", 50)
+    assert (whole.text, whole.value) == (message.rstrip("."), 100)
+    assert describe(jobs.status(run)) == f"running. {message}"
 
 
 def test_the_address_alone_leads_back_to_the_run(store, alive):

@@ -1,13 +1,16 @@
 """Layer table of a configuration, computed without TensorFlow.
 
-Output lengths, trainable parameters and floating-point operations of every layer, in the order in
-which ``models.build_model`` stacks them and under the same names; a test holds the two together.
+Output lengths, trainable parameters and floating-point operations of every layer, under its name in
+the Keras model. An architecture is written once, in ``ARCHITECTURES``, in terms of a ``Builder``:
+``TableBuilder`` makes rows of it, ``models.KerasBuilder`` the network.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from redshift_core.config import ModelConfig
 from redshift_core.constants import N_PIXELS, N_Z_BINS
@@ -40,6 +43,56 @@ class ConvShape:
     filters: int
     kernel: int
     stride: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a layer gives, as far as the table has to know it."""
+
+    shape: tuple[int, ...]  # of one spectrum
+
+
+class Builder(Protocol):
+    """Layers that an architecture is made of; each takes what another one gave.
+
+    What they give has a ``shape`` that ends in the number of values, or of channels.
+    """
+
+    def pixels(self, features: Any) -> tuple[Any, Any | None]:
+        """Apart: the 186 pixels as one channel, and the inputs beside them, None without any."""
+        ...
+
+    def conv(self, name: str, hidden: Any, conv: ConvShape) -> Any:
+        """Convolution along the spectrum with the activation of the settings."""
+        ...
+
+    def pool(self, name: str, hidden: Any) -> Any:
+        """Pooling of the kind and length of the settings."""
+        ...
+
+    def flatten(self, name: str, hidden: Any) -> Any:
+        """All values in one row."""
+        ...
+
+    def join(self, name: str, parts: Sequence[Any]) -> Any:
+        """Several rows of values, one after another."""
+        ...
+
+    def dense(self, name: str, hidden: Any, units: int, activation: str) -> Any:
+        """Dense layer."""
+        ...
+
+    def dropout(self, name: str, hidden: Any) -> Any:
+        """Dropout at the rate of the settings."""
+        ...
+
+    def norm(self, name: str, hidden: Any) -> Any:
+        """Layer normalisation."""
+        ...
+
+    def add(self, name: str, one: Any, other: Any) -> Any:
+        """Sum of two of the same shape."""
+        ...
 
 
 def conv_shapes(config: ModelConfig) -> list[ConvShape]:
@@ -98,20 +151,9 @@ def n_outputs(config: ModelConfig) -> int:
 
 def _member_rows(config: ModelConfig, n_extra: int) -> list[LayerRow]:
     """One network, from the scaled spectrum to its own answer."""
-    rows: list[LayerRow] = []
-    width = N_PIXELS + n_extra
-    if config.architecture in CONVOLVED:
-        rows += _conv_rows(config)
-        joined = width if config.architecture == "rescnn" else n_extra
-        width = math.prod(rows[-1].output_shape) + joined
-        if joined:
-            rows.append(LayerRow("join", "Concatenate", (width,), 0, 0))
-    stack = _residual_rows if config.architecture in ("resmlp", "rescnn") else _dense_rows
-    rows += stack(config, width)
-    if config.dense_units:
-        width = config.dense_units[-1]
-    name = "logits" if config.head == "pdf" else "z_phot"
-    return [*rows, _dense_row(name, width, n_outputs(config))]
+    table = TableBuilder(config)
+    draw_member(config, table, Output((N_PIXELS + n_extra,)))
+    return table.rows
 
 
 def _joint_rows(config: ModelConfig) -> list[LayerRow]:
@@ -137,33 +179,6 @@ def n_flops(config: ModelConfig, scaler_name: str = "minmax") -> int:
     return sum(row.n_flops for row in layer_table(config, scaler_name))
 
 
-def _conv_rows(config: ModelConfig) -> list[LayerRow]:
-    rows: list[LayerRow] = []
-    length, channels = N_PIXELS, 1
-    for number, conv in enumerate(conv_shapes(config), start=1):
-        if config.padding == "same":
-            length = math.ceil(length / conv.stride)
-        else:
-            if conv.kernel > length:
-                raise InputError(_too_long("kernel", conv.kernel, number, length))
-            length = (length - conv.kernel) // conv.stride + 1
-        weights = conv.kernel * channels * conv.filters
-        shape = (length, conv.filters)
-        rows.append(
-            LayerRow(
-                f"conv_{number}", "Conv1D", shape, weights + conv.filters, 2 * weights * length
-            )
-        )
-        channels = conv.filters
-        if config.pooling != "none":
-            if config.pool_size > length:
-                raise InputError(_too_long("pooling window", config.pool_size, number, length))
-            length //= config.pool_size
-            kind = "MaxPooling1D" if config.pooling == "max" else "AveragePooling1D"
-            rows.append(LayerRow(f"pool_{number}", kind, (length, channels), 0, 0))
-    return [*rows, LayerRow("flatten", "Flatten", (length * channels,), 0, 0)]
-
-
 def _too_long(what: str, size: int, number: int, left: int) -> str:
     pixels = "1 pixel is" if left == 1 else f"{left} pixels are"
     return (
@@ -172,34 +187,141 @@ def _too_long(what: str, size: int, number: int, left: int) -> str:
     )
 
 
-def _dense_rows(config: ModelConfig, width: int) -> list[LayerRow]:
-    rows: list[LayerRow] = []
+class TableBuilder:
+    """Builder that notes the row of each layer."""
+
+    def __init__(self, config: ModelConfig):
+        self.config = config
+        self.rows: list[LayerRow] = []
+        self.n_convs = 0
+
+    def _row(
+        self, name: str, kind: str, shape: tuple[int, ...], n_parameters: int = 0, n_flops: int = 0
+    ) -> Output:
+        self.rows.append(LayerRow(name, kind, shape, n_parameters, n_flops))
+        return Output(shape)
+
+    def pixels(self, features: Output) -> tuple[Output, Output | None]:
+        """No row: nothing is computed."""
+        n_extra = features.shape[-1] - N_PIXELS
+        return Output((N_PIXELS, 1)), Output((n_extra,)) if n_extra else None
+
+    def conv(self, name: str, hidden: Output, conv: ConvShape) -> Output:
+        """Kernel · channels · filters weights, each used at every position, and the biases."""
+        self.n_convs += 1
+        length, channels = hidden.shape
+        if self.config.padding == "same":
+            length = math.ceil(length / conv.stride)
+        else:
+            if conv.kernel > length:
+                raise InputError(_too_long("kernel", conv.kernel, self.n_convs, length))
+            length = (length - conv.kernel) // conv.stride + 1
+        weights = conv.kernel * channels * conv.filters
+        shape = (length, conv.filters)
+        return self._row(name, "Conv1D", shape, weights + conv.filters, 2 * weights * length)
+
+    def pool(self, name: str, hidden: Output) -> Output:
+        """Shorter by the pooling window."""
+        length, channels = hidden.shape
+        if self.config.pool_size > length:
+            raise InputError(
+                _too_long("pooling window", self.config.pool_size, self.n_convs, length)
+            )
+        kind = "MaxPooling1D" if self.config.pooling == "max" else "AveragePooling1D"
+        return self._row(name, kind, (length // self.config.pool_size, channels))
+
+    def flatten(self, name: str, hidden: Output) -> Output:
+        """Length times channels."""
+        return self._row(name, "Flatten", (math.prod(hidden.shape),))
+
+    def join(self, name: str, parts: Sequence[Output]) -> Output:
+        """The sum of the widths."""
+        return self._row(name, "Concatenate", (sum(part.shape[-1] for part in parts),))
+
+    def dense(self, name: str, hidden: Output, units: int, activation: str) -> Output:
+        """A weight for each input and unit, and the biases."""
+        width = hidden.shape[-1]
+        return self._row(name, "Dense", (units,), (width + 1) * units, 2 * width * units)
+
+    def dropout(self, name: str, hidden: Output) -> Output:
+        """Nothing to learn."""
+        return self._row(name, "Dropout", hidden.shape)
+
+    def norm(self, name: str, hidden: Output) -> Output:
+        """Scale and shift of each value."""
+        width = hidden.shape[-1]
+        return self._row(name, "LayerNormalization", hidden.shape, 2 * width, 8 * width)
+
+    def add(self, name: str, one: Output, other: Output) -> Output:
+        """One addition a value."""
+        return self._row(name, "Add", one.shape, 0, math.prod(one.shape))
+
+
+def draw_member(config: ModelConfig, build: Builder, features: Any) -> Any:
+    """One network, from the scaled spectrum to its own answer."""
+    hidden = ARCHITECTURES[config.architecture](config, build, features)
+    name = "logits" if config.head == "pdf" else "z_phot"
+    return build.dense(name, hidden, n_outputs(config), "linear")
+
+
+def _mlp(config: ModelConfig, build: Builder, hidden: Any) -> Any:
+    """Dense layers, each followed by dropout where there is any."""
     for number, units in enumerate(config.dense_units, start=1):
-        rows.append(_dense_row(f"dense_{number}", width, units))
-        width = units
+        hidden = build.dense(f"dense_{number}", hidden, units, config.dense_activation)
         if config.dropout:
-            rows.append(LayerRow(f"dropout_{number}", "Dropout", (width,), 0, 0))
-    return rows
+            hidden = build.dropout(f"dropout_{number}", hidden)
+    return hidden
 
 
-def _residual_rows(config: ModelConfig, width: int) -> list[LayerRow]:
-    rows: list[LayerRow] = []
+def _resmlp(config: ModelConfig, build: Builder, hidden: Any) -> Any:
+    """Blocks that add to what they were given: hidden + back(activation(dense(norm(hidden)))).
+
+    A block of another width begins with a linear projection to it.
+
+    References
+    ----------
+    He et al. 2016, "Identity Mappings in Deep Residual Networks"; Xiong et al. 2020 (norm first).
+    """
     for number, units in enumerate(config.dense_units, start=1):
-        if units != width:
-            rows.append(_dense_row(f"project_{number}", width, units))
-            width = units
-        rows.append(_norm_row(f"norm_{number}", width))
-        rows.append(_dense_row(f"dense_{number}", width, width))
+        if units != hidden.shape[-1]:
+            hidden = build.dense(f"project_{number}", hidden, units, "linear")
+        inner = build.norm(f"norm_{number}", hidden)
+        inner = build.dense(f"dense_{number}", inner, units, config.dense_activation)
         if config.dropout:
-            rows.append(LayerRow(f"dropout_{number}", "Dropout", (width,), 0, 0))
-        rows.append(_dense_row(f"back_{number}", width, width))
-        rows.append(LayerRow(f"add_{number}", "Add", (width,), 0, width))
-    return [*rows, _norm_row("norm", width)]
+            inner = build.dropout(f"dropout_{number}", inner)
+        inner = build.dense(f"back_{number}", inner, units, "linear")
+        hidden = build.add(f"add_{number}", hidden, inner)
+    return build.norm("norm", hidden)
 
 
-def _norm_row(name: str, width: int) -> LayerRow:
-    return LayerRow(name, "LayerNormalization", (width,), 2 * width, 8 * width)
+def _cnn(config: ModelConfig, build: Builder, features: Any) -> Any:
+    """Convolutions over the pixels; further inputs join at the first dense layer."""
+    pixels, extra = build.pixels(features)
+    hidden = _convolved(config, build, pixels)
+    if extra is not None:
+        hidden = build.join("join", [hidden, extra])
+    return _mlp(config, build, hidden)
 
 
-def _dense_row(name: str, width: int, units: int) -> LayerRow:
-    return LayerRow(name, "Dense", (units,), (width + 1) * units, 2 * width * units)
+def _rescnn(config: ModelConfig, build: Builder, features: Any) -> Any:
+    """Convolutions over the pixels, joined with all inputs; then the blocks of ``_resmlp``."""
+    pixels, _ = build.pixels(features)
+    hidden = build.join("join", [_convolved(config, build, pixels), features])
+    return _resmlp(config, build, hidden)
+
+
+def _convolved(config: ModelConfig, build: Builder, hidden: Any) -> Any:
+    """What convolutions make of the pixels, flat."""
+    for number, conv in enumerate(conv_shapes(config), start=1):
+        hidden = build.conv(f"conv_{number}", hidden, conv)
+        if config.pooling != "none":
+            hidden = build.pool(f"pool_{number}", hidden)
+    return build.flatten("flatten", hidden)
+
+
+ARCHITECTURES: dict[str, Callable[[ModelConfig, Builder, Any], Any]] = {
+    "cnn": _cnn,
+    "mlp": _mlp,
+    "rescnn": _rescnn,
+    "resmlp": _resmlp,
+}

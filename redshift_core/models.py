@@ -1,6 +1,6 @@
 """The Keras side of ``layers`` and ``scaling``: a model takes raw flux (n, 186).
 
-    flux → Scaling (fitted numbers, not trained, float32) → members (``ARCHITECTURES``) → head
+    flux → Scaling (fitted numbers, not trained, float32) → members (an architecture each) → head
 
 It gives z_phot (n, 1), or with a PDF head the probability of each of 240 bins of redshift (n, 240).
 The scaler's numbers are weights of the first layer and the calibration's one of the last, so a
@@ -10,7 +10,7 @@ saved model has neither to lose.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,11 @@ from redshift_core.constants import N_PIXELS, N_Z_BINS
 from redshift_core.errors import InputError
 from redshift_core.layers import (
     N_EXTRA,
-    conv_shapes,
+    ConvShape,
+    draw_member,
     layer_table,
     member_config,
     member_prefix,
-    n_outputs,
 )
 from redshift_core.scaling import MIN_SCATTER, Scaler
 
@@ -221,101 +221,79 @@ def _mean() -> keras.layers.Layer:
 
 def _member(config: ModelConfig, number: int, features: keras.KerasTensor) -> keras.KerasTensor:
     """One network of the ensemble, up to its own answer."""
-    prefix = member_prefix(config, number)
-    config = member_config(config, number)
-    hidden = ARCHITECTURES[config.architecture](config, features, prefix)
-    name = prefix + ("logits" if config.head == "pdf" else "z_phot")
-    return _dense(config, name, n_outputs(config), "linear", dtype="float32")(hidden)
+    member = member_config(config, number)
+    return draw_member(member, KerasBuilder(member, member_prefix(config, number)), features)
 
 
-def _cnn(config: ModelConfig, features: keras.KerasTensor, prefix: str = "") -> keras.KerasTensor:
-    """Convolutions over the pixels; further inputs join at the first dense layer."""
-    hidden, extra = _convolved(config, features, prefix)
-    if extra is not None:
-        extra = keras.layers.Flatten(name=f"{prefix}extra_flat")(extra)
-        hidden = keras.layers.Concatenate(name=f"{prefix}join")([hidden, extra])
-    return _mlp(config, hidden, prefix)
+class KerasBuilder:
+    """Builder that makes each layer, under a name that begins with the prefix; see ``layers``."""
 
+    def __init__(self, config: ModelConfig, prefix: str):
+        self.config = config
+        self.prefix = prefix
 
-def _rescnn(
-    config: ModelConfig, features: keras.KerasTensor, prefix: str = ""
-) -> keras.KerasTensor:
-    """Convolutions over the pixels, joined with all inputs; then the blocks of ``_resmlp``."""
-    hidden, _ = _convolved(config, features, prefix)
-    hidden = keras.layers.Concatenate(name=f"{prefix}join")([hidden, features])
-    return _resmlp(config, hidden, prefix)
+    def pixels(
+        self, features: keras.KerasTensor
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
+        """(n, inputs) → (n, 186, 1), and (n, inputs − 186) where there are more."""
+        layers, n_inputs = keras.layers, features.shape[1]
+        pixels = layers.Reshape((n_inputs, 1), name=f"{self.prefix}pixels")(features)
+        if n_inputs == N_PIXELS:
+            return pixels, None
+        extra = layers.Cropping1D((N_PIXELS, 0), name=f"{self.prefix}extra_inputs")(pixels)
+        alone = layers.Cropping1D((0, n_inputs - N_PIXELS), name=f"{self.prefix}pixels_alone")
+        return alone(pixels), layers.Flatten(name=f"{self.prefix}extra_flat")(extra)
 
-
-def _convolved(
-    config: ModelConfig, features: keras.KerasTensor, prefix: str
-) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
-    """What convolutions make of the pixels, flat, and the inputs beside them, if any."""
-    n_extra = features.shape[1] - N_PIXELS
-    hidden = keras.layers.Reshape((features.shape[1], 1), name=f"{prefix}pixels")(features)
-    extra = None
-    if n_extra:
-        extra = keras.layers.Cropping1D((N_PIXELS, 0), name=f"{prefix}extra_inputs")(hidden)
-        hidden = keras.layers.Cropping1D((0, n_extra), name=f"{prefix}pixels_alone")(hidden)
-    for number, conv in enumerate(conv_shapes(config), start=1):
-        hidden = keras.layers.Conv1D(
+    def conv(self, name: str, hidden: keras.KerasTensor, conv: ConvShape) -> keras.KerasTensor:
+        """(n, length, channels) → (n, shorter, filters)."""
+        return keras.layers.Conv1D(
             conv.filters,
             conv.kernel,
             strides=conv.stride,
-            padding=config.padding,
-            activation=config.conv_activation,
-            kernel_initializer=config.initializer,
-            kernel_regularizer=_penalty(config),
-            name=f"{prefix}conv_{number}",
+            padding=self.config.padding,
+            activation=self.config.conv_activation,
+            kernel_initializer=self.config.initializer,
+            kernel_regularizer=_penalty(self.config),
+            name=self.prefix + name,
         )(hidden)
-        if config.pooling != "none":
-            pool = _POOLINGS[config.pooling]
-            hidden = pool(config.pool_size, name=f"{prefix}pool_{number}")(hidden)
-    return keras.layers.Flatten(name=f"{prefix}flatten")(hidden), extra
 
+    def pool(self, name: str, hidden: keras.KerasTensor) -> keras.KerasTensor:
+        """(n, length, channels) → (n, length / window, channels)."""
+        pool = _POOLINGS[self.config.pooling]
+        return pool(self.config.pool_size, name=self.prefix + name)(hidden)
 
-def _mlp(config: ModelConfig, hidden: keras.KerasTensor, prefix: str = "") -> keras.KerasTensor:
-    """Dense layers, each followed by dropout where there is any."""
-    for number, units in enumerate(config.dense_units, start=1):
-        hidden = _dense(config, f"{prefix}dense_{number}", units, config.dense_activation)(hidden)
-        if config.dropout:
-            name = f"{prefix}dropout_{number}"
-            hidden = keras.layers.Dropout(config.dropout, name=name)(hidden)
-    return hidden
+    def flatten(self, name: str, hidden: keras.KerasTensor) -> keras.KerasTensor:
+        """(n, length, channels) → (n, length · channels)."""
+        return keras.layers.Flatten(name=self.prefix + name)(hidden)
 
+    def join(self, name: str, parts: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+        """(n, a), (n, b), … → (n, a + b + …)."""
+        return keras.layers.Concatenate(name=self.prefix + name)(parts)
 
-def _resmlp(config: ModelConfig, hidden: keras.KerasTensor, prefix: str = "") -> keras.KerasTensor:
-    """Blocks that add to what they were given: hidden + back(activation(dense(norm(hidden)))).
+    def dense(
+        self, name: str, hidden: keras.KerasTensor, units: int, activation: str
+    ) -> keras.KerasTensor:
+        """(n, width) → (n, units); the answer itself always in float32."""
+        return keras.layers.Dense(
+            units,
+            activation=activation,
+            kernel_initializer=self.config.initializer,
+            kernel_regularizer=_penalty(self.config),
+            dtype="float32" if name in ("logits", "z_phot") else None,
+            name=self.prefix + name,
+        )(hidden)
 
-    A block of another width begins with a linear projection to it.
+    def dropout(self, name: str, hidden: keras.KerasTensor) -> keras.KerasTensor:
+        """Same shape."""
+        return keras.layers.Dropout(self.config.dropout, name=self.prefix + name)(hidden)
 
-    References
-    ----------
-    He et al. 2016, "Identity Mappings in Deep Residual Networks"; Xiong et al. 2020 (norm first).
-    """
-    norm, layers = keras.layers.LayerNormalization, keras.layers
-    for number, units in enumerate(config.dense_units, start=1):
-        if units != hidden.shape[1]:
-            hidden = _dense(config, f"{prefix}project_{number}", units, "linear")(hidden)
-        inner = norm(name=f"{prefix}norm_{number}")(hidden)
-        inner = _dense(config, f"{prefix}dense_{number}", units, config.dense_activation)(inner)
-        if config.dropout:
-            inner = layers.Dropout(config.dropout, name=f"{prefix}dropout_{number}")(inner)
-        inner = _dense(config, f"{prefix}back_{number}", units, "linear")(inner)
-        hidden = layers.Add(name=f"{prefix}add_{number}")([hidden, inner])
-    return norm(name=f"{prefix}norm")(hidden)
+    def norm(self, name: str, hidden: keras.KerasTensor) -> keras.KerasTensor:
+        """Same shape."""
+        return keras.layers.LayerNormalization(name=self.prefix + name)(hidden)
 
-
-def _dense(
-    config: ModelConfig, name: str, units: int, activation: str, dtype: str | None = None
-) -> keras.layers.Dense:
-    return keras.layers.Dense(
-        units,
-        activation=activation,
-        kernel_initializer=config.initializer,
-        kernel_regularizer=_penalty(config),
-        dtype=dtype,
-        name=name,
-    )
+    def add(self, name: str, one: keras.KerasTensor, other: keras.KerasTensor) -> keras.KerasTensor:
+        """Same shape."""
+        return keras.layers.Add(name=self.prefix + name)([one, other])
 
 
 def _penalty(config: ModelConfig) -> keras.regularizers.Regularizer | None:
@@ -327,10 +305,4 @@ def _penalty(config: ModelConfig) -> keras.regularizers.Regularizer | None:
 _POOLINGS: dict[str, type[keras.layers.Layer]] = {
     "max": keras.layers.MaxPooling1D,
     "average": keras.layers.AveragePooling1D,
-}
-ARCHITECTURES: dict[str, Callable[[ModelConfig, keras.KerasTensor, str], keras.KerasTensor]] = {
-    "cnn": _cnn,
-    "mlp": _mlp,
-    "rescnn": _rescnn,
-    "resmlp": _resmlp,
 }

@@ -1,4 +1,4 @@
-"""The layer table: the dissertation's counts by hand, Keras's own on random configurations."""
+"""The layer table: the dissertation's counts by hand, Keras's for every architecture and scaler."""
 
 import math
 import random
@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from redshift_core import reference
-from redshift_core.config import ModelConfig, ScalerConfig
+from redshift_core.config import ARCHITECTURES, SCALERS, ModelConfig, ScalerConfig
 from redshift_core.errors import InputError
-from redshift_core.layers import layer_table, n_flops, n_parameters
+from redshift_core.layers import CONVOLVED, layer_table, n_flops, n_parameters
+from redshift_core.scaling import fit_scaler
 
 
-def random_config(generator: random.Random) -> ModelConfig:
+def random_config(architecture: str, generator: random.Random) -> ModelConfig:
     """Configuration that may or may not fit 186 pixels."""
     n = generator.randint(0, 4)
     return ModelConfig(
-        architecture=generator.choice(["cnn", "rescnn", "mixed", "mlp", "resmlp"]),
+        architecture=architecture,
         head=generator.choice(["regression", "pdf"]),
         members=generator.choice([1, 1, 3]),
         conv_filters=tuple(generator.randint(1, 9) for _ in range(n)),
@@ -85,27 +86,56 @@ def test_layers_longer_than_what_is_left_are_refused_by_number(values, text):
         layer_table(ModelConfig(**values))
 
 
-def test_the_table_equals_keras_on_random_configurations():
-    from redshift_core.models import build_model, trunk
-    from redshift_core.scaling import fit_scaler
+@pytest.fixture(scope="module")
+def flux():
+    return np.random.default_rng(0).normal(1.0, 0.1, (50, 186)).astype(np.float32)
 
-    flux = np.random.default_rng(0).normal(1.0, 0.1, (50, 186)).astype(np.float32)
-    scalers = [
-        fit_scaler(ScalerConfig(name), flux, np.arange(50)) for name in ("minmax", "spectrum")
-    ]
-    generator, n_built = random.Random(1), 0
-    while n_built < 12:
-        config, scaler = random_config(generator), generator.choice(scalers)
+
+def check_against_keras(config, scaler):
+    """Compare every layer of the table, and their parameters, with the Keras model's own."""
+    from redshift_core.models import build_model, trunk
+
+    table = layer_table(config, scaler.name)
+    model = build_model(config, scaler)
+    assert trunk(model).count_params() == sum(row.n_parameters for row in table)
+    rows = {row.name: (row.kind, math.prod(row.output_shape)) for row in table}
+    layers = {
+        layer.name: (type(layer).__name__, math.prod(layer.output.shape[1:]))
+        for layer in model.layers
+        if type(layer).__name__ not in ("InputLayer", "Reshape", "Cropping1D")
+        and not layer.name.endswith("extra_flat")
+    }
+    assert rows == layers
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_table_of_an_architecture_equals_keras_on_random_configurations(architecture, flux):
+    from redshift_core.models import build_model
+
+    generator, n_built = random.Random(architecture), 0
+    while n_built < 3:
+        config = random_config(architecture, generator)
+        scaler = fit_scaler(ScalerConfig(("minmax", "spectrum")[n_built % 2]), flux, np.arange(50))
         try:
-            table = layer_table(config, scaler.name)
+            layer_table(config, scaler.name)
         except InputError:
             with pytest.raises(InputError):
                 build_model(config, scaler)
             continue
+        check_against_keras(config, scaler)
         n_built += 1
-        model = build_model(config, scaler)
-        assert trunk(model).count_params() == sum(row.n_parameters for row in table)
-        for row in table:
-            layer = model.get_layer(row.name)
-            assert type(layer).__name__ == row.kind
-            assert math.prod(layer.output.shape[1:]) == math.prod(row.output_shape)
+
+
+@pytest.mark.parametrize("name", SCALERS)
+def test_the_table_behind_a_scaler_equals_keras(name, flux):
+    config = ModelConfig("cnn", conv_filters=(2,), conv_kernels=(3,), dense_units=(3,))
+    check_against_keras(config, fit_scaler(ScalerConfig(name), flux, np.arange(50)))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_convolutions_have_settings_just_where_there_are_any(architecture):
+    kinds = {row.kind for row in layer_table(ModelConfig(architecture))}
+    assert ("Conv1D" in kinds) == (architecture in CONVOLVED), (
+        f"Add {architecture} to layers.CONVOLVED, with the architecture that is the same without "
+        "convolutions; or take it out where it has none."
+    )

@@ -9,7 +9,8 @@ from redshift_core import config as settings
 from redshift_core import reference
 from redshift_core.config import ModelConfig, ScalerConfig
 from redshift_core.errors import InputError
-from redshift_core.models import ARCHITECTURES, PDF, SCALING, build_model, load_model, trunk
+from redshift_core.layers import ARCHITECTURES
+from redshift_core.models import PDF, SCALING, build_model, load_model, trunk
 from redshift_core.scaling import fit_scaler
 
 N = 400

@@ -10,6 +10,7 @@ from pages.ui.empty import demo_button
 from pages.ui.nav import guard
 from pages.ui.text import count, escape
 from redshift_core import constants, figures, jobs, reference
+from redshift_core.choices import FORMAT_TITLES
 from redshift_core.runs import DatasetFolder, Folder, RunFolder, Store
 
 guard("pages/home.py")
@@ -18,7 +19,7 @@ RECENT = 5
 STEPS = (
     (
         "1 · Bring spectra",
-        "A CSV, CSV.gz or Parquet file of 186 Gaia BP/RP fluxes per galaxy, with redshifts where "
+        f"A {FORMAT_TITLES} file of 186 Gaia BP/RP fluxes per galaxy, with redshifts where "
         "they are known.",
         "pages/data.py",
         "Go to Data",

@@ -1,7 +1,29 @@
-"""Every name that a setting may take, each with one line that says what it is.
+"""Every name that a setting may take, each with one line that says what it is; and file formats.
 
 ``config`` checks against the names; the form shows the line of the one that is chosen.
 """
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """How a format of tables of spectra is called and known."""
+
+    title: str  # in the user's words
+    suffixes: tuple[str, ...]  # last endings of file names, the usual one first
+    magic: bytes = b""  # first bytes of every such file; none for text
+
+
+FORMATS = {  # format of ``data.READERS`` → how it is known
+    "csv": FileFormat("CSV", (".csv", ".tsv", ".txt", ".dat", ".tab", ".asc")),
+    "csv.gz": FileFormat("CSV.gz", (".gz",), b"\x1f\x8b"),
+    "parquet": FileFormat("Parquet", (".parquet", ".pq"), b"PAR1"),
+}
+*_FIRST, _LAST = (one.title for one in FORMATS.values())
+FORMAT_TITLES = f"{', '.join(_FIRST)} or {_LAST}"  # for sentences
 
 SCALERS = {
     "minmax": "Each pixel to 0–1 by its lowest and highest training flux; the dissertation's.",

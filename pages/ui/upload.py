@@ -12,9 +12,10 @@ import streamlit as st
 
 from pages.ui import server
 from pages.ui.text import size
+from redshift_core.choices import FORMAT_TITLES, FORMATS
 from redshift_core.runs import Store
 
-ACCEPT = ".csv,.gz,.parquet"
+ACCEPT = ",".join(suffix for one in FORMATS.values() for suffix in one.suffixes)
 
 _HTML = """
 <div class="drop">
@@ -170,7 +171,7 @@ def upload(store: Store, label: str, key: str) -> Path | None:
             "label": label,
             "accept": ACCEPT,
             "limit": limit,
-            "hint": f"or drop it here: CSV, CSV.gz or Parquet, up to {size(limit)}",
+            "hint": f"or drop it here: {FORMAT_TITLES}, up to {size(limit)}",
             "too_large": server.too_large("This file", limit),
         },
         on_finished_change=lambda: _finished(slot),

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs, simulator_version
+from redshift_core.choices import FORMAT_TITLES
 from redshift_core.cli.follow import Progress, run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say, table
 from redshift_core.errors import InputError
@@ -100,7 +101,7 @@ def study_simulation(
 
 
 def ingest(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, CSV.gz or Parquet.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=f"{FORMAT_TITLES}.")],
     name: Annotated[str, typer.Option(help="Name of the dataset; else the file's.")] = "",
     columns: ColumnsOption = None,
     as_json: JsonOption = False,
@@ -150,7 +151,7 @@ def existing_file(path: Path) -> Path:
     if not path.exists():
         raise InputError(f"There is no file {path}; check the name.")
     if not path.is_file():
-        raise InputError(f"{path} is not a file; give a CSV, CSV.gz or Parquet file.")
+        raise InputError(f"{path} is not a file; give a {FORMAT_TITLES} file.")
     return path
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs
+from redshift_core.choices import FORMAT_TITLES
 from redshift_core.cli.datasets import ColumnsOption, existing_file
 from redshift_core.cli.follow import run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say, table
@@ -67,7 +68,7 @@ def evaluate(
 
 def predict(
     run: RunArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Spectra: CSV, CSV.gz, Parquet.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=f"Spectra: {FORMAT_TITLES}.")],
     out: Annotated[Path, typer.Option(help="Where to: .csv or .parquet.")],
     columns: ColumnsOption = None,
     point: PointOption = None,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs
+from redshift_core.choices import FORMAT_TITLES
 from redshift_core.cli.datasets import ColumnsOption, existing_file
 from redshift_core.cli.follow import check, follow, run_job
 from redshift_core.cli.manage import find
@@ -89,7 +90,7 @@ def adapt(
         str,
         typer.Option(
             metavar="SPECTRA",
-            help="A file of spectra, CSV, CSV.gz or Parquet, or a dataset's id or name; redshifts "
+            help=f"A file of spectra, {FORMAT_TITLES}, or a dataset's id or name; redshifts "
             "in it are not read.",
         ),
     ],

@@ -47,7 +47,7 @@ def ingest(
     Parameters
     ----------
     path : path
-        CSV, CSV.gz or Parquet.
+        A table in one of the formats of ``choices.FORMATS``.
     name : str
         Name of the dataset; the file's where empty.
     columns : mapping or text, optional

@@ -1,7 +1,7 @@
 """Readers by format, and the two ways to look into a file without ingesting it.
 
-A new format is a class with the four members of ``blocks.Table`` and one line in READERS; the
-first bytes that tell it go into ``sniff.format_of``.
+A new format is a class with the members of ``blocks.Table``, one line in READERS and one in
+``choices.FORMATS``: its title, its endings and the first bytes that tell it.
 """
 
 from __future__ import annotations

@@ -5,12 +5,10 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
+from redshift_core.choices import FORMAT_TITLES, FORMATS
 from redshift_core.errors import InputError
 
-TEXT_SUFFIXES = ("", ".csv", ".tsv", ".txt", ".dat", ".tab", ".asc", ".gz")
-EXPECTED = "expected a CSV, CSV.gz or Parquet table of spectra"
-GZIP = b"\x1f\x8b"
-PARQUET = b"PAR1"
+EXPECTED = f"expected a {FORMAT_TITLES} table of spectra"
 FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -37,25 +35,20 @@ _CONTROL = bytes(set(range(32)) - {9, 10, 12, 13, 26})
 
 
 def format_of(path: Path) -> str:
-    """``csv``, ``csv.gz`` or ``parquet``, by content; a missing or empty file is refused."""
+    """Entry of ``choices.FORMATS``, by content; a missing or empty file is refused."""
     head = _head(path)
     suffix = path.suffix.lower()
-    if head.startswith(PARQUET):
-        return "parquet"
-    if suffix in (".parquet", ".pq"):
+    for name, one in FORMATS.items():
+        if one.magic and head.startswith(one.magic):
+            return name
+    meant = next((one for one in FORMATS.values() if suffix in one.suffixes), None)
+    if meant and meant.magic:
         raise InputError(
-            f"{path.name} is not a Parquet file, whatever its name says: it does not begin with "
-            "PAR1. Export the table again."
-        )
-    if head.startswith(GZIP):
-        return "csv.gz"
-    if suffix == ".gz":
-        raise InputError(
-            f"{path.name} is not compressed with gzip, whatever its name says; rename it to .csv "
-            "or compress it again."
+            f"{path.name} is not a {meant.title} file, whatever its name says. Export the table "
+            "again; if it is a text table, rename it to .csv."
         )
     check_text(path.name, head)
-    if suffix not in TEXT_SUFFIXES:
+    if suffix and not meant:
         raise InputError(
             f"{path.name}: files ending in {suffix} are not known; {EXPECTED}. If it is a text "
             "table, rename it to .csv."

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 PIXELS = [f"flux_{k}" for k in range(186)]
 IDS = np.array([4611686018427387905, 4611686018427387907, 1234567890123456789, 7, 8, 9])
@@ -48,3 +51,20 @@ def write(
 def survey(path: Path, n: int = 6) -> Path:
     """Table with the dissertation's columns."""
     return write(path, ["z", *PIXELS], rows(redshifts(n), spectra(n)))
+
+
+def arrow(flux: np.ndarray, z: np.ndarray, ids: np.ndarray) -> pa.Table:
+    """The three as an Arrow table."""
+    return pa.table({"source_id": ids, "z": z, **dict(zip(PIXELS, flux.T, strict=True))})
+
+
+def write_text(path: Path, flux: np.ndarray, z: np.ndarray, ids: np.ndarray) -> None:
+    """The three as text, compressed where the name ends in .gz."""
+    write(path, ["source_id", "z", *PIXELS], rows(ids, z, flux))
+
+
+WRITERS: dict[str, Callable[[Path, np.ndarray, np.ndarray, np.ndarray], None]] = {
+    "csv": write_text,
+    "csv.gz": write_text,
+    "parquet": lambda path, *columns: pq.write_table(arrow(*columns), path),
+}

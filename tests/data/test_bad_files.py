@@ -175,7 +175,7 @@ BAD = {
     "truncated.csv.gz": (truncated_gzip, "truncated.csv.gz is cut off"),
     "damaged.csv.gz": (damaged_gzip, "damaged.csv.gz cannot be unpacked"),
     "plain.csv.gz": (
-        lambda p: p.write_text("z,flux_0\n0.1,2\n"), "is not compressed with gzip"
+        lambda p: p.write_text("z,flux_0\n0.1,2\n"), "is not a CSV.gz file, whatever its name says"
     ),
     "image.csv.gz": (lambda p: p.write_bytes(gzip.compress(PNG)), "is a PNG image"),
     "utf-16.csv": (utf_16, "is UTF-16 text"),

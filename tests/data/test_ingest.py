@@ -23,11 +23,9 @@ from redshift_core.data import (
     open_dataset,
     read_blocks,
 )
-from redshift_core.data.readers import READERS
-from redshift_core.data.sniff import format_of
 from redshift_core.errors import InputError
 from redshift_core.runs import DatasetFolder, JobContext, write_json
-from tests.data.tables import IDS, PIXELS, redshifts, rows, spectra, survey, write
+from tests.data.tables import IDS, PIXELS, arrow, redshifts, rows, spectra, survey, write
 
 Z = redshifts()
 FLUX = spectra()
@@ -47,23 +45,13 @@ time.sleep(60)
 
 def table(flux=FLUX, z=Z, ids=IDS):
     """The same spectra as an Arrow table."""
-    return pa.table({"source_id": ids, "z": z, **dict(zip(PIXELS, flux.T, strict=True))})
+    return arrow(flux, z, ids)
 
 
-def test_csv_gz_and_parquet_become_the_same_dataset(tmp_path, store):
-    write(tmp_path / "a.csv", HEADER, rows(IDS, Z, FLUX))
-    write(tmp_path / "a.csv.gz", HEADER, rows(IDS, Z, FLUX))
-    pq.write_table(table(), tmp_path / "a.parquet")
+def test_a_parquet_file_may_hold_float32(tmp_path, store):
     pq.write_table(table(FLUX.astype(np.float32)), tmp_path / "a.pq")
-    opened = [open_dataset(ingest(tmp_path / name, store)) for name in os.listdir(tmp_path)
-              if name.startswith("a.")]  # fmt: skip
-    assert len(opened) == 4
-    for one in opened:
-        assert one.flux.tolist() == FLUX.astype(np.float32).tolist()
-        assert one.catalogue.equals(opened[0].catalogue)
-        assert one.catalogue.columns.tolist() == [
-            "row", "source_id", "z_spec", "brightness", "flags",
-        ]  # fmt: skip
+    opened = open_dataset(ingest(tmp_path / "a.pq", store))
+    assert opened.flux.tolist() == FLUX.astype(np.float32).tolist()
 
 
 def test_a_dataset_holds_what_the_file_held(tmp_path, store):
@@ -353,14 +341,6 @@ def test_a_hidden_folder_without_owner_goes_only_when_it_is_old(tmp_path, store)
 def test_a_missing_dataset_is_told(tmp_path):
     with pytest.raises(InputError, match="There is no dataset in"):
         open_dataset(DatasetFolder(tmp_path / "none"))
-
-
-@pytest.mark.parametrize(("name", "kind"), [("a.csv", "csv"), ("a.csv.gz", "csv.gz")])
-def test_the_format_is_known_by_content(tmp_path, name, kind):
-    assert format_of(survey(tmp_path / name)) == kind
-    pq.write_table(table(), tmp_path / "b.csv")
-    assert format_of(tmp_path / "b.csv") == "parquet"
-    assert {kind, "parquet"} <= set(READERS)
 
 
 def test_numbers_equal_those_of_pandas(tmp_path):

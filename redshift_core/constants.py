@@ -58,8 +58,7 @@ def pixel_grid() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _pixel_table() -> tuple[NDArray[np.float64], ...]:
     """Columns wavelength_nm, u and width_u of the resource, read-only."""
     path = files("redshift_core") / "resources" / "wavelength_nm.csv"
-    columns = np.loadtxt(
-        path.open(encoding="utf-8"), delimiter=",", skiprows=1, usecols=(1, 2, 3), unpack=True
-    )
+    with path.open(encoding="utf-8") as file:
+        columns = np.loadtxt(file, delimiter=",", skiprows=1, usecols=(1, 2, 3), unpack=True)
     columns.setflags(write=False)
     return tuple(columns)

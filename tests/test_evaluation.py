@@ -19,10 +19,7 @@ from redshift_core.evaluation import (
 )
 from redshift_core.metrics import METRICS
 
-KEYS = [
-    "mae", "rmse", "bias_median", "bias_mean", "sigma_nmad", "sigma_iqr",
-    "outlier_fraction_0.05", "outlier_fraction_0.15", "outlier_fraction_lsst", "n", "bins",
-]  # fmt: skip
+KEYS = [*METRICS, "n", "bins"]
 BIN_KEYS = [
     "z_low", "z_high", "n", "percent", "mean_error", "std", "sem", "p16_error", "median_error",
     "p84_error", "sigma_nmad", "outlier_fraction_0.05", "outlier_fraction_0.15",

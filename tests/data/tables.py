@@ -49,8 +49,14 @@ def write(
 
 
 def survey(path: Path, n: int = 6) -> Path:
-    """Table with the dissertation's columns."""
-    return write(path, ["z", *PIXELS], rows(redshifts(n), spectra(n)))
+    """Table with the dissertation's columns; beyond 500 rows the fluxes repeat."""
+    return write(path, ["z", *PIXELS], many_rows(redshifts(n)))
+
+
+def many_rows(z: np.ndarray, cycle: int = 500) -> list[list[str]]:
+    """Rows of the dissertation's form whose fluxes repeat, which makes text of them quickly."""
+    fluxes = rows(spectra(min(len(z), cycle)))
+    return [[str(one), *fluxes[k % cycle]] for k, one in enumerate(z.tolist())]
 
 
 def arrow(flux: np.ndarray, z: np.ndarray, ids: np.ndarray) -> pa.Table:

@@ -11,7 +11,7 @@ import pytest
 from redshift_core import jobs
 from redshift_core.data import ingest, read_blocks
 from redshift_core.errors import InputError
-from tests.data.tables import PIXELS, redshifts, rows, spectra, survey, write
+from tests.data.tables import PIXELS, many_rows, redshifts, rows, spectra, survey, write
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 8
 HEADER = ["z", *PIXELS]
@@ -225,7 +225,7 @@ def test_a_bad_file_is_refused_by_the_block_reader_too(tmp_path):
 
 
 def test_a_fault_far_into_a_file_is_named_by_its_line(tmp_path, store):
-    cells = body(9_000)
+    cells = many_rows(redshifts(9_000))
     cells[8_000][100] = "12,5"
     path = write(tmp_path / "a.csv", HEADER, cells)
     assert path.stat().st_size > 8 << 20  # more than one block

@@ -63,6 +63,15 @@ def fake_run(store: Store, dataset: str, name: str, state: str) -> RunFolder:
     return run
 
 
+@pytest.mark.parametrize(
+    "file", sorted((CHECKOUT / "pages").glob("[!_]*.py")), ids=lambda p: p.stem
+)
+def test_every_file_of_a_page_stands_in_the_menu_and_lets_visitors_in_through_it(file):
+    page = f"pages/{file.name}"
+    assert page in PAGES.values(), f"Add {page} to SECTIONS in pages/ui/nav.py."
+    assert f'\nguard("{page}")\n' in file.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_works_empty_and_offers_a_way_on(store, page):
     at = app(page)

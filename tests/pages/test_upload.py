@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,16 @@ def port():
     thread.join(10)
 
 
+def connect(port: int) -> closing[http.client.HTTPConnection]:
+    return closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20))
+
+
 def put(port: int, token: str, body: bytes = b"z,flux_0\n", name: str = "a.csv", **headers: str):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     sent = {"x-filename": name, **{k.replace("_", "-"): v for k, v in headers.items()}}
-    connection.request("PUT", f"/api/upload/{token}", body=body, headers=sent)
-    answer = connection.getresponse()
-    return answer.status, json.loads(answer.read())
+    with connect(port) as connection:
+        connection.request("PUT", f"/api/upload/{token}", body=body, headers=sent)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
 
 
 def left_behind(store: Store) -> list[Path]:
@@ -109,9 +114,9 @@ def test_a_file_above_the_limit_is_refused_with_its_limit(port, store, monkeypat
 def test_a_limit_holds_for_a_body_of_untold_length(port, store, monkeypatch):
     monkeypatch.setenv("REDSHIFT_LAB_UPLOAD_GB", "0.001")
     token = server.mint(store)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     body = (b"x" * 100_000 for _ in range(15))
-    try:
+    # The server may hang up while we are still sending, which is as good as its answer.
+    with connect(port) as connection, suppress(BrokenPipeError, ConnectionResetError):
         connection.request(
             "PUT",
             f"/api/upload/{token}",
@@ -120,8 +125,6 @@ def test_a_limit_holds_for_a_body_of_untold_length(port, store, monkeypatch):
             headers={"x-filename": "a.csv", "transfer-encoding": "chunked"},
         )
         assert connection.getresponse().status == 413
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # the server hung up while we were still sending, which is as good
     assert wait_until(lambda: server.ticket(token).state == "failed")
     assert left_behind(store) == []
 
@@ -173,10 +176,11 @@ def test_the_sweep_removes_read_uploads_and_spares_the_users_own_files(store):
 
 
 def get(port: int, path: str, **headers: str):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
-    answer = connection.getresponse()
-    return answer, answer.read()
+    sent = {k.replace("_", "-"): v for k, v in headers.items()}
+    with connect(port) as connection:
+        connection.request("GET", path, headers=sent)
+        answer = connection.getresponse()
+        return answer, answer.read()
 
 
 def test_a_download_gives_a_file_of_the_job_and_nothing_else(port, store):

@@ -126,32 +126,34 @@ def outputs(store: Store) -> list[Output]:
 
 def clean(store: Store) -> Cleaned:
     """Remove the outputs of every short job that has ended, and leftovers."""
-    return _clean(store, outputs(store), 0.0)
+    return _clean(store, _ended(outputs(store)), math.inf)
 
 
 def keep_within_limit(store: Store) -> Cleaned:
     """Remove the oldest outputs while all together are above the limit, and leftovers.
 
-    The newest output stays, however large: its user has yet to fetch it.
+    The newest of a job that has ended stays, however large: its user has yet to fetch it.
     """
-    limit, made = outputs_limit(), outputs(store)
-    newest = made[-1].n_bytes if made else 0
-    return _clean(store, made[:-1], limit - newest)
+    made = outputs(store)
+    excess = sum(one.n_bytes for one in made) - outputs_limit()
+    return _clean(store, _ended(made)[:-1] if excess > 0 else [], excess)
 
 
-def _clean(store: Store, made: list[Output], limit: float) -> Cleaned:
-    """Remove the first of some outputs until the rest is within a limit, and leftovers."""
-    left, gone = sum(one.n_bytes for one in made), []
+def _ended(made: list[Output]) -> list[Output]:
+    return [one for one in made if not jobs.status(one.job).active]
+
+
+def _clean(store: Store, made: list[Output], excess: float) -> Cleaned:
+    """Remove the first of some outputs until so many bytes are gone, and leftovers."""
+    gone, n_bytes = [], 0
     for one in made:
-        if left <= limit:
+        if n_bytes >= excess:
             break
-        if not jobs.status(one.job).active:
-            _remove(one.job.output)
-            gone.append(one)
-            left -= one.n_bytes
-    count, n_bytes = _remove_leftovers(store)
-    n_bytes += sum(one.n_bytes for one in gone)
-    return Cleaned(tuple(one.job.id for one in gone), count, n_bytes)
+        _remove(one.job.output)
+        gone.append(one.job.id)
+        n_bytes += one.n_bytes
+    count, more = _remove_leftovers(store)
+    return Cleaned(tuple(gone), count, n_bytes + more)
 
 
 def _remove_leftovers(store: Store) -> tuple[int, int]:

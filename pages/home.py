@@ -7,6 +7,7 @@ import streamlit as st
 from pages.ui import choose
 from pages.ui.display import chart
 from pages.ui.empty import demo_button
+from pages.ui.home_store import show_store
 from pages.ui.nav import guard
 from pages.ui.text import count, escape
 from redshift_core import constants, figures, jobs, reference
@@ -106,6 +107,8 @@ with right:
         recent_run(run)
     if not runs:
         st.caption("None yet: a run appears here once you have started one on the Train page.")
+
+show_store(store)
 
 st.subheader("What the network sees")
 chart(

@@ -60,6 +60,12 @@ def result(job: JobFolder) -> None:
     """Counts, flags, histogram, first rows and downloads of a finished job."""
     outcome = job.result
     table = next(Path(file) for file in outcome["files"] if file.endswith(".parquet"))
+    if not table.exists():
+        st.info(
+            f"The predictions of {escape(Path(job.request['file']).name)} were removed to make "
+            "room. Choose the file again above to predict it once more."
+        )
+        return
     seen = predictions.summary(str(table), table.stat().st_mtime_ns)
     request = job.request
     st.subheader("Predicted redshifts")

@@ -63,7 +63,9 @@ def export_run(run: RunFolder, out: Path) -> Path:
         )
     state = read_json(run.status_path).get("state")
     paths = [run.path / name for name in NAMES]
-    paths += sorted(run.path.glob("evaluations/*/*"))
+    evaluations = run.evaluations()
+    stamps = [one.stamp for one in evaluations]
+    paths += sorted(path for one in evaluations for path in one.path.glob("*"))
     names = {path.relative_to(run.path).as_posix(): path for path in paths if path.is_file()}
     names = {name: path for name, path in names.items() if _known(name)}
     manifest = {
@@ -74,6 +76,8 @@ def export_run(run: RunFolder, out: Path) -> Path:
         archive.writestr(MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
         for name, path in names.items():
             archive.write(path, name)
+        if [one.stamp for one in evaluations] != stamps:
+            raise InputError(f"Run {run.id} was evaluated while it was packed; export it again.")
     return out
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from redshift_core import queue
+from redshift_core import housekeeping, queue
 from redshift_core.errors import InputError
 from redshift_core.machine import peak_memory
 from redshift_core.runs import (
@@ -26,6 +26,7 @@ from redshift_core.runs import (
     LimitFolder,
     RunFolder,
     Stopped,
+    Store,
     TuningFolder,
     write_json,
 )
@@ -94,5 +95,20 @@ def _spent(seconds: float) -> dict[str, float]:
     }
 
 
+def keep_house(path: str) -> None:
+    """Remove outputs above the limit, and leftovers; what goes wrong is only logged."""
+    try:
+        cleaned = housekeeping.keep_within_limit(Store(Path(path).resolve().parent.parent))
+    except InputError as error:
+        print(error)
+    except Exception:  # the job is done, and must not fail for it
+        traceback.print_exc()
+    else:
+        if cleaned.n_bytes:
+            print(f"Housekeeping: {cleaned.text()}")
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    code = main(sys.argv[1])
+    keep_house(sys.argv[1])
+    sys.exit(code)

@@ -19,7 +19,7 @@ from pages.ui.estimate_picker import STORED, current_estimate, priors
 from redshift_core import evaluation, flag_table, judged, statistics, trade
 from redshift_core.judged import Choice, Judged
 from redshift_core.pdf import FLAT, Estimate
-from redshift_core.runs import DatasetFolder, RunFolder
+from redshift_core.runs import DatasetFolder, EvaluationFolder, RunFolder
 
 RUNNING_WIDTH = 0.01  # bin of the running median, in z_spec
 N_HISTOGRAM = 150  # bins of the histogram of true and predicted redshift, as published
@@ -55,10 +55,14 @@ def seen(run: RunFolder, dataset: str, estimate: Estimate) -> Key:
 def galaxies(key: Key) -> Judged:
     """The galaxies of one evaluation, read-only."""
     run, estimate = RunFolder(Path(key.run)), Estimate.parse(key.estimate)
-    path = run.predictions_path(key.dataset)
+    evaluation = run.evaluation(key.dataset)
     if estimate == STORED:
-        return judged.read_judged(path)
-    return judged.read_judged(path, run.pdf_path(key.dataset), estimate, priors(run, estimate))
+        return judged.read_judged(evaluation.predictions_path)
+    return evaluation.together(
+        lambda one: judged.read_judged(
+            one.predictions_path, one.pdf_path, estimate, priors(run, estimate)
+        )
+    )
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
@@ -151,8 +155,10 @@ def one_density(key: Key, row: int) -> tuple[np.ndarray, np.ndarray] | None:
     run, estimate = RunFolder(Path(key.run)), Estimate.parse(key.estimate)
     if not has_densities(run, key.dataset):
         return None
-    rows = pd.read_parquet(run.predictions_path(key.dataset), columns=["row"]).row.to_numpy()
-    density = judged.open_densities(run.pdf_path(key.dataset), len(rows))[
-        np.flatnonzero(rows == row)[:1]
-    ]
+
+    def of_the_row(one: EvaluationFolder) -> np.ndarray:
+        rows = pd.read_parquet(one.predictions_path, columns=["row"]).row.to_numpy()
+        return judged.open_densities(one.pdf_path, len(rows))[np.flatnonzero(rows == row)[:1]]
+
+    density = run.evaluation(key.dataset).together(of_the_row)
     return density[0].astype(np.float32), estimate.densities(density, priors(run, estimate))[0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from redshift_core.housekeeping import size_text
+
 
 def escape(text: str) -> str:
     """Text from a user (file, column and dataset names) as it stands, not as Markdown."""
@@ -17,7 +19,4 @@ def count(n: float) -> str:
 
 def size(n_bytes: float) -> str:
     """Bytes as kB, MB or GB (powers of 1000)."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if n_bytes >= scale:
-            return f"{n_bytes / scale:.3g} {unit}"
-    return f"{int(n_bytes)} bytes"
+    return size_text(n_bytes)

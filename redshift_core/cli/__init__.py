@@ -23,6 +23,7 @@ from redshift_core.cli import (
     manage,
     reports,
     results,
+    short_jobs,
     stress,
     training,
     tuning,
@@ -73,6 +74,7 @@ for _function in (
 ):
     app.command()(_function)
 app.command("import")(reports.import_run)
+app.command("jobs")(short_jobs.list_jobs)
 
 
 @app.callback(invoke_without_command=True)

@@ -23,7 +23,7 @@ from redshift_core.export import TableWriter
 from redshift_core.judged import open_densities
 from redshift_core.prediction.reader import Reader, flag_text, open_coverage, open_reader
 from redshift_core.prediction.real import judge_real_galaxies
-from redshift_core.runs import DatasetFolder, RunFolder, read_json, write_json
+from redshift_core.runs import DatasetFolder, EvaluationFolder, RunFolder, read_json, write_json
 from redshift_core.split import Split
 from redshift_core.verdict import Tally
 
@@ -39,6 +39,7 @@ def evaluate_run(
     """Judge a run on a dataset; writes ``metrics.json``, ``predictions.parquet`` and ``pdf.npy``.
 
     What it says of three real galaxies goes into ``real_galaxies.json``, and into no figure here.
+    The files appear together, in place of those of an earlier judgement and what was added to it.
 
     On the dataset it was trained on only its test rows count, elsewhere every row. Rows that
     ingest flagged never count; their number is told. With a PDF head z_phot is the median of p(z)
@@ -55,29 +56,28 @@ def evaluate_run(
     coverage = open_coverage(run)
     opened = data.open_dataset(dataset)
     rows, own, n_flagged = rows_to_judge(run, dataset, opened)
-    run.metrics_path(dataset.id).parent.mkdir(parents=True, exist_ok=True)
-    path = run.pdf_path(dataset.id)
-    reader, tally = open_reader(run, coverage), Tally(coverage)
-    table = _read_rows(reader, tally, opened, rows, path, report)
-    simulated = bool(dataset.info.get("simulated"))
-    result = {
-        **_figures(table.z_spec, table.z_phot, report),
-        "dataset": dataset.id,
-        "rows": "test" if own else "all",
-        "n_flagged": n_flagged,
-        "simulated": simulated,
-        "scaler_saw_test_rows": own and run.config.scaler.fit_on == "all",
-        "n_outside_training_range": int(table.pop("outside").sum()),
-        "verdict": tally.verdict().to_dict(),
-    }
-    if "z_low68" in table:
-        judged = (table.z_spec, table.z_phot, table.brightness)
-        density = open_densities(path, len(table))
-        result["pdf"] = evaluate_pdf(density, *judged, report=_drawing(report))
-    with TableWriter([run.predictions_path(dataset.id)], metadata(run, simulated)) as writer:
-        writer.write(table)
-    write_json(run.real_galaxies_path(dataset.id), judge_real_galaxies(reader).to_dict())
-    write_json(run.metrics_path(dataset.id), result)
+    with run.evaluation(dataset.id).renewed() as new:
+        reader, tally = open_reader(run, coverage), Tally(coverage)
+        table = _read_rows(reader, tally, opened, rows, new.pdf_path, report)
+        simulated = bool(dataset.info.get("simulated"))
+        result = {
+            **_figures(table.z_spec, table.z_phot, report),
+            "dataset": dataset.id,
+            "rows": "test" if own else "all",
+            "n_flagged": n_flagged,
+            "simulated": simulated,
+            "scaler_saw_test_rows": own and run.config.scaler.fit_on == "all",
+            "n_outside_training_range": int(table.pop("outside").sum()),
+            "verdict": tally.verdict().to_dict(),
+        }
+        if "z_low68" in table:
+            judged = (table.z_spec, table.z_phot, table.brightness)
+            density = open_densities(new.pdf_path, len(table))
+            result["pdf"] = evaluate_pdf(density, *judged, report=_drawing(report))
+        with TableWriter([new.predictions_path], metadata(run, simulated)) as writer:
+            writer.write(table)
+        write_json(new.real_galaxies_path, judge_real_galaxies(reader).to_dict())
+        write_json(new.metrics_path, result)
     report(len(rows), len(rows), f"Judged {len(rows):,} spectra.")
     return result
 
@@ -96,9 +96,7 @@ def judge_again(
     dict
         As of `evaluate_run`, and ``estimate``, its text.
     """
-    stored = read_json(run.metrics_path(dataset.id))
-    table = pd.read_parquet(run.predictions_path(dataset.id))
-    density = open_densities(run.pdf_path(dataset.id), len(table))
+    stored, table, density = run.evaluation(dataset.id).together(_opened)
     z_phot = estimate.redshifts(density, priors)
     judged = evaluate_pdf(
         density,
@@ -110,6 +108,13 @@ def judge_again(
     )
     figures = _figures(table.z_spec, z_phot, report)
     return {**stored, **figures, "pdf": judged, "estimate": estimate.text()}
+
+
+def _opened(folder: EvaluationFolder) -> tuple[dict[str, Any], pd.DataFrame, NDArray]:
+    """Metrics, predictions and densities of an evaluation."""
+    table = pd.read_parquet(folder.predictions_path)
+    density = open_densities(folder.pdf_path, len(table))
+    return read_json(folder.metrics_path), table, density
 
 
 def _read_rows(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from redshift_core import data, stress
+from redshift_core.errors import InputError
 from redshift_core.history import read_history
 from redshift_core.perturbations import SEED
 from redshift_core.prediction.judgement import Report, rows_to_judge
@@ -17,7 +18,7 @@ from redshift_core.runs import DatasetFolder, RunFolder, write_json
 def stress_run(
     run: RunFolder, dataset: DatasetFolder, report: Report = lambda *_: None
 ) -> dict[str, Any]:
-    """Judge a run on perturbed spectra of a dataset; writes ``stress.json``.
+    """Judge a run on perturbed spectra of a dataset; adds ``stress.json`` to its evaluation.
 
     The rows are those of `evaluate_run`, of more than 20,000 a fixed part, evenly spread. With a
     PDF head z_phot is the median of p(z) under the training prior.
@@ -28,7 +29,14 @@ def stress_run(
         ``run``, ``dataset``, ``rows`` ("test" or "all"), ``n_rows`` there are, ``n_flagged`` (left
         out because ingest flagged them), ``simulated``, ``epochs`` the model was trained, ``seed``,
         and ``lines``: see `stress.judge`.
+
+    Raises
+    ------
+    InputError
+        Where the run was evaluated on the dataset meanwhile; nothing is added then.
     """
+    evaluation = run.evaluation(dataset.id)
+    stamp = evaluation.stamp
     coverage = open_coverage(run)
     opened = data.open_dataset(dataset)
     rows, own, n_flagged = rows_to_judge(run, dataset, opened)
@@ -51,6 +59,12 @@ def stress_run(
         "seed": SEED,
         "lines": lines,
     }
-    run.stress_path(dataset.id).parent.mkdir(parents=True, exist_ok=True)
-    write_json(run.stress_path(dataset.id), result)
+    with evaluation.unchanged(stamp) as unchanged:
+        if not unchanged:
+            raise InputError(
+                f"Run {run.id} was evaluated on {dataset.id} anew while its spectra were "
+                "perturbed, so the result was not kept; perturb them again."
+            )
+        evaluation.path.mkdir(parents=True, exist_ok=True)
+        write_json(evaluation.stress_path, result)
     return result

@@ -4,6 +4,7 @@
     runs/<id>/       config.json  environment.json  history.csv  split.npz  scaler.npz  coverage.npz
                      prior.npz  model.keras  checkpoint/
                      evaluations/<dataset>/metrics.json  predictions.parquet  pdf.npy
+                     real_galaxies.json  stress.json
     tuning/<id>/     config.json  environment.json  split.npz  trials.json
                      oracle/ (KerasTuner's own)  trials/<trial>/config.json  history.csv
     limits/<id>/     config.json  environment.json  plan.json  rows.json  recipes.json
@@ -20,6 +21,7 @@ Files are written under a hidden name, ``.tmp-…``, and renamed, so a reader ne
 """
 
 from redshift_core.runs.context import ACTIVE_STATES, STATUS_INTERVAL, JobContext, Stopped
+from redshift_core.runs.evaluations import EvaluationFolder
 from redshift_core.runs.files import (
     CHECKOUT,
     PACKAGE,
@@ -51,6 +53,7 @@ __all__ = [
     "STATUS_INTERVAL",
     "BenchFolder",
     "DatasetFolder",
+    "EvaluationFolder",
     "Folder",
     "JobContext",
     "JobFolder",

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 PACKAGE = Path(__file__).parents[1]
 CHECKOUT = PACKAGE.parent
 
@@ -48,6 +50,13 @@ def atomic(path: Path) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def lock_of(folder: Path) -> filelock.BaseFileLock:
+    """What one thread or process holds while it reads and rewrites files of a store's folder."""
+    locks = folder.parent.parent / "locks"
+    locks.mkdir(exist_ok=True)
+    return filelock.FileLock(locks / f"{folder.parent.name}-{folder.name}.lock")
 
 
 def slug(text: str, default: str = "unnamed") -> str:

@@ -15,7 +15,8 @@ from redshift_core.bench_config import BenchConfig
 from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
 from redshift_core.limit_config import LimitConfig
-from redshift_core.runs.files import read_json, write_json
+from redshift_core.runs.evaluations import EvaluationFolder, evaluations_in
+from redshift_core.runs.files import lock_of, read_json, write_json
 from redshift_core.tuning_config import TuningConfig
 
 
@@ -57,9 +58,7 @@ class Folder:
 
     def lock(self) -> filelock.BaseFileLock:
         """What one thread or process holds while it reads and rewrites files of this folder."""
-        locks = self.path.parent.parent / "locks"
-        locks.mkdir(exist_ok=True)
-        return filelock.FileLock(locks / f"{self.path.parent.name}-{self.id}.lock")
+        return lock_of(self.path)
 
     def delete(self) -> None:
         """Remove the folder; it vanishes at once, under another name, before its files go."""
@@ -192,43 +191,46 @@ class RunFolder(LongFolder):
         """Every setting, checked."""
         return RunConfig.from_dict(read_json(self.config_path))
 
-    def metrics_path(self, dataset: str) -> Path:
-        """Metrics on one dataset's rows."""
-        return self.path / "evaluations" / dataset / "metrics.json"
-
     @property
     def trained_on(self) -> dict[str, Any]:
         """What the run remembers of its dataset: id, name, sha256, simulated."""
         return read_json(self.environment_path).get("dataset", {})
 
-    def real_galaxies_path(self, dataset: str) -> Path:
-        """What the run says of three real galaxies, written with the metrics beside it."""
-        return self.path / "evaluations" / dataset / "real_galaxies.json"
+    def evaluation(self, dataset: str) -> EvaluationFolder:
+        """What the run says of one dataset."""
+        return EvaluationFolder(self.path / "evaluations" / dataset).settled()
+
+    def evaluations(self) -> list[EvaluationFolder]:
+        """What the run says of every dataset it was judged on, newest first."""
+        return evaluations_in(self.path / "evaluations")
 
     def last_evaluated(self) -> float:
         """Unix time of the newest evaluation, s; 0 where there is none."""
-        found = self.path.glob("evaluations/*/metrics.json")
-        return max((path.stat().st_mtime for path in found), default=0.0)
+        return max((one.written for one in self.evaluations()), default=0.0)
 
     def evaluated(self) -> list[str]:
         """Ids of the datasets the run was evaluated on, newest evaluation first."""
-        found = self.path.glob("evaluations/*/metrics.json")
-        return [path.parent.name for path in sorted(found, key=lambda p: -p.stat().st_mtime)]
+        return [one.dataset for one in self.evaluations() if one.written]
+
+    def metrics_path(self, dataset: str) -> Path:
+        """Metrics on one dataset's rows."""
+        return self.evaluation(dataset).metrics_path
 
     def predictions_path(self, dataset: str) -> Path:
-        """Per row of one dataset: row, source_id, z_spec, z_phot, brightness, flags.
+        """Redshifts of one dataset's rows: see `EvaluationFolder`."""
+        return self.evaluation(dataset).predictions_path
 
-        With a PDF head also z_low68, z_high68, z_low95 and z_high95.
-        """
-        return self.path / "evaluations" / dataset / "predictions.parquet"
+    def pdf_path(self, dataset: str) -> Path:
+        """p(z) of one dataset's rows: see `EvaluationFolder`."""
+        return self.evaluation(dataset).pdf_path
+
+    def real_galaxies_path(self, dataset: str) -> Path:
+        """What the run says of three real galaxies, written with the metrics beside it."""
+        return self.evaluation(dataset).real_galaxies_path
 
     def stress_path(self, dataset: str) -> Path:
         """Errors on one dataset's rows, perturbed in several ways: `prediction.stress_run`."""
-        return self.path / "evaluations" / dataset / "stress.json"
-
-    def pdf_path(self, dataset: str) -> Path:
-        """p(z) under the training prior, float16 (n, 240) in 1/z, line by line as predicted."""
-        return self.path / "evaluations" / dataset / "pdf.npy"
+        return self.evaluation(dataset).stress_path
 
 
 @dataclass(frozen=True)

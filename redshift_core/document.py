@@ -2,16 +2,15 @@
 
 plotly.js is embedded once, and a content security policy inside the file forbids every request.
 Figures follow the reader's light or dark setting, still zoom, and print in ink. All text is
-escaped here, so callers pass it as it is.
+escaped by the template, so callers pass it as it is.
 """
 
 from __future__ import annotations
 
-import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +18,8 @@ from urllib.parse import quote
 import pandas as pd
 import plotly.graph_objects as go
 import plotly.io as pio
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from pandas.api.types import is_numeric_dtype
 from plotly.offline import get_plotlyjs
 
 from redshift_core.export import check_out, csv_text
@@ -61,7 +62,7 @@ class Section:
 
 
 def render(title: str, lead: str, sections: Sequence[Section], simulated: bool) -> str:
-    """HTML of a document.
+    """HTML of a document, by the template ``resources/document.html``.
 
     Parameters
     ----------
@@ -70,21 +71,9 @@ def render(title: str, lead: str, sections: Sequence[Section], simulated: bool) 
     simulated : bool
         The data shown are simulated: said under the title and in every figure.
     """
-    body = [f"<h1>{html.escape(title)}</h1>"]
-    if simulated:
-        body.append('<p class="mark">SIMULATED: no telescope observed these spectra.</p>')
-    body.append(f'<p class="lead">{html.escape(lead)}</p>')
-    for number, section in enumerate(sections):
-        body.append(f'<section id="s{number}"><h2>{html.escape(section.title)}</h2>')
-        body += [_part(part, simulated) for part in section.parts]
-        body.append("</section>")
-    head = f"<title>{html.escape(title)}</title>\n<style>\n{_resource('report.css')}</style>"
-    scripts = f"<script>{get_plotlyjs()}</script>\n<script>\n{_resource('report.js')}</script>"
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_POLICY}\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"{head}\n</head>\n<body>\n<main>\n" + "\n".join(body) + f"\n</main>\n{scripts}\n"
-        "</body>\n</html>\n"
+    template = _templates().get_template("document.html")
+    return template.render(
+        title=title, lead=lead, sections=sections, simulated=simulated, plotly=get_plotlyjs()
     )
 
 
@@ -115,63 +104,41 @@ def cell_text(value: Any, form: str = "") -> str:
     return form % value if form else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-# 'unsafe-inline' for the scripts and styles in the file itself; blob: and data: for saved pictures.
-_POLICY = (
-    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-    "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:\">"
-)
+@cache
+def _templates() -> Environment:
+    """Reads the templates; everything that they insert is escaped."""
+    found = Environment(
+        loader=PackageLoader("redshift_core", "resources"), undefined=StrictUndefined,
+        autoescape=True, trim_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    found.globals |= {"drawn": _drawn, "cells": _cells, "csv_address": _csv_address}
+    # The filter tojson, which also escapes "<" and "&": nothing can end the script element.
+    found.policies |= {"json.dumps_function": pio.json.to_json_plotly, "json.dumps_kwargs": {}}
+    return found
 
 
-def _part(part: Part, simulated: bool) -> str:
-    if isinstance(part, str):
-        return f"<p>{html.escape(part)}</p>"
-    return _chart(part, simulated) if isinstance(part, Chart) else _table(part)
-
-
-def _chart(chart: Chart, simulated: bool) -> str:
-    figure = mark_simulated(go.Figure(chart.figure)) if simulated else chart.figure
-    alt = f"SIMULATED. {chart.alt}" if simulated else chart.alt
+def _drawn(figure: go.Figure, simulated: bool) -> dict[str, Any]:
+    """Data and layout of a figure, without the template: the colours are the page's."""
+    figure = mark_simulated(go.Figure(figure)) if simulated else figure
     spec = figure.to_plotly_json()
-    spec["layout"].pop("template", None)  # the colours are the page's
-    data = pio.json.to_json_plotly({"data": spec["data"], "layout": spec["layout"]})
-    for sign in "<>&":  # inside a JSON string only; nothing can end the script element
-        data = data.replace(sign, f"\\u{ord(sign):04x}")
-    return (
-        f'<figure><div class="chart" role="img" aria-label="{html.escape(alt)}" '
-        f'style="min-height:{figure.layout.height or 380}px"></div>'
-        f'<script type="application/json">{data}</script>'
-        f"<figcaption>{html.escape(chart.caption)}</figcaption></figure>"
-    )
+    spec["layout"].pop("template", None)
+    return {"data": spec["data"], "layout": spec["layout"]}
 
 
-def _table(table: Table) -> str:
-    frame = table.frame
-    head = "".join(f'<th scope="col">{html.escape(str(c).strip())}</th>' for c in frame)
-    rows = []
-    for line in frame.astype(object).itertuples(index=False, name=None):
-        texts = [
-            (column, cell_text(value, table.formats.get(column, "")))
-            for column, value in zip(frame, line, strict=True)
-        ]
-        cells = (
-            f"<td{_kind(frame[column], text)}>{html.escape(text)}</td>" for column, text in texts
-        )
-        rows.append(f"<tr>{''.join(cells)}</tr>")
-    address = "data:text/csv;charset=utf-8," + quote(csv_text(frame))
-    return (
-        f'<div class="table" role="region" tabindex="0" aria-label="{html.escape(table.alt)}">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-        f'<p class="caption">{html.escape(table.caption)} '
-        f'<a download="{html.escape(table.name)}.csv" href="{html.escape(address)}">CSV</a></p>'
-    )
+def _cells(table: Table) -> Iterable[Sequence[tuple[str, str]]]:
+    """Text and class of each cell of a table, line by line."""
+    columns = []
+    for name, column in table.frame.items():
+        form = table.formats.get(name, "")
+        texts = [cell_text(value, form) for value in column.astype(object)]
+        columns.append([(text, _kind(column, text)) for text in texts])
+    return zip(*columns, strict=True)
 
 
 def _kind(column: pd.Series, text: str) -> str:
     """Numbers stand to the right; they and short words do not wrap."""
-    if pd.api.types.is_numeric_dtype(column):
-        return ' class="n"'
-    return ' class="short"' if len(text) < SHORT else ""
+    return "n" if is_numeric_dtype(column) else "short" if len(text) < SHORT else ""
 
 
-def _resource(name: str) -> str:
-    return (files("redshift_core") / "resources" / name).read_text(encoding="utf-8")
+def _csv_address(table: Table) -> str:
+    return "data:text/csv;charset=utf-8," + quote(csv_text(table.frame))

@@ -12,7 +12,7 @@ from redshift_core import document, figures
 from redshift_core.document import Chart, Section, Table, cell_text
 from redshift_core.errors import InputError
 
-EVIL = "</script><script>alert(1)</script>"
+EVIL = "\"'></script><script>alert(1)</script>{{ lead }}"
 
 
 def rendered(*parts, simulated=False, title="Title"):
@@ -36,6 +36,8 @@ def test_text_from_outside_is_never_markup():
     assert "<script>alert" not in text
     assert markup.count("</script>") == markup.count('<script type="application/json">') == 1
     assert "&lt;/script&gt;" in markup
+    assert "\"'>" not in markup  # no attribute ends early
+    assert "{{ lead }}" in markup  # and nothing is taken as the template's own
 
 
 def test_a_figure_comes_back_from_the_file_as_it_was():

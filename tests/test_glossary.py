@@ -1,8 +1,13 @@
 """The glossary: its words, its search, its figures against other sources of the same numbers."""
 
+import re
+import tomllib
+from importlib.resources import files
+
 import numpy as np
 import pytest
 
+from pages.ui.glossary_figures import FIGURES
 from redshift_core import reference
 from redshift_core.choices import ACTIVATIONS
 from redshift_core.figures import glossary as drawn
@@ -13,6 +18,20 @@ def line(figure, name):
     """X and y of a trace by the beginning of its name."""
     (trace,) = (one for one in figure.data if (one.name or "").startswith(name))
     return np.asarray(trace.x, float), np.asarray(trace.y, float)
+
+
+def test_the_file_gives_every_word_once_with_nothing_misspelt():
+    path = files("redshift_core") / "resources" / "glossary.toml"
+    subjects = tomllib.loads(path.read_text(encoding="utf-8"))
+    words = [(anchor, one) for words in subjects.values() for anchor, one in words.items()]
+    assert [anchor for anchor, _ in words] == list(GLOSSARY)  # none twice, under two subjects
+    for anchor, one in words:
+        assert re.fullmatch("[a-z0-9_]+", anchor), anchor  # as it stands in an address
+        assert {"word", "text"} <= set(one) <= {"word", "text", "figure"}, anchor
+        assert all(isinstance(value, str) and value.strip() for value in one.values()), anchor
+        assert "\n" not in GLOSSARY[anchor].text, anchor
+        assert one.get("figure", "redshift") in FIGURES, anchor
+    assert {one.figure for one in GLOSSARY.values()} - {""} == set(FIGURES)
 
 
 def test_every_word_is_explained_in_sentences():

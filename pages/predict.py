@@ -9,13 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import adapt, choose, intake, predict_estimate, predictions, server
-from pages.ui.display import MISSING, chart
+from pages.ui.display import chart
 from pages.ui.empty import empty_state, simulated_badge
 from pages.ui.job import show_job
 from pages.ui.nav import guard
 from pages.ui.text import count, escape, size
 from pages.ui.verdict import show_verdict
 from redshift_core import jobs, simulator_version
+from redshift_core.constants import MISSING, shown
 from redshift_core.coverage import FLAGS
 from redshift_core.runs import JobFolder, RunFolder, Store, demo_file
 from redshift_core.scaling import brittle_note
@@ -74,12 +75,11 @@ def result(job: JobFolder) -> None:
         f"{escape(Path(request['file']).name)}, by run {escape(request['run'])}, "
         f"{choose.when(job)}{escape(how)}"
     )
-    median = f"{seen.median:.4f}" if seen.n_predicted else "–"
     with st.container(horizontal=True, gap="medium"):
         st.metric("Spectra", count(outcome["rows"]), width="content")
         st.metric("With a redshift", count(seen.n_predicted), width="content")
         st.metric("Flagged", count(seen.n_flagged), width="content")
-        st.metric("Median z_phot", median, width="content")
+        st.metric("Median z_phot", shown(seen.median), width="content")
     show_verdict(outcome.get("verdict"))
     downloads(job, [Path(file) for file in outcome["files"]], "z_low68" in seen.head)
     if seen.n_predicted:

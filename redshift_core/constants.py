@@ -1,4 +1,4 @@
-"""Numbers that the whole product shares, each with its unit and source."""
+"""Numbers that the whole product shares, each with its unit and source, and how one is written."""
 
 from functools import cache
 from importlib.resources import files
@@ -21,6 +21,8 @@ BIN_WIDTH = 0.05  # redshift bin of the dissertation's Table 3
 SIMULATOR_VERSION = 2  # of the simulated survey: raise it when physics or grids of it change
 FLUX_UNIT = "e⁻ s⁻¹ per pixel"  # Gaia internal calibration, integrated over one pixel
 
+MISSING = "–"  # where there is no value
+
 FLAGS: dict[str, int] = {  # what ingest found wrong with a row → its bit
     "nan_flux": 1,
     "infinite_flux": 2,
@@ -29,6 +31,33 @@ FLAGS: dict[str, int] = {  # what ingest found wrong with a row → its bit
     "z_out_of_range": 16,
     "duplicate_id": 32,
 }
+
+
+def shown(value: float | None, form: str = ".4f") -> str:
+    """Number as text, in a format of Python's; a dash where it is None or NaN.
+
+    Examples
+    --------
+    >>> shown(0.02163), shown(None), shown(12345.6, ",.0f")
+    ('0.0216', '–', '12,346')
+    """
+    return MISSING if value is None or value != value else format(value, form)
+
+
+def duration(seconds: float | None) -> str:
+    """Time span in the two largest units that matter; a dash where it is None.
+
+    Examples
+    --------
+    >>> duration(75), duration(3700), duration(4), duration(None)
+    ('1 min 15 s', '1 h 1 min', '4 s', '–')
+    """
+    if seconds is None:
+        return MISSING
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def wavelength() -> NDArray[np.float64]:

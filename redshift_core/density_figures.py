@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from redshift_core.constants import Z_MAX, Z_MIN
+from redshift_core.constants import Z_MAX, Z_MIN, shown
 
 Values = Mapping[str, Any]  # entry ``pdf`` of ``metrics.json``
 FLAT = 1 / (Z_MAX - Z_MIN)  # the p(z) that knows nothing but the range, in 1/z
@@ -26,7 +26,7 @@ class DensityFigure:
 
     def text(self, value: float | None) -> str:
         """Number as it is shown; a dash where there is none."""
-        return "–" if value is None else format(value, self.form)
+        return shown(value, self.form)
 
 
 def _chance(p: float) -> str:

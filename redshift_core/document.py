@@ -7,7 +7,6 @@ escaped by the template, so callers pass it as it is.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,7 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pandas.api.types import is_numeric_dtype
 from plotly.offline import get_plotlyjs
 
-from redshift_core.export import check_out, csv_text
+from redshift_core.export import cell_text, check_out, csv_text
 from redshift_core.figures import mark_simulated
 from redshift_core.runs import atomic
 
@@ -83,25 +82,6 @@ def write(out: Path, text: str) -> Path:
     with atomic(out) as part:
         part.write_text(text, encoding="utf-8")
     return out
-
-
-def cell_text(value: Any, form: str = "") -> str:
-    """Cell of a table as text; a dash where there is nothing.
-
-    Examples
-    --------
-    >>> cell_text(0.02163, "%.4f"), cell_text(520393, "localized"), cell_text(None)
-    ('0.0216', '520,393', '–')
-    """
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, str):
-        return value
-    if form == "localized":
-        return f"{value:,}"
-    return form % value if form else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 @cache

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from redshift_core.constants import MISSING
 from redshift_core.errors import InputError
 from redshift_core.runs import part_of
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet may run such a cell
 SUFFIXES = (".csv", ".parquet")
-LATEX = {  # character → what LaTeX wants in its place
+LATEX = str.maketrans({  # character → what LaTeX wants in its place
     **{character: rf"\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": "$<$", ">": "$>$", "|": "$|$", "–": "--", "−": "$-$", "±": r"$\pm$", "σ": r"$\sigma$",
-}  # fmt: skip
+})  # fmt: skip
 
 
 def safe_cells(table: pd.DataFrame) -> pd.DataFrame:
@@ -48,13 +49,43 @@ def csv_text(table: pd.DataFrame) -> str:
     return safe_cells(table).to_csv(index=False)
 
 
-def markdown_text(table: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
-    r"""Table as Markdown, numbers to the right; missing ones are a dash.
+def cell_text(value: Any, form: str = "") -> str:
+    """Cell of a table as text; a dash where there is nothing.
+
+    Parameters
+    ----------
+    form : str
+        Format of a number: printf's, such as ``"%.4f"``, or ``"localized"``.
+
+    Examples
+    --------
+    >>> cell_text(0.02163, "%.4f"), cell_text(520393, "localized"), cell_text(None)
+    ('0.0216', '520,393', '–')
+    """
+    if value is None or value is pd.NA or value != value:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if form == "localized":
+        return f"{value:,}"
+    return form % value if form else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def markdown_text(
+    table: pd.DataFrame,
+    formats: Mapping[str, str] | None = None,
+    right: Collection[str] | None = None,
+) -> str:
+    r"""Table as Markdown; missing numbers are a dash.
 
     Parameters
     ----------
     formats : mapping, optional
-        Column → printf format, such as ``"%.4f"``.
+        Column → format as in `cell_text`.
+    right : collection of str, optional
+        Columns that stand to the right; without it those of numbers.
 
     Examples
     --------
@@ -63,9 +94,10 @@ def markdown_text(table: pd.DataFrame, formats: Mapping[str, str] | None = None)
     | --- | ---: |
     | x | 1.50 |
     """
-    lines = [[*map(_markdown, table.columns)], [_rule(table[name]) for name in table]]
-    lines += [[*map(_markdown, cells)] for cells in _texts(table, formats or {})]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    right = _numbers(table) if right is None else right
+    head, *lines = _texts(table, formats, _markdown)
+    rule = ["---:" if name in right else "---" for name in table]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
 
 
 def latex_text(table: pd.DataFrame, formats: Mapping[str, str] | None = None) -> str:
@@ -74,7 +106,7 @@ def latex_text(table: pd.DataFrame, formats: Mapping[str, str] | None = None) ->
     Parameters
     ----------
     formats : mapping, optional
-        Column → printf format, such as ``"%.4f"``.
+        Column → format as in `cell_text`.
 
     Examples
     --------
@@ -87,11 +119,10 @@ def latex_text(table: pd.DataFrame, formats: Mapping[str, str] | None = None) ->
     \bottomrule
     \end{tabular}
     """
-    kinds = "".join("r" if _is_number(table[name]) else "l" for name in table)
-    rows = [" & ".join(map(_latex, cells)) + r" \\" for cells in _texts(table, formats or {})]
-    head = " & ".join(map(_latex, table.columns)) + r" \\"
-    begin = [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", head, r"\midrule"]
-    return "\n".join([*begin, *rows, r"\bottomrule", r"\end{tabular}"])
+    head, *lines = _texts(table, formats, _latex)
+    kinds = "".join("r" if name in _numbers(table) else "l" for name in table)
+    style = pd.DataFrame(lines, columns=head).style.hide(axis="index")
+    return style.to_latex(column_format=kinds, hrules=True).rstrip()
 
 
 def check_out(out: Path, source: Path | None = None, suffixes: Sequence[str] = SUFFIXES) -> Path:
@@ -193,30 +224,29 @@ def _safe(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
 
 
-def _texts(table: pd.DataFrame, formats: Mapping[str, str]) -> list[list[str]]:
-    """Cells as text, line by line."""
-    columns = []
-    for name in table:
-        form = formats.get(name)
-        shown = (lambda value, form=form: form % value) if form else str
-        columns.append(["–" if pd.isna(value) else shown(value) for value in table[name]])
-    return [list(line) for line in zip(*columns, strict=True)]
+def _texts(
+    table: pd.DataFrame, formats: Mapping[str, str] | None, escape: Callable[[str], str]
+) -> list[tuple[str, ...]]:
+    """Head and lines of a table as escaped text."""
+    forms = formats or {}
+    columns = [
+        [escape(text) for text in (name, *(cell_text(one, forms.get(name, "")) for one in column))]
+        for name, column in table.items()
+    ]
+    return list(zip(*columns, strict=True)) or [()]
 
 
-def _is_number(column: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(column)
+def _numbers(table: pd.DataFrame) -> list[str]:
+    return [name for name, column in table.items() if pd.api.types.is_numeric_dtype(column)]
 
 
-def _rule(column: pd.Series) -> str:
-    return "---:" if _is_number(column) else "---"
+def _markdown(text: str) -> str:
+    signs = r"([\\`*\[\]<>|]|(?<![^\W_])_|_(?![^\W_]))"  # "_" within a word is only itself
+    return re.sub(signs, r"\\\1", " ".join(text.split()))
 
 
-def _markdown(text: Any) -> str:
-    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(str(text).split()))
-
-
-def _latex(text: Any) -> str:
-    text = " ".join(str(text).split())
+def _latex(text: str) -> str:
+    text = " ".join(text.split())
     if re.fullmatch(r"[+-]\d.*", text):
         return f"${text}$"  # a minus, not a hyphen
-    return "".join(LATEX.get(character, character) for character in text)
+    return text.translate(LATEX)

@@ -14,6 +14,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from redshift_core.constants import shown
+
 FloatArray = NDArray[np.floating]
 
 NMAD_FACTOR = 1.4826  # median absolute deviation → standard deviation of a normal distribution
@@ -147,7 +149,7 @@ class Metric:
 
     def text(self, value: float | None) -> str:
         """Number as it is shown; a dash where there is none."""
-        return "–" if value is None or value != value else format(value, self.form)
+        return shown(value, self.form)
 
 
 METRICS: dict[str, Metric] = {

@@ -22,11 +22,12 @@ from redshift_core import (
 )
 from redshift_core.comparison import interval_text, settings_table
 from redshift_core.config import PRESETS
-from redshift_core.constants import Z_MAX, Z_MIN
+from redshift_core.constants import MISSING, Z_MAX, Z_MIN
 from redshift_core.data import galaxies_of
 from redshift_core.document import Chart, Part, Section, Table
 from redshift_core.error_table import CAPTION, FORMATS, error_table
 from redshift_core.errors import InputError
+from redshift_core.export import cell_text
 from redshift_core.history import read_history
 from redshift_core.judged import Judged, read_judged
 from redshift_core.layers import layer_table
@@ -46,8 +47,8 @@ def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> 
     metrics = read_json(run.metrics_path(judged)) if judged else {}
     simulated = bool(metrics.get("simulated", run.trained_on.get("simulated")))
     lead = (
-        f"Run {run.id}, preset {run.config.preset}, trained on {run.trained_on.get('name', '–')}; "
-        f"report of Redshift Lab {__version__}."
+        f"Run {run.id}, preset {run.config.preset}, trained on "
+        f"{run.trained_on.get('name', MISSING)}; report of Redshift Lab {__version__}."
     )
     names = {folder.id: folder.name for folder in store.datasets()}
     sections = [
@@ -293,7 +294,7 @@ def _environment(run: RunFolder) -> Section:
 
 def _fact(value: Any) -> str:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    return document.cell_text(value, "localized" if whole else "")
+    return cell_text(value, "localized" if whole else "")
 
 
 def _facts(lines: list[tuple[str, Any]], name: str, caption: str) -> Table:

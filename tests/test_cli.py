@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import cli, jobs
-from redshift_core.cli.output import duration, table
+from redshift_core.cli.output import table
 from redshift_core.runs import Store, write_json
 
 ROOT = Path(__file__).parent.parent
@@ -554,10 +554,6 @@ def test_every_figure_is_printed_for_people_too(journey, monkeypatch, here):
 def test_a_table_is_aligned_with_numbers_to_the_right():
     lines = table(("NAME", "N"), [("a", 1), ("bbb", 1234), ("c\nd", None)]).splitlines()
     assert lines == ["NAME      N", "a         1", "bbb   1,234", "c d       –"]
-
-
-def test_durations_read_like_a_clock():
-    assert [duration(s) for s in (0, 59.6, 3600)] == ["0:00", "1:00", "1:00:00"]
 
 
 def test_a_number_that_json_does_not_know_is_null(capsys):

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from redshift_core import document, figures
-from redshift_core.document import Chart, Section, Table, cell_text
+from redshift_core.document import Chart, Section, Table
 from redshift_core.errors import InputError
+from redshift_core.export import cell_text
 
 EVIL = "\"'></script><script>alert(1)</script>{{ lead }}"
 

@@ -98,11 +98,22 @@ FORMATS = {"σ": "%+.3f", "n": "%d"}
 def test_markdown_keeps_one_line_a_row_and_escapes_what_it_would_read():
     lines = markdown_text(NUMBERS, FORMATS).splitlines()
     assert lines == [
-        r"| bin\_of z | σ | n |",
+        "| bin_of z | σ | n |",
         "| --- | ---: | ---: |",
         "| 0.0–0.1 | -0.012 | 7 |",
         r"| a\|b & c | – | 8 |",
     ]
+
+
+def test_markdown_leaves_an_underscore_within_a_word_and_escapes_any_other():
+    names = pd.DataFrame({"z_spec": ["_a_", "__b", "c__d", "σ_NMAD"]})
+    cells = [line.strip("| ") for line in markdown_text(names).splitlines()]
+    assert cells == ["z_spec", "---", r"\_a\_", r"\_\_b", r"c\_\_d", "σ_NMAD"]
+
+
+def test_markdown_sets_texts_to_the_right_that_the_caller_names():
+    rule = markdown_text(NUMBERS.astype(str), right=["σ", "n"]).splitlines()[1]
+    assert rule == "| --- | ---: | ---: |"
 
 
 def test_latex_sets_numbers_in_their_own_columns_and_escapes_what_it_would_run():
@@ -123,6 +134,8 @@ def test_a_table_of_no_lines_has_a_head():
     empty = NUMBERS.head(0)
     assert len(markdown_text(empty).splitlines()) == 2
     assert len(latex_text(empty).splitlines()) == 6
+    assert latex_text(pd.DataFrame()).startswith(r"\begin{tabular}{}")
+    assert markdown_text(pd.DataFrame())
 
 
 def test_the_examples_in_the_docstrings_hold():

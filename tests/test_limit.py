@@ -201,4 +201,4 @@ def test_the_figure_shows_points_curve_band_and_recipes():
 
 def test_the_command_tells_how_much_time_is_left():
     status = jobs.Status("running", "limit", "Training 1 of 2.", 1, 2, detail={"seconds_left": 75})
-    assert describe(status) == "running  50%. Training 1 of 2. 1:15 left"
+    assert describe(status) == "running  50%. Training 1 of 2. 1 min 15 s left"

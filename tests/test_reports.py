@@ -8,8 +8,8 @@ import pytest
 
 from redshift_core import cli, jobs
 from redshift_core.config import preset
-from redshift_core.document import cell_text
 from redshift_core.errors import InputError
+from redshift_core.export import cell_text
 from redshift_core.jobs import Status
 from redshift_core.metrics import METRICS
 from redshift_core.report import write_report

@@ -17,12 +17,13 @@ from redshift_core import data, jobs
 from redshift_core.arrays import load_arrays
 from redshift_core.config import TrainingConfig, preset
 from redshift_core.errors import InputError
+from redshift_core.history import COLUMNS
 from redshift_core.pdf import training_prior
 from redshift_core.runs import JobContext, RunFolder, Store, read_json, write_json
 from redshift_core.schedules import learning_rates
 from redshift_core.split import Split
 from redshift_core.training import train_job
-from redshift_core.training.checkpoint import COLUMNS, Progress, State, load_state, save_state
+from redshift_core.training.checkpoint import Progress, State, load_state, save_state
 
 TINY = {
     "conv_filters": "4,4",

@@ -18,10 +18,10 @@ import pytest
 from redshift_core import data, jobs
 from redshift_core.config import preset
 from redshift_core.errors import InputError
+from redshift_core.history import COLUMNS
 from redshift_core.runs import CHECKOUT, JobContext, Store, TuningFolder, read_json, write_json
 from redshift_core.search_space import DEFAULT_SPACE, Parameter, n_combinations, run_config
 from redshift_core.split import Split
-from redshift_core.training.checkpoint import COLUMNS
 from redshift_core.tuning_config import ALGORITHMS, TuningConfig
 
 SCENES = Path(__file__).with_name("tuning_scenes.py")

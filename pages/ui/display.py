@@ -1,4 +1,4 @@
-"""A figure with its caption and text alternative, a table with its download, a few formats."""
+"""A figure with its caption and text alternative, a table with its download."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pandas as pd
 import streamlit as st
 
 from redshift_core import figures
+from redshift_core.constants import MISSING
 from redshift_core.export import csv_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-MISSING = "–"  # in a table, where there is no value
 PLOTLY = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
 
 
@@ -97,22 +97,3 @@ def download(
         icon=":material/download:",
         on_click="ignore",
     )
-
-
-def duration(seconds: float) -> str:
-    """Time span in the two largest units that matter.
-
-    >>> duration(75), duration(3700), duration(4)
-    ('1 min 15 s', '1 h 1 min', '4 s')
-    """
-    seconds = max(0, round(seconds))
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-
-
-def shown(value: float | None, form: str = ".4f") -> str:
-    """Number as text; a dash where there is none."""
-    return MISSING if value is None or value != value else format(value, form)

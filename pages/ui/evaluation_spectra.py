@@ -11,11 +11,12 @@ import streamlit as st
 
 from pages.ui import evaluation_data
 from pages.ui.choose import open_cached
-from pages.ui.display import chart, download, shown
+from pages.ui.display import chart, download
 from pages.ui.evaluation_state import GALAXY
 from pages.ui.explore_averages import WAVELENGTH_NOTE
 from pages.ui.text import count, escape
 from redshift_core import constants, figures
+from redshift_core.constants import shown
 from redshift_core.judged import N_MEAN, Choice, Judged
 from redshift_core.pdf import Estimate
 from redshift_core.runs import DatasetFolder

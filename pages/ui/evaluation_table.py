@@ -10,11 +10,11 @@ import pandas as pd
 import streamlit as st
 from pandas.io.formats.style import Styler
 
-from pages.ui.display import MISSING, download
+from pages.ui.display import download
 from pages.ui.evaluation_state import choose, current, select_rows
-from redshift_core.constants import FLUX_UNIT
+from redshift_core.constants import FLUX_UNIT, MISSING
 from redshift_core.error_table import FORMATS, better
-from redshift_core.export import csv_text, latex_text, markdown_text
+from redshift_core.export import cell_text, csv_text, latex_text, markdown_text
 from redshift_core.judged import Choice
 
 TABLE = "bin_table"
@@ -62,19 +62,13 @@ def styled(frame: pd.DataFrame) -> Styler:
     style = frame.style
     for column in frame:
         if form := FORMATS.get(column):
-            show = partial(_shown, "{:,}" if column == "n" else form)
+            show = partial(cell_text, form="localized" if column == "n" else form)
             style = style.format(show, subset=[column])
             if best[column].any():
                 style = style.format(
                     lambda value, show=show: MARK + show(value), subset=(best[column], column)
                 )
     return style.apply(lambda _: best.replace({True: BEST, False: ""}), axis=None)
-
-
-def _shown(form: str, value: float) -> str:
-    if value != value:
-        return MISSING
-    return form.format(value) if form.startswith("{") else form % value
 
 
 def _picked(choices: list[Choice]) -> None:

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.ui.display import chart, download, shown
+from pages.ui.display import chart, download
 from pages.ui.explore_averages import WAVELENGTH_NOTE, axis_choice
 from pages.ui.explore_rows import overlay_controls, row_controls
 from pages.ui.explore_values import Values, describe, values_choice
 from pages.ui.text import count
 from pages.ui.view import View, whole_rows, z_phot
 from redshift_core import constants, figures, statistics
+from redshift_core.constants import shown
 from redshift_core.data import FLAG_TEXT, flag_names
 from redshift_core.errors import InputError
 

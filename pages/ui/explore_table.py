@@ -7,12 +7,11 @@ import io
 import pandas as pd
 import streamlit as st
 
-from pages.ui.display import MISSING
 from pages.ui.explore_rows import ROW
 from pages.ui.explore_spectrum import FRAGMENT
 from pages.ui.text import count
 from pages.ui.view import View, selected_rows, z_phot
-from redshift_core.constants import FLUX_UNIT
+from redshift_core.constants import FLUX_UNIT, MISSING
 from redshift_core.data import flag_names
 from redshift_core.export import csv_text
 

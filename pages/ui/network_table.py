@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from pages.ui.display import duration, table
+from pages.ui.display import table
 from pages.ui.text import count, escape, size
 from redshift_core import cost, preflight, reference
 from redshift_core.config import RunConfig
+from redshift_core.constants import MISSING, duration
 from redshift_core.errors import InputError
 from redshift_core.layers import LayerRow, layer_table
 from redshift_core.runs import Store
@@ -60,7 +61,7 @@ def _cost(config: RunConfig, n_train: int, n_val: int, n_test: int) -> None:
         rows = f"{count(n_train)} · {count(n_val)} · {count(n_test)}"
         st.metric("Rows: training · validation · test", rows, width="content")
         st.metric("Memory, about", size(needed.total), width="content")
-        one, whole = (_span(epoch.seconds * n) if epoch else "–" for n in (1, n_epochs))
+        one, whole = (_span(epoch.seconds * n) if epoch else MISSING for n in (1, n_epochs))
         st.metric("One epoch, about", one, width="content")
         st.metric(f"All {count(n_epochs)} epochs, about", whole, width="content")
     parts = [f"{item.name} {size(getattr(needed, item.name))}" for item in fields(needed)]

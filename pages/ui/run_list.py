@@ -8,10 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.choose import select, when
-from pages.ui.display import MISSING, download
+from pages.ui.display import download
 from pages.ui.job import delete
 from pages.ui.text import escape
 from redshift_core import jobs
+from redshift_core.constants import MISSING
 from redshift_core.errors import InputError
 from redshift_core.runs import RunFolder, Store, TuningFolder
 

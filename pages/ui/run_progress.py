@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from pages.ui.display import duration
 from pages.ui.text import count, escape
+from redshift_core.constants import duration
 from redshift_core.jobs import Status
 
 SILENT = 20.0  # s without a heartbeat after which the page says so

@@ -7,11 +7,11 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.choose import select
-from pages.ui.display import shown
 from pages.ui.network_table import show_layers
 from pages.ui.text import count, escape
 from pages.ui.tune_charts import show_curve
 from redshift_core import jobs, trials
+from redshift_core.constants import shown
 from redshift_core.errors import InputError
 from redshift_core.layers import layer_table
 from redshift_core.runs import Store, TuningFolder

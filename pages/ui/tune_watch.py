@@ -8,7 +8,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui.display import duration, shown
 from pages.ui.job import progress_text, show_failure
 from pages.ui.text import escape
 from pages.ui.tune_charts import show_best_so_far
@@ -18,6 +17,7 @@ from pages.ui.tune_trial import pick_trial, show_trial, show_trial_curve
 from pages.ui.tune_trials import show_trials
 from pages.ui.watch_run import COLOURS
 from redshift_core import jobs, trials
+from redshift_core.constants import MISSING, duration, shown
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
 from redshift_core.runs import TuningFolder
@@ -109,9 +109,9 @@ def _numbers(found: list[Trial], config: TuningConfig) -> None:
     values = {
         "Trials ended": f"{sum(one.ended for one in found)} of {config.trials}",
         "Failed": str(failed),
-        "Best trial": best.trial if best else "–",
+        "Best trial": best.trial if best else MISSING,
         "Best score": shown(best.score if best else None, ".5f"),
-        "Time in trials": duration(spent) if spent else "–",
+        "Time in trials": duration(spent or None),
     }
     with st.container(horizontal=True):
         for label, value in values.items():

@@ -6,12 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.at_work import COLOURS, show_at_work, stop
-from pages.ui.display import duration, shown
 from pages.ui.job import show_failure
 from pages.ui.learning_curves import show_curves
 from pages.ui.run_progress import epoch_share, epoch_text, heartbeat, whole_text
 from pages.ui.text import count, escape
 from redshift_core import jobs
+from redshift_core.constants import MISSING, duration, shown
 from redshift_core.history import read_history
 from redshift_core.jobs import Status
 from redshift_core.runs import RunFolder, Store, read_json
@@ -99,11 +99,11 @@ def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
     if now.active:
         rate = detail.get("rate")
         found["Training MAE now"] = shown(detail.get("mae", last.get("mae")))
-        found["Spectra per second"] = count(rate) if rate else "–"
+        found["Spectra per second"] = count(rate) if rate else MISSING
     found |= {
         "Validation MAE, last": shown(last.get("val_mae")),
         "Validation MAE, saved": shown(run.result.get("val_mae", detail.get("val_mae"))),
-        "Time in epochs": duration(float(history.seconds.sum())) if len(history) else "–",
+        "Time in epochs": duration(history.seconds.sum() if len(history) else None),
     }
     with st.container(horizontal=True):
         for label, value in found.items():

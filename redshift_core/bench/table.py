@@ -9,7 +9,9 @@ import pandas as pd
 
 from redshift_core import document
 from redshift_core.bench.rows import seconds_to_reach
+from redshift_core.constants import MISSING, shown
 from redshift_core.document import Chart, Section, Table
+from redshift_core.export import markdown_text
 from redshift_core.figures.bench import accuracy_against_time
 from redshift_core.runs import BenchFolder, atomic, read_json, write_json
 from redshift_core.stress import UNPERTURBED
@@ -45,14 +47,14 @@ def write_tables(bench: BenchFolder) -> None:
     write_json(bench.json_path, value)
     frame = comparison(value["rows"])
     title, about = _title(value), lead(value)
-    parts = [f"# {title}", about, markdown(frame), NOTES, *remarks(value)]
+    parts = [f"# {title}", about, _markdown(frame), NOTES, *remarks(value)]
     sections = [
         Section("Side by side", [Table(frame, "bench", NOTES, "Methods."), *remarks(value)])
     ]
     for heading, table in extras(value).items():
-        parts += [f"## {heading}", markdown(table.frame), table.caption]
+        parts += [f"## {heading}", _markdown(table.frame), table.caption]
         sections.append(Section(heading, [table]))
-    text = "\n\n".join(parts) + "\n"
+    text = "\n\n".join(filter(None, parts)) + "\n"
     with atomic(bench.table_path) as part:
         part.write_text(text, encoding="utf-8")
     chart = Chart(
@@ -104,15 +106,15 @@ def _line(row: Mapping[str, Any], goal: float | None) -> dict[str, str]:
         "σ_NMAD": f"{row['sigma_nmad']:.4f}",
         "bias": f"{row['bias_median']:+.4f}",
         "outliers": f"{row['outlier_fraction_0.15']:.2%}",
-        "CRPS": _number(row.get("crps"), ".4f"),
-        "PIT KS": _number(row.get("pit_ks"), ".4f"),
+        "CRPS": shown(row.get("crps"), ".4f"),
+        "PIT KS": shown(row.get("pit_ks"), ".4f"),
         "68 / 95 % covers": " / ".join(
-            _number(row.get(name), ".1%") for name in ("coverage68", "coverage95")
-        ) if row.get("coverage68") else "–",
-        "training / s": _number(row["seconds"], ",.1f"),
-        "CPU / s": _number(row.get("cpu_seconds"), ",.0f"),
-        "reaches / s": _number(reached, ",.1f"),
-        "spectra/s": _number(row["spectra_per_second"], ",.0f"),
+            shown(row.get(name), ".1%") for name in ("coverage68", "coverage95")
+        ) if row.get("coverage68") else MISSING,
+        "training / s": shown(row["seconds"], ",.1f"),
+        "CPU / s": shown(row.get("cpu_seconds"), ",.0f"),
+        "reaches / s": shown(reached, ",.1f"),
+        "spectra/s": shown(row["spectra_per_second"], ",.0f"),
         "memory / MB": _megabytes(row.get("peak_memory")),
         "to predict / MB": _megabytes(row.get("predict_memory")),
     }  # fmt: skip
@@ -156,18 +158,18 @@ def stress_tables(rows: list[dict[str, Any]]) -> dict[str, Table]:
 def _stressed(lines: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """MAE and, in brackets, its ratio to the unperturbed one, by the label of the perturbation."""
     first = lines[UNPERTURBED]
-    cells = {"n": f"{first['n']:,}", first["label"]: _number(first["mae"], ".4f")}
+    cells = {"n": f"{first['n']:,}", first["label"]: shown(first["mae"], ".4f")}
     for name, line in lines.items():
         if name != UNPERTURBED:
-            ratio = _number(line["ratio"], ".3f")
-            cells[line["label"]] = f"{_number(line['mae'], '.4f')} ({ratio})"
+            ratio = shown(line["ratio"], ".3f")
+            cells[line["label"]] = f"{shown(line['mae'], '.4f')} ({ratio})"
     return cells
 
 
 def _outside(lines: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Share flagged, marked where the verdict on the file warns, by label."""
     return {
-        line["label"]: _number(line["outside"], ".1%") + (" !" if line["unlike"] else "")
+        line["label"]: shown(line["outside"], ".1%") + (" !" if line["unlike"] else "")
         for line in lines.values()
     }
 
@@ -181,10 +183,10 @@ def _tail(tail: Mapping[str, Any]) -> tuple[pd.DataFrame, str]:
             {
                 "z_spec": f"{one['z_low']:.2f}–{one['z_high']:.2f}",
                 "galaxies": f"{one['n']:,}",
-                "training prior, mean error": _number(one["mean_error"], "+.4f"),
-                "σ": _number(one["std"], ".4f"),
-                "flat prior, mean error": _number(other["mean_error"], "+.4f"),
-                "flat σ": _number(other["std"], ".4f"),
+                "training prior, mean error": shown(one["mean_error"], "+.4f"),
+                "σ": shown(one["std"], ".4f"),
+                "flat prior, mean error": shown(other["mean_error"], "+.4f"),
+                "flat σ": shown(other["std"], ".4f"),
             }
         )
     price = ", ".join(
@@ -196,14 +198,6 @@ def _tail(tail: Mapping[str, Any]) -> tuple[pd.DataFrame, str]:
         f"price of the flat prior on the test rows: {price}."
     )
     return pd.DataFrame(lines), caption
-
-
-def markdown(frame: pd.DataFrame) -> str:
-    """Table as Markdown, its first column to the left."""
-    head = f"| {' | '.join(frame)} |"
-    rule = "|---|" + "---:|" * (len(frame.columns) - 1)
-    lines = [f"| {' | '.join(line)} |" for line in frame.itertuples(index=False, name=None)]
-    return "\n".join([head, rule, *lines])
 
 
 def _title(value: Mapping[str, Any]) -> str:
@@ -262,9 +256,9 @@ def _spoken(rows: list[dict[str, Any]]) -> str:
     return "; ".join(f"{r['name']} {r['mae']:.4f} in {r['seconds']:.0f} s" for r in rows) + "."
 
 
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form)
+def _markdown(frame: pd.DataFrame) -> str:
+    return markdown_text(frame, right=frame.columns[1:]) if len(frame) else ""
 
 
 def _megabytes(value: float | None) -> str:
-    return _number(None if value is None else value / 1e6, ",.0f")
+    return shown(None if value is None else value / 1e6, ",.0f")

@@ -8,7 +8,8 @@ import time
 from typing import Any
 
 from redshift_core import jobs
-from redshift_core.cli.output import duration, emit, say
+from redshift_core.cli.output import emit, say
+from redshift_core.constants import duration
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
 from redshift_core.runs import JobFolder

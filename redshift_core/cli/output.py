@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from redshift_core.constants import MISSING, shown
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")
 ]
@@ -46,40 +48,24 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "\n".join(lines)
 
 
-def duration(seconds: float) -> str:
-    """Seconds as ``m:ss`` or ``h:mm:ss``.
-
-    Examples
-    --------
-    >>> duration(75), duration(3725)
-    ('1:15', '1:02:05')
-    """
-    whole = max(0, round(seconds))
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def flagged_text(flagged: dict[str, int]) -> str:
     """``3 nan_flux, 1 z_missing``, or ``none``."""
     return ", ".join(f"{n:,} {name}" for name, n in flagged.items() if n) or "none"
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
+    if value is None or isinstance(value, float):
+        return shown(value, ".5f")
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.5f}" if isinstance(value, float) else " ".join(str(value).split())
+    return f"{value:,}" if isinstance(value, int) else " ".join(str(value).split())
 
 
 def _is_number(text: str) -> bool:
     try:
         float(text.replace(",", ""))
     except ValueError:
-        return text == "–"
+        return text == MISSING
     return True
 
 

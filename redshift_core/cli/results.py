@@ -13,6 +13,7 @@ from redshift_core.cli.datasets import ColumnsOption, existing_file
 from redshift_core.cli.follow import run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say, table
 from redshift_core.cli.training import RunArgument
+from redshift_core.constants import shown
 from redshift_core.errors import InputError
 from redshift_core.runs import RunFolder, Store, read_json
 
@@ -179,9 +180,9 @@ def metrics_text(metrics: dict[str, Any]) -> str:
         known = published.get(line["z_low"])
         rows.append(
             (
-                f"{line['z_low']:.2f}–{line['z_high']:.2f}", line["n"], _digits(line["percent"], 2),
-                _digits(line["mean_error"]), _digits(line["std"]), _digits(line["sem"]),
-                _digits(known and known.mean_error), _digits(known and known.std),
+                f"{line['z_low']:.2f}–{line['z_high']:.2f}", line["n"],
+                shown(line["percent"], ".2f"), shown(line["mean_error"]), shown(line["std"]),
+                shown(line["sem"]), shown(known and known.mean_error), shown(known and known.std),
             )
         )  # fmt: skip
     headers = ("Z BIN", "N", "%", "MEAN ERROR", "STD", "SEM", "PUBLISHED MEAN", "PUBLISHED STD")
@@ -221,7 +222,7 @@ def _density_lines(figures: dict[str, Any] | None) -> list[tuple[str, str, str]]
         ends = figures["intervals"][name]
         value, *between = (format(number, form) for number in (figures[name], *ends))
         lines.append((title, value, " to ".join(between)))
-    return [*lines, ("PIT, KS distance", _digits(figures["pit"]["ks"]), "")]
+    return [*lines, ("PIT, KS distance", shown(figures["pit"]["ks"]), "")]
 
 
 def _estimate_text(metrics: dict[str, Any]) -> str:
@@ -229,7 +230,3 @@ def _estimate_text(metrics: dict[str, Any]) -> str:
 
     text = metrics.get("estimate")
     return f"; {Estimate.parse(text).describe()}" if text else ""
-
-
-def _digits(value: float | None, digits: int = 4) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"

@@ -11,6 +11,7 @@ from redshift_core import jobs
 from redshift_core.cli.follow import run_job
 from redshift_core.cli.output import JsonOption, emit, table
 from redshift_core.cli.training import RunArgument
+from redshift_core.constants import shown
 from redshift_core.runs import Store
 
 
@@ -44,9 +45,9 @@ def stress_text(result: Mapping[str, Any]) -> str:
     )  # fmt: skip
     rows = [
         (
-            line["label"], line["mae"], _digits(line["ratio"]), _digits(line["ratio_error"]),
-            line["sigma_nmad"], _percent(line["coverage68"]), _percent(line["outside"]),
-            line["unlike"],
+            line["label"], line["mae"], shown(line["ratio"], ".3f"),
+            shown(line["ratio_error"], ".3f"), line["sigma_nmad"],
+            shown(line["coverage68"], ".1%"), shown(line["outside"], ".1%"), line["unlike"],
         )
         for line in result["lines"]
     ]  # fmt: skip
@@ -54,11 +55,3 @@ def stress_text(result: Mapping[str, Any]) -> str:
         what += f"; flagged rows, not counted: {n_flagged:,}"
     lines = [f"{result['dataset']}{mark}, {what}", table(headers, rows), ""]
     return "\n".join([*lines, *sentences(result["lines"])])
-
-
-def _digits(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"

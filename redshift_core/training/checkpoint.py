@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from redshift_core.arrays import load_arrays, save_arrays
 from redshift_core.errors import InputError
+from redshift_core.history import COLUMNS
 from redshift_core.runs import RunFolder, atomic
 
-COLUMNS = ("epoch", "loss", "mae", "val_loss", "val_mae", "seconds", "learning_rate")
 STATE_FILE = "state.npz"
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pages.ui.display import duration
 from pages.ui.evaluation_table import styled
 from redshift_core.runs import read_json, write_json
 from redshift_core.selection import Selection
@@ -385,10 +384,3 @@ def test_the_better_value_is_marked_by_a_sign_and_a_colour():
 def _press(at, label):
     next(button for button in at.button if button.label == label).click().run()
     assert not at.exception
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(4.4, "4 s"), (75, "1 min 15 s"), (3700, "1 h 1 min"), (-3, "0 s")]
-)
-def test_durations_are_written_in_two_units(seconds, text):
-    assert duration(seconds) == text

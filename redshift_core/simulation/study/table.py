@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from redshift_core.constants import MISSING, shown
 from redshift_core.export import markdown_text
 from redshift_core.simulation.study.rows import RANGE_NAMES, Row, Value
 
-NONE = "–"
 OFF = " (!)"  # after a figure outside its bounds
 NOTHING_OFF = "Everything with a bound lies within it."
 
@@ -37,7 +37,7 @@ def wide(rows: Sequence[Row]) -> pd.DataFrame:
     for row in rows:
         lines.setdefault(row.what, {})[row.range] = _cell(row)
     found = [{"published → SIMULATED": what, **cells} for what, cells in lines.items()]
-    return pd.DataFrame(found).fillna(NONE)
+    return pd.DataFrame(found).fillna(MISSING)
 
 
 def long(rows: Sequence[Row]) -> pd.DataFrame:
@@ -69,6 +69,4 @@ def _cell(row: Row) -> str:
 
 
 def _text(value: Value) -> str:
-    if value is None:
-        return NONE
-    return value if isinstance(value, str) else f"{value:.4g}"
+    return value if isinstance(value, str) else shown(value, ".4g")

@@ -216,7 +216,7 @@ def test_a_finished_run_links_to_its_evaluation_and_can_go_on(store, waiting):
     at.button(key="continue_run").click().run()
     assert not at.exception
     assert run.config.training.epochs == 25
-    assert run.request == {"kind": "train", "resume": True}
+    assert run.request == {"kind": "train", "resume": True, "more": True}
 
 
 def test_a_stopped_run_can_be_resumed(store, waiting):

@@ -36,7 +36,7 @@ class LimitConfig(Settings):
         low=0, high=2**31 - 1_000_000,
     )  # fmt: skip
     minutes: float = setting(
-        30.0, "Time for all trainings, by the speed measured at the start.", low=0.01
+        30.0, "Time for surveys and trainings, by speeds measured at the start.", low=0.01
     )
     passes: int = setting(
         0, "Spectra shown to the network at every size; 0: as many as the minutes allow.", low=0

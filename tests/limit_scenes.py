@@ -1,9 +1,9 @@
 """Plays two studies in one process, since importing TensorFlow costs more than they do.
 
-``python limit_scenes.py FOLDER STOP_AT KILL_AT``: the study "calm" of the store FOLDER is done at
-once; "troubled" is stopped by the user at the look STOP_AT, gone on with and broken off without a
-word at the look KILL_AT, and gone on with to its end. What each turn came to is written to
-``outcomes.json``. Windows are of one chunk, so that small studies have several.
+``python limit_scenes.py FOLDER KILL_AT STOP_AT``: the study "calm" of the store FOLDER is done at
+once; "troubled" is broken off without a word at the look KILL_AT, gone on with and stopped by the
+user at the look STOP_AT, and gone on with to its end. What each turn came to is written to
+``outcomes.json``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import json
 import sys
 from pathlib import Path
 
-from redshift_core.limit import limit_job, stream
+from redshift_core.limit import limit_job, part
 from redshift_core.runs import JobContext, Store
-from redshift_core.simulation.survey import CHUNK
 from redshift_core.training import job
 
 FOREVER = 10**9
@@ -47,17 +46,18 @@ def play(store: Store, name: str, stop_at: int = FOREVER, kill_at: int = FOREVER
     except Killed:
         result = {"killed": True}
     checkpoints = [path.parts[-3] for path in study.path.glob("trainings/*/checkpoint/state.npz")]
-    return {**result, "rows": len(study.rows), "checkpoints": checkpoints}
+    surveys = [survey.name for survey in Store(study.surveys_path).datasets()]
+    return {**result, "rows": len(study.rows), "checkpoints": checkpoints, "surveys": surveys}
 
 
 if __name__ == "__main__":
     job.SAVE_SECONDS = job.CALL_SECONDS = 0.0  # a checkpoint at every look, a look at every step
-    stream.WINDOW = CHUNK
-    here, stop_at, kill_at = Store(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
+    part.MEASURE_SECONDS = 0.1
+    here, kill_at, stop_at = Store(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
     outcomes = [
         play(here, "calm"),
-        play(here, "troubled", stop_at=stop_at),
         play(here, "troubled", kill_at=kill_at),
+        play(here, "troubled", stop_at=stop_at),
         play(here, "troubled"),
     ]
     (here.root / "outcomes.json").write_text(json.dumps(outcomes))

@@ -1,25 +1,32 @@
-"""The information-limit study: streamed galaxies, a plan within the time, rows that survive."""
+"""The information-limit study: surveys of its own, a plan within the time, rows that survive."""
 
 import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from redshift_core import cli, figures, jobs
 from redshift_core.cli.follow import describe
-from redshift_core.config import RunConfig, ScalerConfig, preset
+from redshift_core.config import preset
 from redshift_core.errors import InputError
-from redshift_core.limit import stream
-from redshift_core.limit_config import LimitConfig, affordable_passes, spectra_of, trainings
-from redshift_core.runs import Store, write_json
-from redshift_core.simulation import simulate
-from redshift_core.simulation.survey import CHUNK
+from redshift_core.history import read_history
+from redshift_core.limit import part
+from redshift_core.limit_config import (
+    LimitConfig,
+    Training,
+    affordable_passes,
+    spectra_of,
+    trainings,
+)
+from redshift_core.runs import Store, read_json, write_json
+from redshift_core.schedules import learning_rates
 from redshift_core.simulation.table import VERSION
+from redshift_core.split import split_counts
 
 ROOT = Path(__file__).parents[1]
 SCENES = Path(__file__).with_name("limit_scenes.py")
@@ -55,6 +62,17 @@ def test_the_command_trains_every_size_and_half_of_the_largest_that_has_two_epoc
         assert 0 < row["crps"] < row["mae"] < 0.3
         assert not whole.training(row["key"]).checkpoint_path.exists()
     assert [row["steps"] for row in whole.rows] == [3, 6, 3]
+    assert not whole.surveys_path.exists()
+
+
+def test_a_training_is_an_ordinary_run_whose_last_epoch_may_end_early(whole):
+    half = whole.training(whole.rows[-1]["key"])
+    assert read_json(half.environment_path)["split"] == {"train": 600, "val": 4800, "test": 0}
+    history = read_history(half)
+    assert history.epoch.tolist() == [1, 2]  # of two steps and of one
+    rates = learning_rates(half.config.training, 0, 3, 3)
+    assert history.learning_rate.tolist() == pytest.approx([rates[1], rates[2]])
+    assert half.config.training.keep == "last"
 
 
 def test_the_result_says_simulated_in_every_form(whole):
@@ -68,29 +86,38 @@ def test_the_result_says_simulated_in_every_form(whole):
     assert "1.5 instead of 3 epochs" in text
 
 
-def test_stopped_and_killed_inside_a_size_the_rows_are_the_same(simulating):
+def test_killed_and_stopped_inside_a_size_the_rows_are_the_same(simulating):
     base = preset("fast").with_values({**TINY, "epochs": "2"})
-    config = LimitConfig(**{**STUDY, "sizes": (300, 9000), "passes": 12_000}, base=base,
-                         check_passes=False).to_dict()  # fmt: skip
+    measured = LimitConfig(base, (300, 1500), n_test=400, seed=77, minutes=0.01, check_passes=False)
+    planned = replace(measured, passes=300)  # each size once: what such a time allows
     studies = [simulating.new_limit(name) for name in ("calm", "troubled")]
-    for study in studies:
-        write_json(study.config_path, config)
-    command = [sys.executable, str(SCENES), str(simulating.root), "9", "4"]
+    for study, config in zip(studies, (measured, planned), strict=True):
+        write_json(study.config_path, config.to_dict())
+    under_way = trainings(planned, 300)[1].key
+    old = studies[1].training(under_way).checkpoint_path
+    old.mkdir(parents=True)
+    (old / "state.npz").write_bytes(b"of a version that trained in another way")
+    # Looks: while the survey of the second size is made; after the second of its three steps.
+    command = [sys.executable, str(SCENES), str(simulating.root), "10", "6"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
-    calm, stopped, killed, finished = json.loads((simulating.root / "outcomes.json").read_text())
-    under_way = [trainings(studies[0].config, 12_000)[1].key]
-    assert (stopped["stopped"], stopped["rows"], stopped["checkpoints"]) == (True, 1, under_way)
-    assert (killed["killed"], killed["rows"], killed["checkpoints"]) == (True, 1, under_way)
-    assert (finished["stopped"], finished["rows"], finished["checkpoints"]) == (False, 2, [])
+    calm, killed, stopped, finished = json.loads((simulating.root / "outcomes.json").read_text())
+    interrupted = {"rows": 1, "checkpoints": [under_way]}
+    assert killed == {"killed": True, **interrupted, "surveys": []}
+    assert stopped.items() >= {"stopped": True, **interrupted}.items()
+    assert stopped["surveys"] == ["1500-79"]
+    assert finished.items() >= {"stopped": False, "rows": 2, "checkpoints": []}.items()
     assert calm == {**finished, "limit": calm["limit"]}
     tables = [pd.DataFrame(study.rows).drop(columns="seconds") for study in studies]
-    assert tables[0].steps.tolist() == [
-        2,
-        24,
-    ]  # 12,000 spectra; 9000 are windows of 4096, 4096 and 808
+    assert tables[0].steps.tolist() == [1, 3]
     pd.testing.assert_frame_equal(*tables, rtol=1e-5)
+    plan = read_json(studies[0].plan_path)
+    assert plan["passes"] == 300
+    assert min(plan["rate"], plan["survey_rate"]) > 0
+    for study in studies:
+        assert not study.surveys_path.exists()
+        assert len(list(study.path.glob("trainings/*"))) == 2
 
 
 def test_a_run_is_quoted_against_a_finished_study(simulating, whole):
@@ -108,17 +135,21 @@ def test_a_run_is_quoted_against_a_finished_study(simulating, whole):
     assert len(whole.rows) == 3
 
 
-def test_windows_are_the_survey_in_order(simulation_cache, monkeypatch):
-    monkeypatch.setattr(stream, "WINDOW", CHUNK)
-    made = stream.Stream(9000, 7, RunConfig(scaler=ScalerConfig(name="spectrum")), simulation_cache)
-    windows = [made.window(number) for number in (0, 1, 2, 0)]
-    made.close()
-    survey = simulate(9000, 7, cache=simulation_cache)
-    z_spec = np.concatenate([part.z_spec for part in windows[:3]])
-    features = np.concatenate([part.features for part in windows[:3]])
-    np.testing.assert_array_equal(z_spec, survey.z.astype(np.float32))
-    np.testing.assert_array_equal(features, made.scaler.apply(survey.flux))
-    np.testing.assert_array_equal(windows[3].features, windows[0].features)
+@pytest.mark.parametrize("n", [1, 300, 16_000, 65_537, 4_096_000, 100_000_000])
+def test_a_survey_holds_what_is_trained_on_and_a_validation_part(n):
+    one = Training(n, n, 0, 1)
+    split = part.recipe(LimitConfig(), one).split
+    assert split_counts(part.n_rows(one), split) == (n, part.n_rows(one) - n, 0)
+
+
+def test_a_training_too_large_for_memory_or_disk_is_refused(tmp_path, monkeypatch):
+    config, surveys = LimitConfig(), part.Surveys(tmp_path / "surveys", tmp_path)
+    part.check_room(config, Training(16_000, 16_000, 0, 1), surveys)
+    with pytest.raises(InputError, match=r"on 100,000,000 galaxies: This needs about .* GB; the"):
+        part.check_room(config, Training(100_000_000, 100_000_000, 0, 1), surveys)
+    monkeypatch.setattr(part, "DISK_BYTES", 10**12)
+    with pytest.raises(InputError, match=r"GB free, and the survey of 16,000 galaxies needs"):
+        part.check_room(config, Training(16_000, 16_000, 0, 1), surveys)
 
 
 def test_the_passes_fit_the_time_and_every_size_is_seen_once():

@@ -36,7 +36,7 @@ def limit(
         int, typer.Option(help="Seed of the test survey; the following ones train.")
     ] = USUAL.seed,
     minutes: Annotated[
-        float, typer.Option(help="Time for all trainings, by the speed measured at the start.")
+        float, typer.Option(help="Time for surveys and trainings, by speeds measured at the start.")
     ] = USUAL.minutes,
     passes: Annotated[
         int, typer.Option(help="Spectra shown at every size, in place of --minutes.")
@@ -58,8 +58,8 @@ def limit(
 ) -> None:
     """Train on ever more SIMULATED galaxies and extrapolate the error to infinite data.
 
-    Galaxies are simulated while the network trains. Every size is written when it is done; Ctrl-C
-    stops the study, --resume goes on where it stopped.
+    Each size has a survey of its own, which is removed when its training is done. Every size is
+    written when it is done; Ctrl-C stops the study, --resume goes on where it stopped.
     """
     store = Store()
     runs = [store.run(one).id for one in against or []]

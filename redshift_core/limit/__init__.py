@@ -3,8 +3,7 @@
 One recipe is trained on ever more fresh galaxies; one fixed test survey judges every training, and
 the errors are carried on to infinite data. SIMULATED throughout.
 
-* ``stream``: galaxies simulated while the network trains, a window at a time
-* ``trainer``: the training loop of a run over such windows; stopped and resumed inside an epoch
+* ``part``: one training of a study: an ordinary run on a survey made for it
 * ``judge``: the test survey, and what a model answers on it
 * ``job``: the study, training after training
 * ``table``: its result as JSON, Markdown and figure

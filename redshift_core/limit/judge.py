@@ -74,9 +74,13 @@ class Judge:
         found = {name: metric(self.z_spec, answers.z_phot) for name, metric in METRICS.items()}
         return {**found, "crps": None if answers.crps is None else float(answers.crps.mean())}
 
-    def errors(self, answers: Answers) -> NDArray[np.float64]:
-        """Absolute error of each test galaxy, shape (n,)."""
-        return np.abs(answers.z_phot - self.z_spec)
+    def errors(self, answers: Answers) -> dict[str, NDArray[np.float64]]:
+        """What is averaged over the test galaxies, (n,): ``mae``, and ``crps`` where there is one.
+
+        ``mae`` are the absolute errors.
+        """
+        found = {"mae": np.abs(answers.z_phot - self.z_spec)}
+        return found if answers.crps is None else {**found, "crps": answers.crps}
 
 
 def check_recipe(store: Store, run: RunFolder, seeds: set[int]) -> dict[str, Any]:

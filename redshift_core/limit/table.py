@@ -5,13 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from redshift_core.comparison import recipe_text
-from redshift_core.extrapolation import MIN_SIZES, extrapolate
+from redshift_core.extrapolation import MIN_SIZES
 from redshift_core.figures import limit_curve
-from redshift_core.limit.judge import Answers, Judge
 from redshift_core.runs import LimitFolder, atomic, read_json, write_json
 
 WORDS = {"mae": "MAE", "crps": "CRPS"}
@@ -24,17 +20,19 @@ MEANING = (
 )
 
 
-def write_results(folder: LimitFolder, judge: Judge) -> dict[str, Any]:
-    """Extrapolate what is there, and write it in every form.
+def write_results(folder: LimitFolder, limits: dict[str, Any]) -> None:
+    """Write what is there in every form.
 
-    Returns
-    -------
-    dict
-        Content of ``limit.json``: ``simulated``, ``recipe`` (the preset and what departs from it),
-        ``config``, ``plan``, ``environment``, ``rows``, ``recipes``, ``limits``
-        {"mae": …, "crps": …} as `extrapolate` gives them, where there are sizes enough.
+    Parameters
+    ----------
+    limits : dict
+        {"mae": …, "crps": …} as `extrapolate` gives them; empty where there are too few sizes.
+
+    Notes
+    -----
+    ``limit.json`` holds ``simulated``, ``recipe`` (the preset and what departs from it),
+    ``config``, ``plan``, ``environment``, ``rows``, ``recipes`` and ``limits``.
     """
-    limits = {name: found for name in WORDS if (found := _limit(folder, judge, name))}
     result = {
         "simulated": True,
         "limit": folder.id,
@@ -51,7 +49,6 @@ def write_results(folder: LimitFolder, judge: Judge) -> dict[str, Any]:
         figure = limit_curve(result["rows"], limits.get("mae"), result["recipes"])
         _write(folder.figure_path, figure.to_html(include_plotlyjs=True))
     write_json(folder.limit_path, result)  # last: where it is, the others are
-    return result
 
 
 def markdown(result: dict[str, Any]) -> str:
@@ -70,24 +67,6 @@ def markdown(result: dict[str, Any]) -> str:
         _recipes_table(result),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _limit(folder: LimitFolder, judge: Judge, name: str) -> dict[str, Any] | None:
-    """Extrapolation of one figure; None where there are too few sizes or the nets give none."""
-
-    def values(answers: Answers) -> NDArray[np.float64] | None:
-        return judge.errors(answers) if name == "mae" else answers.crps
-
-    rows = [row for row in folder.rows if not row["check"]]
-    if len({row["n"] for row in rows}) < MIN_SIZES:
-        return None
-    found = [values(Answers.load(folder.answers_path(row["key"]))) for row in rows]
-    if any(one is None for one in found):
-        return None
-    runs = {row["run"]: values(Answers.load(folder.recipe_path(row["run"])))
-            for row in folder.recipes}  # fmt: skip
-    others = {run: one for run, one in runs.items() if one is not None}
-    return extrapolate([row["n"] for row in rows], np.array(found), others)
 
 
 def _rows_table(result: dict[str, Any]) -> str:

@@ -9,7 +9,8 @@
                      oracle/ (KerasTuner's own)  trials/<trial>/config.json  history.csv
     limits/<id>/     config.json  environment.json  plan.json  rows.json  recipes.json
                      limit.json  limit.md  limit.html
-                     trainings/<galaxies>-<repeat>/model.keras  answers.npz  checkpoint/
+                     trainings/<galaxies>-<repeat>/ (a run)  answers.npz
+                     surveys/datasets/ (simulated, until their trainings are done)
                      recipes/<run>.npz
     bench/<id>/      config.json  environment.json  rows/<row>.json  output/
     jobs/<id>/       output/

@@ -322,8 +322,13 @@ class LimitFolder(LongFolder):
         found: Any = read_json(self.recipes_path)
         return found or []
 
+    @property
+    def surveys_path(self) -> Path:
+        """A store of their own for the simulated surveys that trainings still need."""
+        return self.path / "surveys"
+
     def training(self, key: str) -> RunFolder:
-        """Folder of one training: its model, and its checkpoint until it is judged."""
+        """Folder of one training: an ordinary run, with a checkpoint until it is judged."""
         return RunFolder(self.path / "trainings" / key)
 
     def answers_path(self, key: str) -> Path:

@@ -7,11 +7,12 @@ SIMULATED. The files in the order the data passes: ``inputs`` (measured), ``phys
 """
 
 from redshift_core.simulation.files import SUFFIXES, survey_metadata, write_survey
-from redshift_core.simulation.job import simulate_job
+from redshift_core.simulation.job import DISK_BYTES, simulate_job, survey_dataset
 from redshift_core.simulation.survey import REDSHIFTS, Block, blocks, simulate
 from redshift_core.simulation.table import open_table
 
 __all__ = [
+    "DISK_BYTES",
     "REDSHIFTS",
     "SUFFIXES",
     "Block",
@@ -19,6 +20,7 @@ __all__ = [
     "open_table",
     "simulate",
     "simulate_job",
+    "survey_dataset",
     "survey_metadata",
     "write_survey",
 ]

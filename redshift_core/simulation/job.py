@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from redshift_core.data import ingest
 from redshift_core.errors import InputError
-from redshift_core.runs import JobContext
+from redshift_core.runs import DatasetFolder, JobContext, Stopped, Store
 from redshift_core.simulation.files import write_survey
 
+DISK_BYTES = 1_450  # per galaxy while a survey is made: file 663, flux 744, catalogue 25
 INGEST_SHARE = 0.3  # of the progress bar, for reading the file into the store
-
-
-class _Stopped(Exception):  # noqa: N818 - not an error
-    """The user asked for a stop."""
 
 
 def simulate_job(context: JobContext) -> dict[str, Any]:
@@ -31,27 +30,58 @@ def simulate_job(context: JobContext) -> dict[str, Any]:
     context.folder.output.mkdir(exist_ok=True)
     path = context.folder.output / f"simulated-n{n}-seed{seed}-{redshifts}.parquet"
 
-    def progress(done: int, total: int, message: str) -> None:
-        if context.should_stop():
-            raise _Stopped
-        context.report(done / total * (1 - INGEST_SHARE), 1.0, message)
+    def report(share: float, message: str) -> None:
+        context.report_or_stop(share, 1.0, message)
 
-    def ingest_progress(done: int, total: int, message: str) -> None:
-        if context.should_stop():
-            raise _Stopped
-        share = done / total if total else 0.0
-        context.report(1 - INGEST_SHARE * (1 - share), 1.0, message)
-
+    name = request.get("name") or f"simulated {n:,} (seed {seed}, {redshifts})"
     try:
-        write_survey(path, n, seed, redshifts, report=progress, cache=context.store.cache)
-        name = request.get("name") or f"simulated {n:,} (seed {seed}, {redshifts})"
-        dataset = ingest(path, context.store, name=name, report=ingest_progress)
-    except _Stopped:
+        dataset = survey_dataset(
+            context.store, path, n, seed, redshifts,
+            name=name, cache=context.store.cache, report=report,
+        )  # fmt: skip
+    except Stopped:
         return {"stopped": True}
-    finally:
-        path.unlink(missing_ok=True)  # the dataset holds everything
     info = dataset.info
     return {"dataset": dataset.id, "rows": info["n_rows"], "flagged": info["flagged"]}
+
+
+def survey_dataset(
+    store: Store,
+    path: Path,
+    n: int,
+    seed: int,
+    redshifts: str = "published",
+    *,
+    name: str,
+    cache: Path,
+    report: Callable[[float, str], None],
+) -> DatasetFolder:
+    """Simulate a survey and read it into a store.
+
+    Parameters
+    ----------
+    path : path
+        Parquet file that holds the survey on its way; it is removed.
+    name : str
+        Name of the dataset.
+    cache : path
+        Folder of the simulator's table.
+    report : callable
+        Called with the share done and a message; what it raises ends the work.
+    """
+
+    def simulated(done: int, total: int, message: str) -> None:
+        report(done / total * (1 - INGEST_SHARE), message)
+
+    def ingested(done: float, total: float, message: str) -> None:
+        share = done / total if total else 0.0
+        report(1 - INGEST_SHARE * (1 - share), message)
+
+    try:
+        write_survey(path, n, seed, redshifts, report=simulated, cache=cache)
+        return ingest(path, store, name=name, report=ingested)
+    finally:
+        path.unlink(missing_ok=True)  # the dataset holds everything
 
 
 def _whole(request: dict[str, Any], key: str, default: int) -> int:

@@ -91,13 +91,17 @@ def _judge(context: JobContext, run: RunFolder) -> None:
         ) from error
 
 
-def train_job(context: JobContext, virtual_cpus: int = 1) -> dict[str, Any]:
+def train_job(
+    context: JobContext, virtual_cpus: int = 1, n_steps: int | None = None
+) -> dict[str, Any]:
     """Train the run of a job folder, or go on with it where the request says ``resume``.
 
     Parameters
     ----------
     virtual_cpus : int
         See ``devices.open_devices``.
+    n_steps : int, optional
+        Steps in all, where the last epoch is to end early.
 
     Returns
     -------
@@ -124,7 +128,7 @@ def train_job(context: JobContext, virtual_cpus: int = 1) -> dict[str, Any]:
     facts |= {"scaler": scaler_facts(prepared.scaler), "n_parameters": loop.n_parameters}
     write_json(run.environment_path, facts)
     del prepared.train, prepared.val  # the loop holds its own copy
-    return Trainer(context, run, config, loop, state).train()
+    return Trainer(context, run, config, loop, state, n_steps).train()
 
 
 def _state_to_resume(run: RunFolder, config: RunConfig) -> State | None:
@@ -169,8 +173,10 @@ class Trainer:
         config: RunConfig,
         loop: Loop,
         state: State | None,
+        n_steps: int | None = None,
     ):
         self.context, self.run, self.config, self.loop = context, run, config, loop
+        self.n_steps = n_steps or config.training.epochs * loop.n_steps  # in all
         self.progress = state.progress if state else Progress()
         self.kept = state.kept if state else []  # weights that model.keras shall hold
         self.model_is_saved = bool(state) and run.model_path.exists()
@@ -218,11 +224,11 @@ class Trainer:
         order = loop.on_device(order)
         loop.sums.assign(progress.sums)
         offset = progress.epoch * loop.n_steps
-        while progress.step < loop.n_steps:
+        end = min(loop.n_steps, self.n_steps - offset)
+        while progress.step < end:
             first = progress.step
-            last = min(first + self.steps.n, loop.n_steps)
-            total = training.epochs * loop.n_steps
-            rates = learning_rates(training, offset + first, offset + last, total)
+            last = min(first + self.steps.n, end)
+            rates = learning_rates(training, offset + first, offset + last, self.n_steps)
             begin = time.monotonic()
             progress.sums = loop.train(order, rates, first, last).numpy().tolist()
             self.steps.update(last - first, time.monotonic() - begin)

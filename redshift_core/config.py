@@ -60,6 +60,11 @@ def _coerce(name: str, value: Any, kind: Any) -> Any:
             parts = [parts]
         return tuple(_coerce(name, part, typing.get_args(kind)[0]) for part in parts)
     if isinstance(kind, type) and issubclass(kind, Settings):
+        if not isinstance(value, kind | Mapping):
+            raise InputError(
+                f"{name} = {value!r} is not a section of settings; give names and values in "
+                "braces, or leave it out."
+            )
         return value if isinstance(value, kind) else kind.from_dict(value)
     if kind is bool and isinstance(value, str):
         word = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -111,8 +116,13 @@ class Settings:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> typing.Self:
         """Settings from a dictionary; unknown keys are refused by name."""
+        if not isinstance(values, Mapping):
+            raise InputError(
+                f"{values!r} is not a table of settings; give names and values in braces, such as "
+                '{"seed": 1}.'
+            )
         known = [item.name for item in dataclasses.fields(cls)]  # type: ignore[arg-type]
-        unknown = sorted(set(values) - set(known))
+        unknown = sorted(set(values) - set(known), key=str)
         if unknown:
             raise InputError(
                 f"Unknown setting {', '.join(map(repr, unknown))}; known here are "

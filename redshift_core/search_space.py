@@ -67,6 +67,8 @@ class Parameter(Settings):
     def __post_init__(self) -> None:
         """Take choices and a fixed value as text, then check."""
         given = (self.choices,) if isinstance(self.choices, str) else self.choices
+        if not isinstance(given, list | tuple):
+            raise InputError(f"choices = {given!r} is not a list of values; give [{given!r}].")
         words = [word.strip() for one in given for word in str(one).split(",")]
         object.__setattr__(self, "choices", tuple(word for word in words if word))
         object.__setattr__(self, "value", str(self.value))

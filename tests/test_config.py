@@ -6,7 +6,11 @@ import json
 import pytest
 
 from redshift_core import choices, config
+from redshift_core.bench_config import BenchConfig
 from redshift_core.errors import InputError
+from redshift_core.limit_config import LimitConfig
+from redshift_core.search_space import Parameter
+from redshift_core.tuning_config import TuningConfig
 
 
 @pytest.mark.parametrize("name", config.PRESETS)
@@ -91,3 +95,50 @@ def test_every_choice_is_explained_in_one_line():
 def test_no_two_sections_share_a_leaf_name():
     names = [i.name for kind in config.SECTIONS.values() for i in dataclasses.fields(kind)]
     assert len(names) == len(set(names))
+
+
+WRONG = (None, [], [1], True, 889, "text", {"a": 1}, [{"a": 1}], [[1]])
+
+
+@pytest.mark.parametrize("kind", [config.RunConfig, TuningConfig, LimitConfig, BenchConfig])
+def test_a_wrong_type_anywhere_in_a_file_is_refused_in_one_sentence(kind):
+    """Every setting of every section, in turn, of every wrong type; some are right by chance."""
+    whole = json.loads(json.dumps(kind().to_dict()))
+    places = [(name,) for name in whole]
+    places += [(s, n) for s, values in whole.items() if isinstance(values, dict) for n in values]
+    sentences = []
+    for *section, name in places:
+        for wrong in WRONG:
+            broken = json.loads(json.dumps(whole))
+            (broken[section[0]] if section else broken)[name] = wrong
+            try:
+                kind.from_dict(broken)
+            except InputError as error:
+                sentences.append(str(error))
+    assert len(sentences) > 5 * len(places)
+    assert not [one for one in sentences if "\n" in one or not one.endswith(".")]
+
+
+@pytest.mark.parametrize("wrong", [[], None, True, 889, "text"])
+@pytest.mark.parametrize(
+    "kind", [config.RunConfig, TuningConfig, LimitConfig, BenchConfig, Parameter]
+)
+def test_what_is_no_table_of_settings_is_refused_in_one_sentence(kind, wrong):
+    with pytest.raises(InputError, match=r"is not a table of settings; give"):
+        kind.from_dict(wrong)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "sentence"),
+    [
+        (config.RunConfig, {"split": []}, r"split = \[\] is not a section of settings; give"),
+        (config.RunConfig, {"scaler": True}, r"scaler = True is not a section of settings"),
+        (TuningConfig, {"base": None}, r"base = None is not a section of settings"),
+        (TuningConfig, {"space": [7]}, r"space = 7 is not a section of settings"),
+        (Parameter, {"name": "loss", "kind": "choice", "choices": 889},
+         r"choices = 889 is not a list of values; give \[889\]"),
+    ],
+)  # fmt: skip
+def test_a_wrong_type_is_named_with_its_place(kind, values, sentence):
+    with pytest.raises(InputError, match=sentence):
+        kind.from_dict(values)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui.compare_parts import add_run, chosen_runs, show_comparison
+from pages.ui.damaged import show_damaged
 from pages.ui.empty import empty_state
 from pages.ui.nav import guard
 from pages.ui.share import import_door
@@ -25,3 +26,4 @@ if runs:
     else:
         st.info("Choose one run or more.")
 show_studies(store)
+show_damaged("runs", "bench", "limits")

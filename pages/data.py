@@ -75,8 +75,8 @@ def title(job: JobFolder) -> str:
     """What a job does, in the user's words."""
     request = job.request
     if request["kind"] == "simulate":
-        return f"Simulating {count(request['n'])} galaxies"
-    return f"Reading {request['file'].rsplit('/', 1)[-1]}"
+        return f"Simulating {count(request.get('n', 0))} galaxies"
+    return f"Reading {(request.get('file') or '').rsplit('/', 1)[-1]}"
 
 
 def failures(store: Store) -> None:

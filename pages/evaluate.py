@@ -21,8 +21,7 @@ from pages.ui.share import share
 from pages.ui.text import count, escape
 from pages.ui.verdict import show_verdict
 from redshift_core import simulator_version
-from redshift_core.errors import InputError
-from redshift_core.runs import RunFolder, Store, read_json
+from redshift_core.runs import RunFolder, Store
 from redshift_core.scaling import brittle_note
 
 guard("pages/evaluate.py")
@@ -30,7 +29,7 @@ guard("pages/evaluate.py")
 
 def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     """Everything on one evaluation."""
-    metrics = read_json(run.metrics_path(dataset))
+    metrics = run.metrics(dataset)
     rows = "test rows" if dataset == own else "usable rows"
     found = {folder.id: folder for folder in store.datasets()}.get(dataset)
     has_predictions = run.predictions_path(dataset).exists()
@@ -50,6 +49,8 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     about = simulator_version.trained_on(run, store)
     if (found is None or dataset != own) and (said := simulator_version.outdated(about)):
         st.caption(f"What the run was trained on was {said}")
+    if has_predictions and (why := evaluation_data.densities_damage(run, dataset)):
+        st.warning(escape(why), icon=":material/broken_image:")
     if has_predictions and evaluation_data.has_densities(run, dataset):
         show_estimate(run, dataset)
         if current_estimate() != STORED:
@@ -74,13 +75,8 @@ run = choose.run_picker()
 if run is None:
     empty_state("There is no run to judge yet. Train one first.", "Train a run", "pages/train.py")
     st.stop()
-try:
-    own = run.config.dataset
-    fitted_on_all = run.config.scaler.fit_on == "all"
-except InputError as error:
-    st.error(str(error))
-    st.stop()
-if fitted_on_all:
+own = run.config.dataset
+if run.config.scaler.fit_on == "all":
     st.warning(
         "This run's scaler was fitted on all rows, the test rows among them, as in the "
         "dissertation's listing: its test figures are not independent."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui import choose
+from pages.ui.damaged import show_damaged
 from pages.ui.display import chart
 from pages.ui.empty import demo_button
 from pages.ui.home_store import show_store
@@ -109,6 +110,7 @@ with right:
         st.caption("None yet: a run appears here once you have started one on the Train page.")
 
 show_store(store)
+show_damaged()
 
 st.subheader("What the network sees")
 chart(

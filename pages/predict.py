@@ -18,7 +18,7 @@ from pages.ui.verdict import show_verdict
 from redshift_core import jobs, simulator_version
 from redshift_core.constants import MISSING, shown
 from redshift_core.coverage import FLAGS
-from redshift_core.runs import JobFolder, RunFolder, Store, demo_file
+from redshift_core.runs import JobFolder, RunFolder, Store, demo_file, reading
 from redshift_core.scaling import brittle_note
 
 guard("pages/predict.py")
@@ -67,7 +67,8 @@ def result(job: JobFolder) -> None:
             "room. Choose the file again above to predict it once more."
         )
         return
-    seen = predictions.summary(str(table), table.stat().st_mtime_ns)
+    with reading(table, "Predict the file again."):
+        seen = predictions.summary(str(table), table.stat().st_mtime_ns)
     request = job.request
     st.subheader("Predicted redshifts")
     how = f"; z_phot: {predict_estimate.said(request)}" if request.get("estimate") else ""

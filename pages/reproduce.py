@@ -47,6 +47,8 @@ with right:
     run = run_on(store, folder)
 source = Source(open_cached(folder), run, st.session_state.get("draw", 0))
 simulated_badge(folder.info)
+if source.damage:
+    st.warning(escape(source.damage), icon=":material/broken_image:")
 for note in notes(source):
     st.caption(escape(note))
 next_step(store, folder, run)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui import choose
+from pages.ui.damaged import show_damaged
 from pages.ui.empty import demo_button, empty_state, simulated_badge
 from pages.ui.ended_run import show_ending
 from pages.ui.nav import guard
@@ -67,22 +68,16 @@ def new_run(dataset: DatasetFolder, busy: list[tuple[JobFolder, Status]]) -> Non
 def runs_view(busy: list[tuple[JobFolder, Status]]) -> None:
     """One run, then the list of all."""
     run = choose.run_picker()
-    try:
-        config = run.config
-    except InputError as error:
-        st.error(str(error))
+    simulated_badge(simulator_version.trained_on(run, store))
+    if run.note:
+        st.caption(escape(run.note))
+    now = watch(run, any(job.path != run.path for job, _ in busy))
+    if now.active:
         manage(run)
     else:
-        simulated_badge(simulator_version.trained_on(run, store))
-        if run.note:
-            st.caption(escape(run.note))
-        now = watch(run, any(job.path != run.path for job, _ in busy))
-        if now.active:
-            manage(run)
-        else:
-            show_ending(run, now)
-        with st.expander("Settings of this run"):
-            st.json(config.to_dict(), expanded=1)
+        show_ending(run, now)
+    with st.expander("Settings of this run"):
+        st.json(run.config.to_dict(), expanded=1)
     st.subheader("All runs")
     show_runs(Store())
 
@@ -102,6 +97,7 @@ view = st.segmented_control(
 )  # fmt: skip
 if view == RUNS and not runs:
     st.info("There is no run yet; set one up under New run.")
+    show_damaged("runs")
 elif view == RUNS:
     runs_view(busy)
 elif (dataset := choose.dataset_picker()) is None:

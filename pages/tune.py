@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui import choose
+from pages.ui.damaged import show_damaged
 from pages.ui.empty import demo_button, empty_state, simulated_badge
 from pages.ui.nav import guard
 from pages.ui.text import escape
@@ -52,13 +53,7 @@ def new_search(dataset: DatasetFolder) -> None:
 def searches_view() -> None:
     """One search, then the list of all."""
     tuning = choose.tuning_picker()
-    try:
-        config = tuning.config
-    except InputError as error:
-        st.error(escape(str(error)))
-        manage_search(tuning)
-    else:
-        show_search(tuning, config)
+    show_search(tuning, tuning.config)
     st.subheader("All searches")
     show_searches(store)
 
@@ -95,6 +90,7 @@ view = st.segmented_control(
 )  # fmt: skip
 if view == SEARCHES and not searches:
     st.info("There is no search yet; set one up under New search.")
+    show_damaged("tuning")
 elif view == SEARCHES:
     searches_view()
 elif (dataset := choose.dataset_picker()) is None:

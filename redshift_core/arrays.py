@@ -1,4 +1,4 @@
-"""Arrays on disk, npz and npy without pickles, written whole or not at all."""
+"""Arrays and tables on disk: npz and npy without pickles, Parquet; whole or refused."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.runs import atomic, part_of
+from redshift_core.errors import JUDGE_AGAIN, RESTORE
+from redshift_core.runs import atomic, part_of, reading
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
@@ -20,9 +25,35 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, NDArray]:
-    """Read named arrays from an npz file; pickled ones are refused."""
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
+    """Read named arrays from an npz file; pickled ones are refused.
+
+    Raises
+    ------
+    DamagedError
+        Where the file is missing, cut off or no such file.
+    """
+    with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def open_array(path: Path, remedy: str = RESTORE) -> NDArray:
+    """Array of an npy file, mapped from disk and read-only; DamagedError as `load_arrays`."""
+    with reading(path, remedy):
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Table of predictions of an evaluation, all of it or some columns.
+
+    Raises
+    ------
+    DamagedError
+        Where the file is missing, cut off, or lacks one of the columns.
+    """
+    import pandas as pd
+
+    with reading(path, JUDGE_AGAIN):
+        return pd.read_parquet(path, columns=columns)
 
 
 class RowWriter:

@@ -18,7 +18,7 @@ from redshift_core.config import RunConfig
 from redshift_core.constants import N_PIXELS
 from redshift_core.errors import InputError
 from redshift_core.layers import N_EXTRA, layer_table, n_flops, n_parameters
-from redshift_core.runs import RunFolder, Store, read_json
+from redshift_core.runs import RunFolder, Store
 
 TENSORFLOW_BYTES = 500_000_000  # private memory of a worker beside all below, measured on a CPU
 SLOTS = {"adamax": 2, "adam": 2, "adamw": 2, "sgd": 1}  # numbers an optimizer keeps per weight
@@ -144,7 +144,7 @@ def past_runs(store: Store, recent: int = RECENT) -> list[PastRun]:
 
 
 def _past(run: RunFolder) -> PastRun | None:
-    facts = read_json(run.environment_path)
+    facts = run.environment
     device, counts = facts.get("device", {}), facts.get("split", {})
     try:
         with run.history_path.open(encoding="utf-8") as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from redshift_core.runs import RunFolder
+from redshift_core.runs import RunFolder, reading
 
 COLUMNS = ("epoch", "loss", "mae", "val_loss", "val_mae", "seconds", "learning_rate")
 
@@ -14,10 +14,16 @@ def read_history(run: RunFolder) -> pd.DataFrame:
 
     Columns: ``epoch`` from 1, ``loss``, ``mae``, ``val_loss``, ``val_mae``, ``seconds``,
     ``learning_rate``.
+
+    Raises
+    ------
+    DamagedError
+        Where the file is no text.
     """
-    try:
-        history = pd.read_csv(run.history_path, on_bad_lines="skip")
-    except (FileNotFoundError, pd.errors.EmptyDataError):
+    path = run.history_path
+    if not path.exists() or not path.stat().st_size:
         return pd.DataFrame(columns=list(COLUMNS), dtype=float)
+    with reading(path):
+        history = pd.read_csv(path, on_bad_lines="skip")
     history = history.reindex(columns=list(COLUMNS)).apply(pd.to_numeric, errors="coerce")
     return history.dropna(subset=["epoch", "loss", "val_loss"])

@@ -22,7 +22,7 @@ import psutil
 
 from redshift_core.bench_config import BenchConfig
 from redshift_core.config import RunConfig
-from redshift_core.errors import InputError
+from redshift_core.errors import DamagedError, InputError
 from redshift_core.limit_config import LimitConfig
 from redshift_core.runs import (
     ACTIVE_STATES,
@@ -38,10 +38,13 @@ from redshift_core.runs import (
     read_json,
     write_json,
 )
+from redshift_core.runs.shapes import check
 from redshift_core.tuning_config import TuningConfig
 
 START_LIMIT = 60.0  # s a job may be "starting" without a process before it counts as lost
 SILENCE = 120.0  # s without a sign of life after which a process of another machine is lost
+STATES = (*ACTIVE_STATES, "stopped", "finished", "failed", "lost")
+UNKNOWN = "How far it came is not known; a training run or a search can be resumed."
 POLL = 0.1  # s between two looks at a job's status
 LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")  # one at a time, on the device
 LEADING_KINDS = ("coordinate", "bench", "adapt")  # others compute for them
@@ -78,14 +81,13 @@ class Status:
 
 def status(folder: JobFolder) -> Status:
     """State of a job; one whose process is gone without a word is ``lost``."""
-    known = Status.__dataclass_fields__
-    found = Status(**{k: v for k, v in read_json(folder.status_path).items() if k in known})
+    found = _read(folder)
     if not found.active or _alive(found):
         stopping = found.state in ("queued", "running") and folder.stop_path.exists()
         return _replaced(found, state="stopping") if stopping else found
-    again = read_json(folder.status_path)  # it may have ended between the two looks
-    if again.get("state") not in ACTIVE_STATES:
-        return Status(**{k: v for k, v in again.items() if k in known})
+    again = _read(folder)  # it may have ended between the two looks
+    if not again.active:
+        return again
     return _replaced(
         found,
         state="lost",
@@ -316,13 +318,16 @@ def _check_resumable(run: RunFolder, config: RunConfig, state: str, epochs: int 
 
 
 def _check_dataset(job: LongFolder, name: str) -> None:
-    known = [dataset.id for dataset in Store(job.path.parent.parent).datasets()]
-    if name not in known:
+    try:
+        Store(job.path.parent.parent).dataset(name)
+    except DamagedError:
+        raise
+    except InputError as error:
         what = {RunFolder: "run", TuningFolder: "search"}.get(type(job), "bench")
         raise InputError(
             f"{job.id} needs the dataset {name!r}, which is not in the store any more; "
             f"read the same file in again and start a new {what} on it."
-        )
+        ) from error
 
 
 def stop(folder: JobFolder) -> None:
@@ -365,6 +370,24 @@ def log_tail(folder: JobFolder, lines: int = 20) -> str:
             return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
     except FileNotFoundError:
         return ""
+
+
+def _read(folder: JobFolder) -> Status:
+    """What ``status.json`` says; ``lost`` with a sentence where it cannot be used."""
+    path, usual = folder.status_path, vars(Status())
+    try:
+        if not path.exists():
+            raise DamagedError.of(path, "it is missing", UNKNOWN)
+        values = read_json(path, remedy=UNKNOWN)
+        values = {name: value for name, value in values.items() if name in usual}
+        kinds = {name: type(usual[name]) for name in values}
+        whole = {name: (int, float) if kind is float else kind for name, kind in kinds.items()}
+        check(path, values, whole, UNKNOWN)
+        if values.get("state", "lost") not in STATES:
+            raise DamagedError.of(path, f"its state is {values['state']!r}", UNKNOWN)
+    except DamagedError as error:
+        return Status(message=str(error))
+    return Status(**values)
 
 
 def _replaced(found: Status, **values: Any) -> Status:

@@ -17,15 +17,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core import metrics
+from redshift_core.arrays import open_array
 from redshift_core.constants import FLAGS, FLUX_UNIT, N_Z_BINS, Z_MAX
-from redshift_core.errors import InputError
+from redshift_core.errors import JUDGE_AGAIN, InputError
 from redshift_core.pdf import Estimate
+from redshift_core.runs import reading
 
 FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.integer]
 
 BOX = "box"
 LIMITS = {"z_spec": 2, "z_phot": 2, "brightness": 2, BOX: 4}  # kind of choice → its numbers
+NEEDED = ["row", "source_id", "z_spec", "z_phot", "flags"]  # columns of every table of predictions
 N_MEAN = 500  # galaxies averaged, at most
 
 
@@ -98,12 +101,14 @@ def read_judged(
     Raises
     ------
     InputError
-        An estimate of an evaluation without densities.
+        An estimate of an evaluation without densities; a table that cannot be used.
     """
     import pyarrow.parquet as pq
 
-    table = pq.read_table(path, read_dictionary=["flags"])
-    spec, phot = (table[name].to_numpy() for name in ("z_spec", "z_phot"))
+    with reading(path, JUDGE_AGAIN):
+        table = pq.read_table(path, read_dictionary=["flags"])
+        table.select(NEEDED)  # refuses a table that lacks one
+        spec, phot = (table[name].to_numpy() for name in ("z_spec", "z_phot"))
     if estimate is not None:
         phot = estimate.redshifts(open_densities(pdf_path, len(spec)), priors or {})
     flags = table["flags"].combine_chunks().to_pandas().astype("category").cat
@@ -131,10 +136,7 @@ def read_judged(
 
 def open_densities(path: Path | None, n_rows: int) -> NDArray[np.float16]:
     """Densities of an evaluation, (n_rows, 240), memory-mapped; InputError without such a file."""
-    try:
-        density = np.load(path, mmap_mode="r", allow_pickle=False) if path else None
-    except (OSError, ValueError):
-        density = None
+    density = open_array(path, JUDGE_AGAIN) if path and path.exists() else None
     if density is None or density.shape != (n_rows, N_Z_BINS):
         raise InputError(
             "This evaluation keeps no p(z): its network gives one redshift only, or it was made "

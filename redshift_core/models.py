@@ -31,10 +31,12 @@ from redshift_core.layers import (
     member_config,
     member_prefix,
 )
+from redshift_core.runs import reading
 from redshift_core.scaling import MIN_SCATTER, Scaler
 
 SCALING = "scaling"  # name of the first layer
 ANSWERS = "answers"  # name of the layer that stacks the members' answers
+AGAIN = "Train the run again, or bring the file back from a copy or a ZIP."
 PDF = "pdf"  # name of the last layer of a PDF head
 
 
@@ -171,7 +173,8 @@ def load_model(path: Path) -> keras.Model:
         raise InputError(
             f"{path} does not exist: the run has saved no model yet. Train or resume it first."
         )
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    with reading(path, AGAIN):
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 @keras.saving.register_keras_serializable(package="redshift_lab")

@@ -32,7 +32,7 @@ from redshift_core.history import read_history
 from redshift_core.judged import Judged, read_judged
 from redshift_core.layers import layer_table
 from redshift_core.metrics import METRICS
-from redshift_core.runs import JobContext, RunFolder, Store, read_json, slug, write_json
+from redshift_core.runs import JobContext, RunFolder, Store, slug, write_json
 
 
 def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> Path:
@@ -44,7 +44,7 @@ def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> 
         Id of a dataset the run was evaluated on; its own, else the newest, where empty.
     """
     judged = _judged_on(run, dataset)
-    metrics = read_json(run.metrics_path(judged)) if judged else {}
+    metrics = run.metrics(judged) if judged else {}
     simulated = bool(metrics.get("simulated", run.trained_on.get("simulated")))
     lead = (
         f"Run {run.id}, preset {run.config.preset}, trained on "
@@ -259,7 +259,7 @@ def _settings(run: RunFolder) -> Section:
 
 
 def _provenance(run: RunFolder, store: Store, judged: str) -> Section:
-    environment = read_json(run.environment_path)
+    environment = run.environment
     here = {folder.id: folder.info for folder in store.datasets()}
     lines = [("trained on", run.trained_on.get("name")), ("dataset", run.config.dataset)]
     lines += [("SHA-256 of its file", galaxies_of(run.trained_on))]
@@ -284,7 +284,7 @@ def _provenance(run: RunFolder, store: Store, judged: str) -> Section:
 
 
 def _environment(run: RunFolder) -> Section:
-    environment = read_json(run.environment_path)
+    environment = run.environment
     lines = list(environment.get("versions", {}).items())
     lines += [("platform", environment.get("platform")), ("commit", environment.get("commit"))]
     lines += [("device", (environment.get("device") or {}).get("text"))]

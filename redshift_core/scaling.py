@@ -26,6 +26,7 @@ from redshift_core.config import ScalerConfig
 from redshift_core.constants import N_PIXELS
 from redshift_core.errors import InputError
 from redshift_core.layers import N_EXTRA
+from redshift_core.runs import reading
 from redshift_core.split import RowArray, Split
 
 FloatArray = NDArray[np.float32]
@@ -87,8 +88,9 @@ class Scaler:
     def load(cls, path: Path) -> Scaler:
         """Read a scaler that ``save`` wrote."""
         arrays = load_arrays(path)
-        head = {key: str(arrays.pop(key)) for key in ("name", "form", "fit_on")}
-        return cls(**head, n_fitted=int(arrays.pop("n_fitted")), numbers=arrays)
+        with reading(path):
+            head = {key: str(arrays.pop(key)) for key in ("name", "form", "fit_on")}
+            return cls(**head, n_fitted=int(arrays.pop("n_fitted")), numbers=arrays)
 
 
 BRITTLE = (

@@ -22,12 +22,20 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from redshift_core.arrays import load_arrays
-from redshift_core.config import RunConfig
-from redshift_core.errors import InputError
+from redshift_core.arrays import load_arrays, read_table
+from redshift_core.errors import JUDGE_AGAIN, DamagedError, InputError
 from redshift_core.export import check_out
 from redshift_core.real_galaxies import RealAnswers
-from redshift_core.runs import RunFolder, Store, atomic, read_json, slug, write_json
+from redshift_core.runs import (
+    RunFolder,
+    Store,
+    atomic,
+    damage,
+    read_json,
+    reading,
+    slug,
+    write_json,
+)
 
 FORMAT = 1
 MANIFEST = "redshift-lab-run.json"
@@ -61,6 +69,7 @@ def export_run(run: RunFolder, out: Path) -> Path:
         raise InputError(
             f"Run {run.id} has no model to share; let it train to the end of an epoch."
         )
+    check_run(run)
     state = read_json(run.status_path).get("state")
     paths = [run.path / name for name in NAMES]
     evaluations = run.evaluations()
@@ -101,16 +110,21 @@ def import_run(store: Store, path: Path) -> tuple[RunFolder, bool]:
     try:
         with zipfile.ZipFile(path) as archive:
             manifest = _unpack(archive, staged)
-        _check(staged)
+        check_run(RunFolder(staged))
         if (known := _same(store, manifest)) is not None:
             return known, True
         return _place(store, staged, manifest), False
     except _DAMAGED as error:
         raise InputError(f"{path.name} is not a readable ZIP file: {error}.") from error
     except InputError as error:
-        raise InputError(f"{path.name} was not imported: {error}") from error
+        raise InputError(f"{path.name} was not imported: {_inside(error, staged)}") from error
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def _inside(error: InputError, staged: Path) -> str:
+    """The sentence with the name that a file has in the archive, in place of its path here."""
+    return str(error).replace(f"{staged}/", "")
 
 
 def _known(name: str) -> bool:
@@ -185,69 +199,24 @@ def _manifest(text: str) -> dict[str, Any]:
     return {**found, "name": found["name"][:100], "note": found["note"][:2000]}
 
 
-def _check(folder: Path) -> None:
-    """Refuse files that a page or the worker could not read later."""
-    try:
-        RunConfig.from_dict(read_json(folder / "config.json"))
-        for path in folder.rglob("*.json"):
-            if not isinstance(json.loads(path.read_text(encoding="utf-8")), dict):
-                raise ValueError(f"{path.name} is no table of values")
-        for path in folder.glob("*.npz"):
-            with zipfile.ZipFile(path) as arrays:
-                if sum(info.file_size for info in arrays.infolist()) > MAX_BYTES:
-                    raise ValueError(f"{path.name} is too large")
-            load_arrays(path)
-        for path in folder.glob("evaluations/*/metrics.json"):
-            bins = read_json(path).get("bins")
-            if not isinstance(bins, list) or not all(map(_is_bin, bins)):
-                raise ValueError("an evaluation has no table of bins")
-        for path in folder.glob("evaluations/*/stress.json"):
-            found = read_json(path)
-            lines, told = found.get("lines"), isinstance(found.get("n_rows"), int)
-            if (
-                not isinstance(lines, list)
-                or not lines
-                or not told
-                or not all(map(_is_line, lines))
-            ):
-                raise ValueError("a judgement under perturbations has no lines")
-        for path in folder.glob("evaluations/*/predictions.parquet"):
-            if missing := {"z_spec", "z_phot"} - set(_columns(path)):
-                raise ValueError(f"predictions without {sorted(missing)[0]}")
-        for path in folder.glob("evaluations/*/real_galaxies.json"):
-            RealAnswers.from_dict(read_json(path))
-        if not zipfile.is_zipfile(folder / "model.keras"):
-            raise ValueError("model.keras is no Keras model")
-    except InputError:
-        raise
-    except (ValueError, TypeError, KeyError, OSError, EOFError, *_DAMAGED) as error:
-        raise InputError(f"a file in it cannot be used: {error}.") from error
-
-
-def _is_bin(value: Any) -> bool:
-    numbers = ("z_low", "z_high", "n", "mean_error", "std", "percent")
-    return isinstance(value, dict) and all(
-        isinstance(value[key], int | float | None) for key in numbers
-    )
-
-
-def _is_line(value: Any) -> bool:
-    kinds = {"name": str, "label": str, "verdict": str | None, "n": int, "n_without": int}
-    kinds |= dict.fromkeys(
-        ("mae", "sigma_nmad", "ratio", "ratio_error", "coverage68", "outside", "harmed", "unlike"),
-        int | float | None,
-    )
-    return (
-        isinstance(value, dict)
-        and all(isinstance(value[key], kind) for key, kind in kinds.items())
-        and not (value["harmed"] and value["ratio"] is None)
-    )
-
-
-def _columns(path: Path) -> list[str]:
-    import pyarrow.parquet as pq
-
-    return pq.read_schema(path).names
+def check_run(run: RunFolder) -> None:
+    """Refuse a run with a file that a page or the worker could not read later."""
+    if why := damage(run):
+        raise DamagedError(why)
+    for path in sorted(run.path.glob("*.npz")):
+        with reading(path), zipfile.ZipFile(path) as arrays:
+            if sum(info.file_size for info in arrays.infolist()) > MAX_BYTES:
+                raise InputError(f"{path.name} is too large.")
+        load_arrays(path)
+    for folder in run.evaluations():
+        _ = folder.metrics, folder.stress
+        if (path := folder.predictions_path).exists():
+            read_table(path, ["z_spec", "z_phot"])
+        if (path := folder.real_galaxies_path).exists():
+            with reading(path, JUDGE_AGAIN):
+                RealAnswers.from_dict(read_json(path))
+    if not zipfile.is_zipfile(run.model_path):
+        raise DamagedError.of(run.model_path, "it is no Keras model")
 
 
 def _same(store: Store, manifest: dict[str, Any]) -> RunFolder | None:

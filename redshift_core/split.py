@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from redshift_core.arrays import load_arrays, save_arrays
 from redshift_core.config import SplitConfig
 from redshift_core.errors import InputError
+from redshift_core.runs import reading
 from redshift_core.selection import Selection
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class Split:
     def load(cls, path: Path) -> Split:
         """Read a split that ``save`` wrote."""
         arrays = load_arrays(path)
-        return cls(**{part: arrays[part] for part in ("train", "val", "test")})
+        with reading(path):
+            return cls(**{part: arrays[part] for part in ("train", "val", "test")})
 
 
 def split_counts(n_rows: int, config: SplitConfig) -> tuple[int, int, int]:

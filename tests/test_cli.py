@@ -188,10 +188,11 @@ def test_runs_are_listed_newest_first_with_their_state_and_figures(here, store):
     broken = fake_run(store, "zzz")
     broken.config_path.write_text("{")
     listed = json.loads(here("runs", "--json")[1])
-    assert [line["name"] for line in listed] == ["zzz", "two", "one"]
-    assert [line["state"] for line in listed] == ["finished", "running", "finished"]
-    assert listed[2]["val_mae"] == 0.031
-    assert listed[1]["val_mae"] is None
+    assert [line["name"] for line in listed] == ["two", "one", "zzz"]
+    assert [line["state"] for line in listed] == ["running", "finished", "damaged"]
+    assert listed[1]["val_mae"] == 0.031
+    assert listed[0]["val_mae"] is None
+    assert "config.json is damaged" in listed[2]["remark"]
     assert "0.03100" in here("runs")[1]
 
 

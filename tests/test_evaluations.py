@@ -28,7 +28,8 @@ def run(store, dataset) -> RunFolder:
     split = split_rows(opened.usable_rows(), config.split)
     split.save(run.split_path)
     coverage.fit_coverage(opened.flux, split.train, split.val).save(run.coverage_path)
-    run.model_path.write_bytes(b"never opened here")
+    with zipfile.ZipFile(run.model_path, "w") as model:  # never loaded here
+        model.writestr("config.json", "{}")
     return run
 
 

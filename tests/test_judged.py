@@ -169,6 +169,8 @@ def test_redshifts_are_read_anew_off_the_densities(tmp_path):
     assert known.z_phot.tolist() == wanted.tolist()
     assert known.row.tolist() == np.delete(frame.row.to_numpy(), 7).tolist()
     assert known.n_without == 1
-    for missing in (None, tmp_path / "none.npy", tmp_path / "p.parquet"):
+    for missing in (None, tmp_path / "none.npy"):
         with pytest.raises(InputError, match="keeps no p\\(z\\)"):
             read_judged(tmp_path / "p.parquet", missing, estimate, priors)
+    with pytest.raises(InputError, match=r"p\.parquet is damaged: .*Evaluate the run again"):
+        read_judged(tmp_path / "p.parquet", tmp_path / "p.parquet", estimate, priors)

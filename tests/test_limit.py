@@ -190,24 +190,23 @@ def test_what_the_user_can_fix_is_one_sentence(capsys, arguments, sentence):
     assert Store().limits() == []
 
 
-def test_runs_of_other_surveys_are_not_quoted(store):
+def test_runs_of_other_surveys_are_not_quoted(store, dataset):
     from redshift_core.limit.judge import check_recipe
 
-    dataset = store.new_dataset("d")
-    dataset.path.rename(store.root / "datasets" / "d")
+    known = {**dataset.info, "simulated": False}
+    write_json(dataset.info_path, {**known, "simulation": {}})
     run = store.new_run("r")
-    write_json(run.config_path, preset("best", "d").to_dict())
+    write_json(run.config_path, preset("best", dataset.id).to_dict())
     with pytest.raises(InputError, match="has no saved model yet"):
         check_recipe(store, run, set())
     run.model_path.touch()
     with pytest.raises(InputError, match="trained on real spectra"):
         check_recipe(store, run, set())
     made = {"simulated": True, "redshifts": "flat", "simulator_version": VERSION, "seed": 5}
-    info = store.dataset("d").info_path
-    write_json(info, {"simulation": made})
+    write_json(dataset.info_path, {**known, "simulation": made})
     with pytest.raises(InputError, match="a simulated survey \\(flat"):
         check_recipe(store, run, set())
-    write_json(info, {"simulation": {**made, "redshifts": "published"}})
+    write_json(dataset.info_path, {**known, "simulation": {**made, "redshifts": "published"}})
     assert check_recipe(store, run, {4})["run"] == run.id
     with pytest.raises(InputError, match="seed 5, which this study uses"):
         check_recipe(store, run, {4, 5})

@@ -4,12 +4,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
 from redshift_core.runs import Store, atomic, publish, read_json, slug, write_json
 
 
+def make_run(store, name):
+    run = store.new_run(name)
+    write_json(run.config_path, RunConfig().to_dict())
+    return run
+
+
 def test_ids_are_unique_and_sort_by_time(store):
-    ids = [store.new_run("Same name").id for _ in range(3)]
+    ids = [make_run(store, "Same name").id for _ in range(3)]
     assert len(set(ids)) == 3
     assert all("same-name" in one for one in ids)
     assert [run.id for run in store.runs()] == sorted(ids, reverse=True)
@@ -17,14 +24,15 @@ def test_ids_are_unique_and_sort_by_time(store):
 
 def test_a_dataset_is_invisible_until_published(store):
     staged = store.new_dataset("survey")
-    assert store.datasets() == []
+    write_json(staged.info_path, {"name": "half"})
+    assert store.datasets() == store.damaged() == []
     final = publish(staged)
-    assert [d.id for d in store.datasets()] == [final.id]
+    assert [folder.id for folder, _ in store.damaged("datasets")] == [final.id]
     assert not staged.path.exists()
 
 
 def test_a_folder_is_found_by_id_name_or_latest(store):
-    first, second = store.new_run("one"), store.new_run("two")
+    first, second = make_run(store, "one"), make_run(store, "two")
     first.update_info(name="My first", note="kept")
     assert store.run(first.id) == first
     assert store.run("My first") == first
@@ -38,7 +46,7 @@ def test_a_folder_is_found_by_id_name_or_latest(store):
 def test_an_unknown_id_names_the_known_ones(store):
     with pytest.raises(InputError, match=r"No run '\.\./\.\.' here\. Newest runs: none"):
         store.run("../..")
-    known = store.new_run("known")
+    known = make_run(store, "known")
     with pytest.raises(InputError, match=known.id):
         store.run("nothing")
 

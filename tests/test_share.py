@@ -146,18 +146,21 @@ def test_a_link_in_the_zip_is_refused(packed, other):
     [
         ({"files": {"model.keras": None}}, "model.keras is missing"),
         ({"files": {"coverage.npz": None}}, "coverage.npz is missing"),
-        ({"files": {"config.json": b"{not json"}}, "cannot be used"),
+        ({"files": {"config.json": b"{not json"}}, "config.json is damaged"),
         ({"files": {"config.json": b'{"colour": 1}'}}, "Unknown setting 'colour'"),
-        ({"files": {"environment.json": b"[1]"}}, "no table of values"),
-        ({"files": {"scaler.npz": b"no arrays"}}, "cannot be used"),
+        ({"files": {"environment.json": b"[1]"}}, "not hold a table of values"),
+        ({"files": {"scaler.npz": b"no arrays"}}, "scaler.npz is damaged"),
         ({"files": {"model.keras": b"no zip"}}, "no Keras model"),
-        ({"files": {"evaluations/d/metrics.json": b'{"bins": [{"n": "1"}]}'}}, "cannot be used"),
+        ({"files": {"evaluations/d/metrics.json": b'{"bins": [{"n": "1"}]}'}}, "has no n"),
         (
             {"files": {"evaluations/d/stress.json": b'{"lines": [{"name": "none"}]}'}},
-            "cannot be used",
+            "has no n_rows",
         ),
-        ({"files": {"evaluations/d/stress.json": b'{"lines": []}'}}, "has no lines"),
-        ({"files": {"evaluations/d/predictions.parquet": b"PAR1"}}, "cannot be used"),
+        ({"files": {"evaluations/d/stress.json": b'{"n_rows": 1, "lines": []}'}}, "has no lines"),
+        (
+            {"files": {"evaluations/d/predictions.parquet": b"PAR1"}},
+            "predictions.parquet is damaged",
+        ),
         ({"manifest": {"run": "../../etc"}}, "cannot be read"),
         ({"manifest": {"name": 7}}, "cannot be read"),
         ({"manifest": {"format": 99}}, "newer Redshift Lab"),
@@ -174,7 +177,7 @@ def test_a_zip_that_cannot_be_used_says_why_in_one_sentence(packed, other, chang
 def test_arrays_that_would_run_code_are_refused(packed, other, tmp_path):
     np.savez(tmp_path / "evil.npz", evil=np.array([print], dtype=object))
     rewritten(packed, files={"scaler.npz": (tmp_path / "evil.npz").read_bytes()})
-    with pytest.raises(InputError, match="allow_pickle"):
+    with pytest.raises(InputError, match=r"scaler\.npz is damaged"):
         import_run(other, packed)
 
 

@@ -15,12 +15,14 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.damaged import show_damaged
 from redshift_core.data import Dataset, open_dataset
 from redshift_core.jobs import status
 from redshift_core.runs import DatasetFolder, Folder, RunFolder, Store, TuningFolder
 
 LATEST = "latest"
-KEPT = ("dataset", "run", "tuning")
+PARTS = {"dataset": "datasets", "run": "runs", "tuning": "tuning"}  # kind → part of the store
+KEPT = tuple(PARTS)
 
 
 def keep_in_url() -> None:
@@ -74,7 +76,9 @@ def chosen(kind: str, folders: Sequence[Folder]) -> Folder | None:
     wanted = st.query_params.get(kind) or st.session_state.get(f"_{kind}") or LATEST
     found = {folder.id: folder for folder in folders}
     if wanted not in (*found, LATEST):
-        st.warning(f"The {kind} in the address is not here any more; showing the newest one.")
+        gone = wanted not in {folder.id for folder, _ in Store().damaged(PARTS[kind])}
+        what = "not here any more" if gone else "damaged"
+        st.warning(f"The {kind} in the address is {what}; showing the newest one.")
     folder = found.get(wanted, folders[0])
     select(**{kind: folder.id})
     return folder
@@ -114,7 +118,7 @@ def open_cached(folder: DatasetFolder) -> Dataset:
 
 def when(folder: Folder) -> str:
     """Time at which a folder was made, from its id: ``23 Nov 07:04 UTC`` as 2026-11-23 07:04."""
-    day, clock = folder.id.split("-")[:2]
+    day, clock, *_ = (*folder.id.split("-"), "")
     return f"{day[:4]}-{day[4:6]}-{day[6:]} {clock[:2]}:{clock[2:4]} UTC"
 
 
@@ -128,6 +132,7 @@ def _picker(
 ) -> Any | None:
     folder = chosen(kind, folders)
     if folder is None:
+        show_damaged(PARTS[kind])
         return None
     key = f"pick_{kind}"
     st.session_state[key] = folder.id
@@ -141,4 +146,5 @@ def _picker(
         key=key,
         on_change=lambda: select(**{kind: st.session_state[key]}),
     )
+    show_damaged(PARTS[kind])
     return folder

@@ -16,10 +16,10 @@ from redshift_core import figures, reference
 from redshift_core.comparison import caveats, densities_table, differing_settings, metrics_table
 from redshift_core.config import RunConfig
 from redshift_core.density_figures import FIGURES
-from redshift_core.errors import InputError
+from redshift_core.errors import DamagedError
 from redshift_core.history import read_history
 from redshift_core.metrics import METRICS
-from redshift_core.runs import RunFolder, Store, read_json
+from redshift_core.runs import RunFolder, Store
 
 LIMIT = 8  # runs compared at a time
 FIRST = 3  # newest runs chosen where the address names none
@@ -67,18 +67,11 @@ def labels(runs: Sequence[RunFolder]) -> dict[str, str]:
 def show_comparison(store: Store, runs: Sequence[RunFolder]) -> None:
     """Everything on the chosen runs: settings, metrics, learning curves, error per bin."""
     names = labels(runs)
-    configs, unreadable = {}, []
-    for run in runs:
-        try:
-            configs[names[run.id]] = run.config
-        except InputError:
-            unreadable.append(names[run.id])
-    if unreadable:
-        st.warning(escape(f"Settings that cannot be read: {', '.join(unreadable)}."))
-    readable = {names[run.id]: run for run in runs if names[run.id] in configs}
+    named = {names[run.id]: run for run in runs}
+    configs = {name: run.config for name, run in named.items()}
     _settings(configs)
-    _curves(readable)
-    _judged(store, configs, readable)
+    _curves(named)
+    _judged(store, configs, named)
 
 
 def _settings(configs: Mapping[str, RunConfig]) -> None:
@@ -121,8 +114,15 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
         "Evaluated on", options, key="compare_dataset",
         format_func=lambda d: f"{known.get(d, f'{d} (deleted)')} · {judged[d]} of {len(runs)} runs",
     )  # fmt: skip
-    results = {name: read_json(run.metrics_path(dataset)) for name, run in runs.items()}
+    results = {}
+    for name, run in runs.items():
+        try:
+            results[name] = run.metrics(dataset)
+        except DamagedError as error:
+            st.warning(escape(str(error)), icon=":material/broken_image:")
     results = {name: metrics for name, metrics in results.items() if metrics}
+    if not results:
+        return
     for sentence in caveats(configs, results, dataset):
         st.caption(f":material/info: {escape(sentence)}")
     numbers = [one.title for one in (*METRICS.values(), *FIGURES.values())]

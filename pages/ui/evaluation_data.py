@@ -17,6 +17,8 @@ import streamlit as st
 from pages.ui.choose import open_cached
 from pages.ui.estimate_picker import STORED, current_estimate, priors
 from redshift_core import evaluation, flag_table, judged, statistics, trade
+from redshift_core.arrays import load_arrays, read_table
+from redshift_core.errors import InputError
 from redshift_core.judged import Choice, Judged
 from redshift_core.pdf import FLAT, Estimate
 from redshift_core.runs import DatasetFolder, EvaluationFolder, RunFolder
@@ -42,7 +44,29 @@ def key(run: RunFolder, dataset: str) -> Key:
 
 def has_densities(run: RunFolder, dataset: str) -> bool:
     """Whether another estimate can be read off this evaluation."""
+    return _has_densities(run, dataset) and not densities_damage(run, dataset)
+
+
+def densities_damage(run: RunFolder, dataset: str) -> str:
+    """What is wrong with the densities of this evaluation; empty where nothing is."""
+    if not _has_densities(run, dataset):
+        return ""
+    paths = (run.predictions_path(dataset), run.pdf_path(dataset), run.prior_path)
+    return _fault(*(str(path) for path in paths), *(path.stat().st_mtime_ns for path in paths))
+
+
+def _has_densities(run: RunFolder, dataset: str) -> bool:
     return run.pdf_path(dataset).exists() and run.prior_path.exists()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _fault(predictions: str, densities: str, prior: str, *changed: int) -> str:
+    try:
+        judged.open_densities(Path(densities), len(read_table(Path(predictions), ["row"])))
+        load_arrays(Path(prior))
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def seen(run: RunFolder, dataset: str, estimate: Estimate) -> Key:
@@ -157,7 +181,7 @@ def one_density(key: Key, row: int) -> tuple[np.ndarray, np.ndarray] | None:
         return None
 
     def of_the_row(one: EvaluationFolder) -> np.ndarray:
-        rows = pd.read_parquet(one.predictions_path, columns=["row"]).row.to_numpy()
+        rows = read_table(one.predictions_path, ["row"]).row.to_numpy()
         return judged.open_densities(one.pdf_path, len(rows))[np.flatnonzero(rows == row)[:1]]
 
     density = run.evaluation(key.dataset).together(of_the_row)

@@ -9,10 +9,11 @@ import streamlit as st
 
 from pages.ui.display import chart, table
 from pages.ui.evaluation_jobs import evaluate_button
+from pages.ui.text import escape
 from redshift_core import figures
-from redshift_core.errors import InputError
+from redshift_core.errors import JUDGE_AGAIN, InputError
 from redshift_core.real_galaxies import CAVEAT, SOURCE, RealAnswers, real_galaxies
-from redshift_core.runs import RunFolder, Store, read_json
+from redshift_core.runs import RunFolder, Store, read_json, reading
 
 FORMATS = {
     "row": "%d", "z_spec": "%.4f", "z_phot": "%.4f", "error": "%+.4f", "z_low68": "%.3f",
@@ -23,10 +24,12 @@ FORMATS = {
 def show_real_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
     """Redshifts, intervals, flags, scatter and p(z) of the three, and what they can show."""
     st.subheader("Three real galaxies", anchor="real-galaxies")
+    path = run.real_galaxies_path(dataset)
     try:
-        answers = RealAnswers.from_dict(read_json(run.real_galaxies_path(dataset)))
+        with reading(path, JUDGE_AGAIN):
+            answers = RealAnswers.from_dict(read_json(path, remedy=JUDGE_AGAIN))
     except InputError as error:
-        st.info(str(error))
+        st.info(escape(str(error)))
         store = Store()
         if run.model_path.exists() and dataset in {one.id for one in store.datasets()}:
             evaluate_button(store, run, "Evaluate again", dataset, "evaluate_real")

@@ -11,9 +11,10 @@ from pages.ui.display import chart, table
 from pages.ui.job import show_job
 from pages.ui.text import count, escape
 from redshift_core import figures, jobs, stress
+from redshift_core.errors import DamagedError
 from redshift_core.figures import STRESS_CAPTION
 from redshift_core.history import read_history
-from redshift_core.runs import RunFolder, Store, read_json
+from redshift_core.runs import RunFolder, Store
 
 RECENT = 50  # newest jobs looked through for one that is at work, or has failed
 
@@ -22,7 +23,11 @@ def show_stress(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> Non
     """Button, progress, then figure and table; found again after a refresh."""
     st.subheader("How far the redshifts can be trusted", anchor="stress")
     store, wanted = Store(), {"kind": "stress", "run": run.id, "dataset": dataset}
-    result = read_json(run.stress_path(dataset))
+    result = {}
+    try:
+        result = run.stress(dataset)
+    except DamagedError as error:
+        st.warning(escape(str(error)), icon=":material/broken_image:")
     current = result if result.get("epochs") == len(read_history(run)) else {}
     job = next((one for one in store.jobs()[:RECENT] if one.request == wanted), None)
     state = jobs.status(job) if job else None

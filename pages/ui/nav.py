@@ -12,6 +12,8 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import choose
+from pages.ui.text import escape
+from redshift_core.errors import DamagedError
 
 TITLE = "Redshift Lab"
 ICON = Path(__file__).with_name("icon.png")
@@ -66,7 +68,10 @@ def route() -> None:
         target, query = pending
         st.switch_page(target, query_params=query)
     choose.keep_in_url()
-    page.run()
+    try:
+        page.run()
+    except DamagedError as error:  # met in the middle of a page: what stands above it stays
+        st.error(escape(str(error)), icon=":material/broken_image:")
 
 
 def _pages(entries: list[tuple[str, str, str, str]]) -> list[st.Page]:

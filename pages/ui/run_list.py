@@ -13,7 +13,6 @@ from pages.ui.job import delete
 from pages.ui.text import escape
 from redshift_core import jobs
 from redshift_core.constants import MISSING
-from redshift_core.errors import InputError
 from redshift_core.runs import RunFolder, Store, TuningFolder
 
 SHOWN = 200  # newest runs in the table
@@ -44,10 +43,7 @@ def show_runs(store: Store) -> None:
 def _line(run: RunFolder, datasets: dict[str, str]) -> dict[str, Any]:
     now = jobs.status(run)
     line = {"name": run.name, "state": now.state, "made": when(run), "note": run.note, "id": run.id}
-    try:
-        config = run.config
-    except InputError:
-        return {**line, "dataset": "unreadable settings"}
+    config = run.config
     return {
         "name": line.pop("name"),
         "state": line.pop("state"),

@@ -19,7 +19,7 @@ from redshift_core.bench_config import QUICK, BenchConfig
 from redshift_core.errors import InputError
 from redshift_core.figures.bench import accuracy_against_time
 from redshift_core.limit_config import LimitConfig
-from redshift_core.runs import BenchFolder, LongFolder, Store, read_json
+from redshift_core.runs import BenchFolder, LongFolder, Store
 
 ERROR = "studies_error"  # in the session: why something could not be started
 POLL = 3.0  # s between two looks at the rows of a running bench
@@ -37,7 +37,7 @@ def _show_bench(store: Store) -> None:
     """A bench of the store: its table, what must be known of it, accuracy against time."""
     st.subheader("Methods side by side")
     benches = store.benches()
-    lacks = bool(benches and read_json(benches[0].json_path).get("missing"))
+    lacks = bool(benches and benches[0].outcome.get("missing"))
     busy = _newest(benches, "Bench", jobs.resume_bench, lacks)
     with st.popover("New bench", icon=":material/add:", disabled=busy):
         n = st.number_input("Galaxies to simulate", 1_000, 10_000_000, QUICK["n"], key="bench_n")
@@ -56,7 +56,7 @@ def _show_bench(store: Store) -> None:
 
 def _benches(benches: Sequence[BenchFolder]) -> None:
     """What is done of a bench, row after row while it runs."""
-    found = {bench.id: read_json(bench.json_path) for bench in benches}
+    found = {bench.id: bench.outcome for bench in benches}
     begun = {name: value for name, value in found.items() if value.get("rows")}
     if begun:
         _bench(begun[_picked("Bench", list(begun))])
@@ -79,7 +79,7 @@ def _show_limit(store: Store) -> None:
         minutes = st.number_input("Minutes", 1, 10_000, 30, key="limit_minutes")
         quoted = st.multiselect("Runs to quote", list(names), format_func=names.get)
         _start_button("limit", jobs.start_limit, store, LimitConfig(minutes=minutes), quoted)
-    found = {study.id: read_json(study.limit_path) for study in studies}
+    found = {study.id: study.outcome for study in studies}
     begun = {name: value for name, value in found.items() if value.get("rows")}
     if begun:
         name = _picked("Study", list(begun))

@@ -11,7 +11,6 @@ from pages.ui.choose import select, when
 from pages.ui.display import download
 from pages.ui.tune_watch import read_cached
 from redshift_core import jobs, trials
-from redshift_core.errors import InputError
 from redshift_core.runs import Store, TuningFolder
 
 SHOWN = 100  # newest searches in the table
@@ -45,15 +44,13 @@ def _line(tuning: TuningFolder, datasets: dict[str, str]) -> dict[str, Any]:
         "name": tuning.name, "state": now.state, "trials ended": sum(one.ended for one in found),
         "best score": best.score if best else None,
     }  # fmt: skip
-    rest = {"made": when(tuning), "note": tuning.note, "id": tuning.id}
-    try:
-        config = tuning.config
-    except InputError:
-        return {**line, "dataset": "unreadable settings", **rest}
+    config = tuning.config
     return {
         **line,
         "objective": config.objective,
         "algorithm": config.algorithm,
         "dataset": datasets.get(config.dataset, f"{config.dataset} (deleted)"),
-        **rest,
+        "made": when(tuning),
+        "note": tuning.note,
+        "id": tuning.id,
     }

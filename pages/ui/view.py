@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import choose
+from redshift_core.arrays import read_table
 from redshift_core.data import BAD_FLUX, Dataset
 from redshift_core.runs import DatasetFolder, RunFolder, Store
 from redshift_core.selection import Selection
@@ -68,9 +69,7 @@ def z_phot(view: View) -> np.ndarray | None:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _z_phot(path: str, changed: int, n: int) -> np.ndarray:
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path, columns=["row", "z_phot"])
+    table = read_table(Path(path), ["row", "z_phot"])
     values = np.full(n, np.nan)
     values[table["row"].to_numpy()] = table["z_phot"].to_numpy()
     values.setflags(write=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pandas as pd
 import streamlit as st
 
@@ -12,9 +14,10 @@ from pages.ui.run_progress import epoch_share, epoch_text, heartbeat, whole_text
 from pages.ui.text import count, escape
 from redshift_core import jobs
 from redshift_core.constants import MISSING, duration, shown
+from redshift_core.errors import DamagedError
 from redshift_core.history import read_history
 from redshift_core.jobs import Status
-from redshift_core.runs import RunFolder, Store, read_json
+from redshift_core.runs import RunFolder, Store
 
 POLL = 2.0  # s between two looks at a run that is training
 METRIC_WIDTH = 142  # px; six fit side by side on a desktop, two on a phone
@@ -112,7 +115,9 @@ def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
 
 
 def _outcome(run: RunFolder) -> str:
-    result, judged = run.result, read_json(run.metrics_path(run.config.dataset))
+    result, judged = run.result, {}
+    with contextlib.suppress(DamagedError):  # the Evaluate page says what is wrong with it
+        judged = run.metrics(run.config.dataset)
     done = result.get("epochs", run.config.training.epochs)
     text = f"Finished after {done} epochs: validation MAE {shown(result.get('val_mae'))}"
     return text + (f", test MAE {shown(judged['mae'])} in z." if judged.get("mae") else " in z.")

@@ -12,7 +12,7 @@ from redshift_core.coverage import coverage_of
 from redshift_core.evaluation import evaluate
 from redshift_core.judged import read_judged
 from redshift_core.pdf import FLAT, TRAINING, Estimate
-from redshift_core.runs import RunFolder, read_json
+from redshift_core.runs import RunFolder
 
 N_OUTSIDERS = 1_000  # spectra of each kind
 SEED = 7  # of those spectra
@@ -58,7 +58,7 @@ def outsiders(run: RunFolder, dataset: str, cache: Path) -> dict[str, Any]:
 
     coverage = coverage_of(run)
     flux = {kind: adversaries(kind, N_OUTSIDERS, SEED, cache) for kind in KINDS}
-    metrics = read_json(run.metrics_path(dataset))
+    metrics = run.metrics(dataset)
     return {
         "finished": now(),
         "n": N_OUTSIDERS,

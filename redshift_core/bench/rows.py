@@ -17,7 +17,7 @@ from redshift_core import calibration
 from redshift_core.bench_config import ROWS
 from redshift_core.history import read_history
 from redshift_core.metrics import METRICS
-from redshift_core.runs import JobFolder, RunFolder, read_json
+from redshift_core.runs import JobFolder, RunFolder
 
 
 def network_row(run: RunFolder, dataset: str, speed: JobFolder, resumed: bool) -> dict[str, Any]:
@@ -30,12 +30,12 @@ def network_row(run: RunFolder, dataset: str, speed: JobFolder, resumed: bool) -
     resumed : bool
         Whether it was trained by more than one process; what they spent in all is not known.
     """
-    history, environment = read_history(run), read_json(run.environment_path)
+    history, environment = read_history(run), run.environment
     process = {} if resumed else run.result.get("process", {})
     return {
         **_common(run.config.preset, "network"),
         "run": run.id,
-        **_accuracy(read_json(run.metrics_path(dataset))),
+        **_accuracy(run.metrics(dataset)),
         "epochs": len(history),
         "n_parameters": environment.get("n_parameters"),
         "split": environment.get("split", {}),

@@ -13,7 +13,7 @@ from redshift_core.constants import MISSING, shown
 from redshift_core.document import Chart, Section, Table
 from redshift_core.export import markdown_text
 from redshift_core.figures.bench import accuracy_against_time
-from redshift_core.runs import BenchFolder, atomic, read_json, write_json
+from redshift_core.runs import BenchFolder, atomic, write_json
 from redshift_core.stress import UNPERTURBED
 
 NOTES = (
@@ -73,7 +73,7 @@ def summary(bench: BenchFolder) -> dict[str, Any]:
     config = bench.config
     found = {name: bench.row(name) for name in config.ordered}
     parts = found | {part: bench.row(part) for part in ("tail", "outsiders")}
-    environment = read_json(bench.environment_path)
+    environment = bench.environment
     extra = {part: parts[part] for part in ("tail", "outsiders") if "finished" in parts[part]}
     return {
         **extra,

@@ -13,10 +13,10 @@ import typer
 from redshift_core import jobs, simulator_version
 from redshift_core.choices import FORMAT_TITLES
 from redshift_core.cli.follow import Progress, run_job
-from redshift_core.cli.output import JsonOption, emit, flagged_text, say, table
+from redshift_core.cli.output import JsonOption, damaged_lines, emit, flagged_text, listing, say
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
-from redshift_core.runs import Store, read_json
+from redshift_core.runs import Store
 from redshift_core.simulator_version import simulated_mark
 
 ColumnsOption = Annotated[
@@ -89,7 +89,7 @@ def study_simulation(
     from redshift_core.simulation import study
 
     store = Store()
-    difficulty = study.difficulty_row(read_json(store.bench(bench).json_path) if bench else None)
+    difficulty = study.difficulty_row(store.bench(bench).outcome if bench else None)
     if write and not write.is_dir():  # before a minute of simulating
         raise InputError(f"There is no folder {write}; make it or choose another.")
     with _progress() as report:
@@ -115,8 +115,8 @@ def ingest(
 
 def datasets(as_json: JsonOption = False) -> None:
     """List the datasets, newest first."""
-    listed = []
-    for folder in Store().datasets():
+    store, listed = Store(), []
+    for folder in store.datasets():
         info = folder.info
         listed.append(
             {
@@ -133,14 +133,13 @@ def datasets(as_json: JsonOption = False) -> None:
                 "note": folder.note,
             }
         )
-    columns = ("id", "name", "rows", "usable", "has_z", "simulated", "note")
+    columns = ("id", "name", "state", "rows", "usable", "has_z", "simulated", "note")
+    listed += damaged_lines(store, "datasets", (*columns, "flagged", "simulator_version"))
 
     def text() -> str:
         if not listed:
             return "No datasets yet; redshift-lab ingest FILE makes one."
-        rows = [[line[key] for key in columns] for line in listed]
-        said = [f"{line['id']}: {line['remark']}" for line in listed if line["remark"]]
-        return "\n".join([table([key.upper() for key in columns], rows), *said])
+        return listing(listed, columns)
 
     emit(listed, text, as_json)
 

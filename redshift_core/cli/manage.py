@@ -11,7 +11,7 @@ import typer
 
 from redshift_core import in_use
 from redshift_core.cli.output import JsonOption, emit, say
-from redshift_core.errors import InputError
+from redshift_core.errors import DamagedError, InputError
 from redshift_core.runs import (
     BenchFolder,
     DatasetFolder,
@@ -94,7 +94,8 @@ def delete(
 ) -> None:
     """Delete a dataset, a run, a search, a study or a bench, for good; asks first."""
     store = Store()
-    folder = find(store, target)
+    broken = {one.id: one for one, _ in store.damaged()}
+    folder = broken[target] if target in broken else find(store, target)
     in_use.refuse_while_used(store, folder)
     if isinstance(folder, DatasetFolder) and (users := in_use.trained_on(store, folder)):
         say(
@@ -104,7 +105,7 @@ def delete(
     if not yes:
         if as_json or not sys.stdin.isatty():
             raise InputError(f"{folder.id} was not deleted; add --yes to delete without asking.")
-        kind = KINDS[type(folder)]
+        kind = KINDS.get(type(folder), "job")
         if not typer.confirm(f"Delete {kind} {folder.id} ({folder.name}) for good?", err=True):
             raise InputError(f"{folder.id} was not deleted.")
     in_use.delete(store, folder)
@@ -126,7 +127,7 @@ def find(store: Store, name: str, *kinds: type[Folder]) -> Any:
         try:
             found.append(getters[kind](name))
         except InputError as error:
-            if "are called" in str(error):
+            if isinstance(error, DamagedError) or "are called" in str(error):
                 raise
     if len(found) == 1:
         return found[0]

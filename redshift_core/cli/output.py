@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core.constants import MISSING, shown
+from redshift_core.runs import Store
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")
@@ -46,6 +47,30 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         ]
         lines.append(GAP.join(padded).rstrip())
     return "\n".join(lines)
+
+
+def damaged_lines(store: Store, part: str, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Lines of a list for the folders that cannot be used, with the reason as ``remark``.
+
+    Parameters
+    ----------
+    part : str
+        Of the store: ``datasets``, ``runs`` or ``tuning``.
+    keys : sequence of str
+        What the other lines of the list have.
+    """
+    nothing = dict.fromkeys(keys)
+    return [
+        {**nothing, "id": folder.id, "name": folder.name, "state": "damaged", "remark": why}
+        for folder, why in store.damaged(part)
+    ]
+
+
+def listing(lines: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    """Table of a list, and below it the remarks on single lines."""
+    rows = [[line.get(key) for key in columns] for line in lines]
+    said = [f"{line['id']}: {line['remark']}" for line in lines if line.get("remark")]
+    return "\n".join([table([key.upper() for key in columns], rows), *said])
 
 
 def flagged_text(flagged: dict[str, int]) -> str:

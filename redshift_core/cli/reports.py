@@ -133,7 +133,7 @@ def _trained(
 
 def _evaluated(store: Store, run: RunFolder, dataset: DatasetFolder, as_json: bool) -> bool:
     """Judge a run on its test rows where it has not been; False where that was stopped."""
-    if run.metrics_path(dataset.id).exists():
+    if run.metrics(dataset.id):
         return True
     job = jobs.start(store, "evaluate", run=run.id, dataset=dataset.id)
     return bool(run_job(job, as_json))

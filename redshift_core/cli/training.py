@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,16 +14,15 @@ from redshift_core.choices import FORMAT_TITLES
 from redshift_core.cli.datasets import ColumnsOption, existing_file
 from redshift_core.cli.follow import check, follow, run_job
 from redshift_core.cli.manage import find
-from redshift_core.cli.output import JsonOption, emit, say, table
-from redshift_core.config import PRESETS, RunConfig, preset
-from redshift_core.errors import InputError
+from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, say
+from redshift_core.config import PRESETS, preset
+from redshift_core.errors import DamagedError, InputError
 from redshift_core.runs import (
     BenchFolder,
     LimitFolder,
     RunFolder,
     Store,
     TuningFolder,
-    read_json,
 )
 from redshift_core.simulator_version import simulated_mark
 
@@ -165,14 +165,15 @@ def resume(
 
 def runs(as_json: JsonOption = False) -> None:
     """List the runs, newest first."""
-    listed = [_summary(run) for run in Store().runs()]
+    store = Store()
     columns = ("id", "name", "state", "preset", "dataset", "epochs", "val_mae", "test_mae")
+    listed = [_summary(run) for run in store.runs()]
+    listed += damaged_lines(store, "runs", (*columns, "note"))
 
     def text() -> str:
         if not listed:
             return "No runs yet; redshift-lab train DATASET makes one."
-        rows = [[line[key] for key in columns] for line in listed]
-        return table([key.upper() for key in columns], rows)
+        return listing(listed, columns)
 
     emit(listed, text, as_json)
 
@@ -205,12 +206,10 @@ def parse_setting(item: str) -> tuple[str, str]:
 
 
 def _summary(run: RunFolder) -> dict[str, Any]:
-    """What the list says of a run; also of one whose configuration cannot be read."""
-    try:
-        config = run.config
-    except (InputError, ValueError):
-        config = RunConfig(preset="unreadable")
-    metrics = read_json(run.metrics_path(config.dataset)) if config.dataset else {}
+    """What the list says of a run."""
+    config, metrics = run.config, {}
+    with contextlib.suppress(DamagedError):
+        metrics = run.metrics(config.dataset)
     return {
         "id": run.id,
         "name": run.name,
@@ -221,4 +220,5 @@ def _summary(run: RunFolder) -> dict[str, Any]:
         "val_mae": _val_mae(run),
         "test_mae": metrics.get("mae"),
         "note": run.note,
+        "remark": "",
     }

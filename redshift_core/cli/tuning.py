@@ -13,7 +13,7 @@ import typer
 from redshift_core import jobs
 from redshift_core.cli.datasets import existing_file
 from redshift_core.cli.follow import check, follow
-from redshift_core.cli.output import JsonOption, emit, say, table
+from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, say, table
 from redshift_core.cli.training import DetachOption, parse_setting
 from redshift_core.config import PRESETS, RunConfig, preset
 from redshift_core.errors import InputError
@@ -140,15 +140,15 @@ def trials(
 
 def tunings(as_json: JsonOption = False) -> None:
     """List the searches, newest first."""
-    listed = [_summary(folder) for folder in Store().tunings()]
+    store = Store()
     columns = ("id", "name", "state", "algorithm", "dataset", "done", "trials", "val_mae")
+    listed = [_summary(folder) for folder in store.tunings()]
+    listed += damaged_lines(store, "tuning", (*columns, "note"))
 
     def text() -> str:
         if not listed:
             return "No searches yet; redshift-lab tune DATASET makes one."
-        return table(
-            [key.upper() for key in columns], [[one[key] for key in columns] for one in listed]
-        )
+        return listing(listed, columns)
 
     emit(listed, text, as_json)
 
@@ -224,11 +224,8 @@ def _finish(tuning: TuningFolder, detach: bool, as_json: bool) -> None:
 
 
 def _summary(folder: TuningFolder) -> dict[str, Any]:
-    """What the list says of a search; also of one whose settings cannot be read."""
-    try:
-        config = folder.config
-    except InputError:
-        config = TuningConfig(dataset="unreadable")
+    """What the list says of a search."""
+    config = folder.config
     finished = [one for one in folder.trials if one["state"] == "finished"]
     best = min(finished, key=lambda one: one["score"], default={})
     return {
@@ -241,6 +238,7 @@ def _summary(folder: TuningFolder) -> dict[str, Any]:
         "trials": config.trials,
         "val_mae": best.get("val_mae"),
         "note": folder.note,
+        "remark": "",
     }
 
 

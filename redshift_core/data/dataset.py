@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from redshift_core.arrays import open_array
 from redshift_core.constants import FLAGS
-from redshift_core.errors import InputError
-from redshift_core.runs import DatasetFolder
+from redshift_core.errors import DamagedError, InputError
+from redshift_core.runs import DatasetFolder, damage, reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,14 +50,15 @@ class Dataset:
     @cached_property
     def flux(self) -> NDArray[np.float32]:
         """Raw flux, shape (n, 186), e⁻ s⁻¹ per pixel; read-only, mapped from disk."""
-        return np.load(self.folder.flux_path, mmap_mode="r", allow_pickle=False)
+        return open_array(self.folder.flux_path)
 
     @cached_property
     def catalogue(self) -> pd.DataFrame:
         """One line a row: row, source_id, z_spec, brightness, flags, the file's other columns."""
         import pandas as pd
 
-        return pd.read_parquet(self.folder.catalogue_path)
+        with reading(self.folder.catalogue_path):
+            return pd.read_parquet(self.folder.catalogue_path)
 
     @cached_property
     def z_spec(self) -> NDArray[np.float64]:
@@ -96,19 +98,18 @@ class Dataset:
         """Catalogue lines of some rows, in their order; nothing is kept in memory."""
         import pyarrow.parquet as pq
 
-        return (
-            pq.read_table(self.folder.catalogue_path)
-            .take(rows)
-            .to_pandas(
+        with reading(self.folder.catalogue_path):
+            table = pq.read_table(self.folder.catalogue_path).take(rows)
+            return table.to_pandas(
                 integer_object_nulls=True  # a float column would round the ids beside a missing one
             )
-        )
 
     def _column(self, name: str) -> NDArray[Any]:
         import pyarrow.parquet as pq
 
-        table = pq.read_table(self.folder.catalogue_path, columns=[name])
-        values = table.column(0).to_numpy()
+        with reading(self.folder.catalogue_path):
+            table = pq.read_table(self.folder.catalogue_path, columns=[name])
+            values = table.column(0).to_numpy()
         values.setflags(write=False)
         return values
 
@@ -131,4 +132,6 @@ def open_dataset(folder: DatasetFolder) -> Dataset:
     """Dataset in a folder of the store."""
     if not folder.flux_path.exists():
         raise InputError(f"There is no dataset in {folder.path}; ingest the file again.")
+    if why := damage(folder):
+        raise DamagedError(why)
     return Dataset(folder)

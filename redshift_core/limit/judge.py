@@ -16,7 +16,7 @@ from redshift_core.errors import InputError
 from redshift_core.metrics import METRICS
 from redshift_core.models import load_model
 from redshift_core.prediction import predictor
-from redshift_core.runs import RunFolder, Store, read_json
+from redshift_core.runs import RunFolder, Store, reading
 from redshift_core.simulation import simulate
 from redshift_core.simulation.table import VERSION
 
@@ -39,7 +39,8 @@ class Answers:
     def load(cls, path: Path) -> Answers:
         """Read what ``save`` wrote."""
         arrays = {name: values.astype(np.float64) for name, values in load_arrays(path).items()}
-        return cls(arrays["z_phot"], arrays.get("crps"))
+        with reading(path):
+            return cls(arrays["z_phot"], arrays.get("crps"))
 
 
 class Judge:
@@ -114,6 +115,6 @@ def check_recipe(store: Store, run: RunFolder, seeds: set[int]) -> dict[str, Any
         "run": run.id,
         "name": run.name,
         "preset": run.config.preset,
-        "n": read_json(run.environment_path).get("split", {}).get("train"),
+        "n": run.environment.get("split", {}).get("train"),
         "epochs": run.result.get("epochs"),
     }

@@ -39,7 +39,7 @@ def write_results(folder: LimitFolder, limits: dict[str, Any]) -> None:
         "recipe": recipe_text(folder.config.base),
         "config": folder.config.to_dict(),
         "plan": read_json(folder.plan_path),
-        "environment": read_json(folder.environment_path),
+        "environment": folder.environment,
         "rows": folder.rows,
         "recipes": folder.recipes,
         "limits": limits,

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
-from redshift_core import data, pdf
+from redshift_core import data, pdf, simulator_version
 from redshift_core.arrays import RowWriter, load_arrays
 from redshift_core.constants import N_Z_BINS
 from redshift_core.coverage import FLAGS
@@ -77,7 +77,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     path = _density_path(context, source)
     densities = RowWriter(path, N_Z_BINS, STORED) if path else nullcontext()
     blocks = data.read_blocks(source, request.get("columns"))
-    simulated = bool(run.trained_on.get("simulated"))
+    simulated = bool(simulator_version.trained_on(run, context.store).get("simulated"))
     report, n_rows, flagged = context.report_or_stop, 0, dict.fromkeys(FLAGS, 0)
     about = metadata(run, simulated, estimate)
     reader, tally = None, Tally(coverage)

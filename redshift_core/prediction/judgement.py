@@ -13,17 +13,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core import data, pdf
-from redshift_core.arrays import RowWriter
+from redshift_core.arrays import RowWriter, read_table
 from redshift_core.bootstrap import bootstrap
 from redshift_core.calibration import evaluate_pdf
 from redshift_core.constants import N_Z_BINS
-from redshift_core.errors import InputError
+from redshift_core.errors import DamagedError, InputError
 from redshift_core.evaluation import evaluate, finite_pairs
 from redshift_core.export import TableWriter
 from redshift_core.judged import open_densities
 from redshift_core.prediction.reader import Reader, flag_text, open_coverage, open_reader
 from redshift_core.prediction.real import judge_real_galaxies
-from redshift_core.runs import DatasetFolder, EvaluationFolder, RunFolder, read_json, write_json
+from redshift_core.runs import DatasetFolder, EvaluationFolder, RunFolder, write_json
 from redshift_core.split import Split
 from redshift_core.verdict import Tally
 
@@ -112,9 +112,9 @@ def judge_again(
 
 def _opened(folder: EvaluationFolder) -> tuple[dict[str, Any], pd.DataFrame, NDArray]:
     """Metrics, predictions and densities of an evaluation."""
-    table = pd.read_parquet(folder.predictions_path)
+    table = read_table(folder.predictions_path)
     density = open_densities(folder.pdf_path, len(table))
-    return read_json(folder.metrics_path), table, density
+    return folder.metrics, table, density
 
 
 def _read_rows(
@@ -204,6 +204,10 @@ def is_own(run: RunFolder, dataset: DatasetFolder) -> bool:
     """Whether a run was trained on this dataset, or on the same galaxies under another id."""
     if dataset.id == run.config.dataset:
         return True
+    if not run.environment_path.exists():
+        raise DamagedError.of(
+            run.environment_path, "it is missing, so which galaxies the run has seen is not known"
+        )
     seen = data.galaxies_of(run.trained_on)
     return bool(seen) and seen == data.galaxies_of(dataset.info)
 

@@ -15,9 +15,10 @@ from redshift_core import reference
 from redshift_core.config import RunConfig, preset
 from redshift_core.data import Dataset
 from redshift_core.document import Part
+from redshift_core.errors import DamagedError
 from redshift_core.history import read_history
 from redshift_core.judged import read_judged
-from redshift_core.runs import RunFolder, read_json
+from redshift_core.runs import RunFolder
 from redshift_core.split import Split, split_rows
 
 FEW_EPOCHS, MANY_EPOCHS = 20, 30  # of the dissertation's two loss figures
@@ -55,12 +56,24 @@ class Source:
     @cached_property
     def environment(self) -> dict[str, Any]:
         """Facts the run was made with and on."""
-        return read_json(self.run.environment_path) if self.run else {}
+        return self.run.environment if self.run else {}
+
+    @cached_property
+    def damage(self) -> str:
+        """What is wrong with the run's evaluation on this dataset; empty where nothing is."""
+        try:
+            if self.run and self.run.metrics(self.dataset.id):
+                _ = self.predictions
+        except DamagedError as error:
+            return str(error)
+        return ""
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """The run's evaluation on this dataset; empty where there is none."""
-        return read_json(self.run.metrics_path(self.dataset.id)) if self.run else {}
+        """The run's evaluation on this dataset; empty where there is none, or a damaged one."""
+        if self.run is None or self.damage:
+            return {}
+        return self.run.metrics(self.dataset.id)
 
     @cached_property
     def predictions(self) -> pd.DataFrame:

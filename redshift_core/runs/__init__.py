@@ -22,6 +22,7 @@ Files are written under a hidden name, ``.tmp-…``, and renamed, so a reader ne
 """
 
 from redshift_core.runs.context import ACTIVE_STATES, STATUS_INTERVAL, JobContext, Stopped
+from redshift_core.runs.damage import damage
 from redshift_core.runs.evaluations import EvaluationFolder
 from redshift_core.runs.files import (
     CHECKOUT,
@@ -31,21 +32,21 @@ from redshift_core.runs.files import (
     demo_file,
     part_of,
     read_json,
+    reading,
     slug,
     store_root,
     write_json,
 )
 from redshift_core.runs.folders import (
-    BenchFolder,
     DatasetFolder,
     Folder,
     JobFolder,
-    LimitFolder,
     LongFolder,
     RunFolder,
     TuningFolder,
 )
 from redshift_core.runs.store import Store, publish
+from redshift_core.runs.study_folders import BenchFolder, LimitFolder
 
 __all__ = [
     "ACTIVE_STATES",
@@ -65,11 +66,13 @@ __all__ = [
     "Store",
     "TuningFolder",
     "atomic",
+    "damage",
     "dashboard_root",
     "demo_file",
     "part_of",
     "publish",
     "read_json",
+    "reading",
     "slug",
     "store_root",
     "write_json",

@@ -13,9 +13,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from redshift_core.runs.files import lock_of, part_of
+from redshift_core.errors import JUDGE_AGAIN, DamagedError
+from redshift_core.runs import shapes
+from redshift_core.runs.files import lock_of, part_of, read_json
 
 SET_ASIDE = ".old-"  # before the name of a dataset: the evaluation that is being replaced
 T = TypeVar("T")
@@ -62,6 +64,22 @@ class EvaluationFolder:
         return self.path / "stress.json"
 
     @property
+    def metrics(self) -> dict[str, Any]:
+        """Figures of merit; empty where there are none."""
+        found = read_json(self.metrics_path, remedy=JUDGE_AGAIN)
+        if self.metrics_path.exists():
+            shapes.check_metrics(self.metrics_path, found)
+        return found
+
+    @property
+    def stress(self) -> dict[str, Any]:
+        """Content of ``stress.json``; empty where there is none."""
+        found = read_json(self.stress_path, remedy=shapes.PERTURB_AGAIN)
+        if self.stress_path.exists():
+            shapes.check_stress(self.stress_path, found)
+        return found
+
+    @property
     def written(self) -> float:
         """Unix time at which the run was judged, s; 0 where it was not."""
         stamp = self.stamp
@@ -87,7 +105,7 @@ class EvaluationFolder:
             stamp = self.stamp
             try:
                 result = read(self)
-            except FileNotFoundError:
+            except (FileNotFoundError, DamagedError):
                 if self.stamp == stamp:
                     raise
                 continue

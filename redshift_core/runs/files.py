@@ -7,22 +7,78 @@ import json
 import os
 import re
 import secrets
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import filelock
 
+from redshift_core.errors import RESTORE, DamagedError, InputError
+
 PACKAGE = Path(__file__).parents[1]
 CHECKOUT = PACKAGE.parent
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Content of a JSON file; empty where there is none."""
+# What the libraries that read JSON, NumPy, Parquet and Keras files raise at a damaged one.
+_AT_DAMAGE = (
+    OSError, ValueError, KeyError, IndexError, TypeError, EOFError, NotImplementedError,
+    RecursionError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+def read_json(path: Path, kind: type = dict, remedy: str = RESTORE) -> Any:
+    """Content of a JSON file; empty where there is none.
+
+    Parameters
+    ----------
+    kind : type
+        What it must hold: dict, or list for a list of dicts.
+    remedy : str
+        What can be done where it is damaged, in a sentence.
+
+    Raises
+    ------
+    DamagedError
+        Where it is no JSON, or holds something else.
+    """
+    if not path.exists():
+        return kind()
+    with reading(path, remedy):
+        value = json.loads(path.read_text(encoding="utf-8"))
+    lines = value if isinstance(value, list) else []
+    if not isinstance(value, kind) or not all(isinstance(line, dict) for line in lines):
+        wanted = "a list of tables of values" if kind is list else "a table of values"
+        raise DamagedError.of(path, f"it does not hold {wanted}", remedy)
+    return value
+
+
+@contextlib.contextmanager
+def reading(path: Path, remedy: str = RESTORE) -> Iterator[None]:
+    """Around what reads one file of the store: whatever a library says of it is one sentence.
+
+    Raises
+    ------
+    DamagedError
+        In place of the library's error; an InputError goes through as it is.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+        yield
+    except _AT_DAMAGE as error:
+        if isinstance(error, InputError):
+            raise
+        raise DamagedError.of(path, _reason(path, error), remedy) from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """What is wrong with a file that could not be read, as a clause."""
+    if not path.exists():
+        return "it is missing"
+    if path.is_file() and not path.stat().st_size:
+        return "it is empty"
+    said = "" if path.suffix in (".npy", ".npz") else " ".join(str(error).split())[:200]
+    return "it is cut off or holds something else" + (f" ({said})" if said else "")
 
 
 def write_json(path: Path, value: dict[str, Any] | list[dict[str, Any]]) -> None:

@@ -1,7 +1,8 @@
-"""What one dataset, run, search, study, bench or job is on disk."""
+"""What one dataset, run, search or job is on disk."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -11,10 +12,9 @@ from typing import Any
 
 import filelock
 
-from redshift_core.bench_config import BenchConfig
-from redshift_core.config import RunConfig
-from redshift_core.errors import InputError
-from redshift_core.limit_config import LimitConfig
+from redshift_core.config import RunConfig, Settings
+from redshift_core.errors import DamagedError, InputError
+from redshift_core.runs import shapes
 from redshift_core.runs.evaluations import EvaluationFolder, evaluations_in
 from redshift_core.runs.files import lock_of, read_json, write_json
 from redshift_core.tuning_config import TuningConfig
@@ -39,17 +39,22 @@ class Folder:
     @property
     def info(self) -> dict[str, Any]:
         """Name, note and whatever else the information file holds."""
-        return read_json(self.info_path)
+        found = read_json(self.info_path)
+        shapes.check_named(self.info_path, found)
+        return found
 
     @property
     def name(self) -> str:
-        """Name the user gave, else the slug of the id."""
-        return self.info.get("name") or self.id.split("-", 2)[-1]
+        """Name the user gave, else the slug of the id; also of a damaged folder."""
+        with contextlib.suppress(DamagedError):
+            if name := self.info.get("name"):
+                return name
+        return self.id.split("-", 2)[-1]
 
     @property
     def note(self) -> str:
         """Free text of the user."""
-        return self.info.get("note", "")
+        return self.info.get("note") or ""
 
     def update_info(self, **values: Any) -> None:
         """Replace some values of the information file; of several at a time none is lost."""
@@ -75,6 +80,13 @@ class DatasetFolder(Folder):
     def info_path(self) -> Path:
         """Name, source file, SHA-256, counts, flags, unit and SIMULATED mark."""
         return self.path / "dataset.json"
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Content of ``dataset.json``."""
+        found = read_json(self.info_path)
+        shapes.check_dataset(self.info_path, found)
+        return found
 
     @property
     def flux_path(self) -> Path:
@@ -151,6 +163,29 @@ class LongFolder(JobFolder):
         """Row numbers: train (for a search the share that trials see), val, test."""
         return self.path / "split.npz"
 
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What it was made with and on; empty before it began."""
+        found = read_json(self.environment_path)
+        shapes.check_environment(self.environment_path, found)
+        return found
+
+    @property
+    def trained_on(self) -> dict[str, Any]:
+        """What is remembered of its dataset: id, name, sha256, simulated."""
+        return self.environment.get("dataset", {})
+
+    def read_config(self, kind: type[Settings]) -> Any:
+        """Every setting, checked."""
+        if not self.config_path.exists():
+            raise DamagedError.of(self.config_path, "it is missing")
+        try:
+            return kind.from_dict(read_json(self.config_path))
+        except DamagedError:
+            raise
+        except InputError as error:
+            raise DamagedError.of(self.config_path, str(error), shapes.NEWER) from error
+
 
 @dataclass(frozen=True)
 class RunFolder(LongFolder):
@@ -189,12 +224,15 @@ class RunFolder(LongFolder):
     @property
     def config(self) -> RunConfig:
         """Every setting, checked."""
-        return RunConfig.from_dict(read_json(self.config_path))
+        return self.read_config(RunConfig)
 
-    @property
-    def trained_on(self) -> dict[str, Any]:
-        """What the run remembers of its dataset: id, name, sha256, simulated."""
-        return read_json(self.environment_path).get("dataset", {})
+    def metrics(self, dataset: str) -> dict[str, Any]:
+        """What `prediction.evaluate_run` said on a dataset; empty where there is nothing."""
+        return self.evaluation(dataset).metrics
+
+    def stress(self, dataset: str) -> dict[str, Any]:
+        """What `prediction.stress_run` said on a dataset; empty where there is nothing."""
+        return self.evaluation(dataset).stress
 
     def evaluation(self, dataset: str) -> EvaluationFolder:
         """What the run says of one dataset."""
@@ -250,125 +288,15 @@ class TuningFolder(LongFolder):
     @property
     def config(self) -> TuningConfig:
         """Every setting of the search, checked."""
-        try:
-            return TuningConfig.from_dict(read_json(self.config_path))
-        except ValueError as error:
-            raise InputError(f"The settings of {self.id} cannot be read: {error}") from error
+        return self.read_config(TuningConfig)
 
     @property
     def trials(self) -> list[dict[str, Any]]:
         """Entries of ``trials.json``; empty before the first trial."""
-        found: Any = read_json(self.trials_path)
-        return found or []
-
-    @property
-    def trained_on(self) -> dict[str, Any]:
-        """What the search remembers of its dataset: id, name, sha256, simulated."""
-        return read_json(self.environment_path).get("dataset", {})
+        found = read_json(self.trials_path, list)
+        shapes.check_trials(self.trials_path, found)
+        return found
 
     def trial(self, name: str) -> RunFolder:
         """Folder of a trial: the settings of the run it stands for, and its history."""
         return RunFolder(self.path / "trials" / name)
-
-
-@dataclass(frozen=True)
-class LimitFolder(LongFolder):
-    """A study of the information limit of the simulated survey."""
-
-    @property
-    def config(self) -> LimitConfig:
-        """Every setting of the study, checked."""
-        return LimitConfig.from_dict(read_json(self.config_path))
-
-    @property
-    def plan_path(self) -> Path:
-        """Passes of every size, decided once, and the speed they were decided by."""
-        return self.path / "plan.json"
-
-    @property
-    def rows_path(self) -> Path:
-        """A line per finished training."""
-        return self.path / "rows.json"
-
-    @property
-    def recipes_path(self) -> Path:
-        """A line per run that is quoted against the limit."""
-        return self.path / "recipes.json"
-
-    @property
-    def limit_path(self) -> Path:
-        """Rows, limit with its intervals, recipes: all of the result."""
-        return self.path / "limit.json"
-
-    @property
-    def table_path(self) -> Path:
-        """The result as Markdown."""
-        return self.path / "limit.md"
-
-    @property
-    def figure_path(self) -> Path:
-        """The result as a figure, one HTML file."""
-        return self.path / "limit.html"
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """Lines of ``rows.json``; empty before the first training is done."""
-        found: Any = read_json(self.rows_path)
-        return found or []
-
-    @property
-    def recipes(self) -> list[dict[str, Any]]:
-        """Lines of ``recipes.json``."""
-        found: Any = read_json(self.recipes_path)
-        return found or []
-
-    @property
-    def surveys_path(self) -> Path:
-        """A store of their own for the simulated surveys that trainings still need."""
-        return self.path / "surveys"
-
-    def training(self, key: str) -> RunFolder:
-        """Folder of one training: an ordinary run, with a checkpoint until it is judged."""
-        return RunFolder(self.path / "trainings" / key)
-
-    def answers_path(self, key: str) -> Path:
-        """What one training's model says of each test galaxy."""
-        return self.training(key).path / "answers.npz"
-
-    def recipe_path(self, run: str) -> Path:
-        """What a run's model says of each test galaxy."""
-        return self.path / "recipes" / f"{run}.npz"
-
-
-@dataclass(frozen=True)
-class BenchFolder(LongFolder):
-    """Networks and baselines side by side, a file per row; the networks are ordinary runs."""
-
-    @property
-    def config(self) -> BenchConfig:
-        """Every setting of the bench, checked."""
-        return BenchConfig.from_dict(read_json(self.config_path))
-
-    @property
-    def table_path(self) -> Path:
-        """The rows so far, as Markdown."""
-        return self.output / "bench.md"
-
-    @property
-    def json_path(self) -> Path:
-        """Everything measured so far, as one JSON object."""
-        return self.output / "bench.json"
-
-    @property
-    def page_path(self) -> Path:
-        """Table and figure, as one HTML file."""
-        return self.output / "bench.html"
-
-    def row(self, name: str) -> dict[str, Any]:
-        """What is known of a row: who computes it, and its figures when it is done."""
-        return read_json(self.path / "rows" / f"{name}.json")
-
-    def write_row(self, name: str, row: dict[str, Any]) -> None:
-        """Keep what is known of a row."""
-        (self.path / "rows").mkdir(exist_ok=True)
-        write_json(self.path / "rows" / f"{name}.json", row)

@@ -17,7 +17,7 @@ from redshift_core.arrays import save_arrays
 from redshift_core.config import RunConfig, SplitConfig
 from redshift_core.coverage import fit_coverage
 from redshift_core.data import Dataset, open_dataset
-from redshift_core.errors import InputError
+from redshift_core.errors import DamagedError, InputError
 from redshift_core.pdf import training_prior
 from redshift_core.runs import CHECKOUT, JobContext, RunFolder, Store, TuningFolder
 from redshift_core.scaling import BLOCK_ROWS, Scaler, fit_scaler
@@ -115,6 +115,8 @@ def open_for(job: RunFolder | TuningFolder, store: Store, name: str) -> Dataset:
     """Dataset of a run or a search."""
     try:
         folder = store.dataset(name)
+    except DamagedError:
+        raise
     except InputError as error:
         raise InputError(
             f"{job.id} needs the dataset {name!r}, which is not in the store any more. "

@@ -10,6 +10,7 @@ from redshift_core.bench.table import write_tables
 from redshift_core.bench_config import BenchConfig
 from redshift_core.errors import InputError
 from redshift_core.extrapolation import extrapolate
+from redshift_core.limit_config import LimitConfig
 from redshift_core.runs import JobContext, write_json
 from tests.pages.made_up import bench_row, make_dataset, make_run, open_page, texts
 
@@ -37,9 +38,10 @@ def add_limit(store, sizes=SIZES):
     random = np.random.default_rng(0)
     errors = np.array([0.016 + 0.2 / n**0.5 + 0.002 * random.random(300) for n in sizes])
     found = extrapolate(list(sizes), errors, {"r": errors[1]}, draws=50) if len(sizes) > 3 else None
-    rows = [{"n": n, "mae": one.mean(), "epochs": 1.0, "check": False}
+    rows = [{"n": n, "key": f"{n:09d}-0", "mae": one.mean(), "epochs": 1.0, "check": False}
             for n, one in zip(sizes, errors, strict=True)]  # fmt: skip
     study = store.new_limit("a study")
+    write_json(study.config_path, LimitConfig().to_dict())
     write_json(study.limit_path, {
         "simulated": True, "config": {"base": {"preset": "best"}}, "rows": rows,
         "recipe": "best, training.weight_decay 0.1",

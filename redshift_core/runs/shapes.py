@@ -1,0 +1,141 @@
+"""What the JSON files of the store must hold for those who read them; a foreign file is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from redshift_core.errors import JUDGE_AGAIN, RESTORE, DamagedError
+
+PERTURB_AGAIN = "Perturb the spectra again."
+NEWER = "If a newer Redshift Lab wrote it, update this one; else restore it or delete the folder."
+DATASET_VERSION = 1  # newest schema_version of dataset.json that is read here
+
+_NUMBER = (int, float, type(None))
+_NAMED = {"name": (str, type(None)), "note": (str, type(None))}
+_COLUMNS = {"n_flux": int, "other": list}
+_DATASET = {
+    "n_rows": int, "n_usable": int, "n_flagged": int, "flagged": dict, "examples": dict,
+    "source_file": str, "source_bytes": int, "sha256": str, "unit": str, "columns_found": dict,
+    "simulation": dict, "simulated": bool, "z_range": (list, type(None)), "warnings": list,
+}  # fmt: skip
+_BIN = dict.fromkeys(("z_low", "z_high", "n", "mean_error", "std", "percent"), _NUMBER)
+_LINE = {
+    "name": str, "label": str, "verdict": (str, type(None)), "n": int, "n_without": int,
+    **dict.fromkeys(
+        ("mae", "sigma_nmad", "ratio", "ratio_error", "coverage68", "outside", "harmed", "unlike"),
+        _NUMBER,
+    ),
+}  # fmt: skip
+_TRIAL = {"trial": str, "state": str, "values": dict, "score": _NUMBER}
+_SIZE = {"n": int, "key": str, "check": bool, "mae": _NUMBER}
+_RECIPE = {"run": str, "name": str, "mae": _NUMBER}
+_RESULTS = {  # kind of a short job → what its result has when it has finished
+    "ingest": {"dataset": str, "rows": int},
+    "simulate": {"dataset": str, "rows": int},
+    "evaluate": {"dataset": str, "metrics": dict},
+    "predict": {"files": list, "rows": int, "flagged": dict},
+    "adapt": {"dataset": str, "run": str},
+}
+
+
+def check(path: Path, value: Any, shape: Mapping[str, Any], remedy: str = RESTORE) -> None:
+    """Refuse a table of values in which one is missing or of another type.
+
+    Parameters
+    ----------
+    path : Path
+        The file that it stands in.
+    shape : mapping
+        Name → type, or types, that the value must have.
+
+    Raises
+    ------
+    DamagedError
+    """
+    value = value if isinstance(value, dict) else {}
+    for name, kind in shape.items():
+        optional = isinstance(kind, tuple) and type(None) in kind
+        if not isinstance(value.get(name), kind) or (name not in value and not optional):
+            said = f"{name} is {str(value[name])[:40]!r}" if name in value else f"it has no {name}"
+            raise DamagedError.of(path, said, remedy)
+
+
+def check_named(path: Path, value: dict[str, Any]) -> None:
+    """Name and note are text where they are given."""
+    check(path, value, _NAMED)
+
+
+def check_dataset(path: Path, value: dict[str, Any]) -> None:
+    """Content of ``dataset.json``."""
+    check_named(path, value)
+    version = value.get("schema_version", 1)
+    if not isinstance(version, int) or version > DATASET_VERSION:
+        raise DamagedError.of(path, f"its schema version {version!r} is not known here", NEWER)
+    check(path, value, _DATASET)
+    check(path, value["columns_found"], _COLUMNS)
+
+
+def check_environment(path: Path, value: dict[str, Any]) -> None:
+    """Content of ``environment.json``."""
+    parts = ("dataset", "split", "scaler", "versions")
+    check(path, {name: value.get(name, {}) for name in parts}, dict.fromkeys(parts, dict))
+
+
+def check_metrics(path: Path, value: dict[str, Any]) -> None:
+    """Content of ``metrics.json``."""
+    check(path, value, {"n": int, "mae": _NUMBER, "bins": list}, JUDGE_AGAIN)
+    for one in value["bins"]:
+        check(path, one, _BIN, JUDGE_AGAIN)
+    parts = ("pdf", "intervals", "verdict")
+    check(path, value, dict.fromkeys(parts, (dict, type(None))), JUDGE_AGAIN)
+
+
+def check_stress(path: Path, value: dict[str, Any]) -> None:
+    """Content of ``stress.json``."""
+    check(path, value, {"n_rows": int, "lines": list}, PERTURB_AGAIN)
+    for one in value["lines"]:
+        check(path, one, _LINE, PERTURB_AGAIN)
+        if one["harmed"] and one["ratio"] is None:
+            raise DamagedError.of(path, "a harmed line has no ratio", PERTURB_AGAIN)
+    if not value["lines"]:
+        raise DamagedError.of(path, "it has no lines", PERTURB_AGAIN)
+
+
+def check_trials(path: Path, value: list[dict[str, Any]]) -> None:
+    """Content of ``trials.json``."""
+    for one in value:
+        check(path, one, _TRIAL)
+
+
+def check_study(path: Path, rows: list[Any], recipes: list[Any]) -> None:
+    """Lines of a study: of its trainings, and of the runs quoted."""
+    for one in rows:
+        check(path, one, _SIZE)
+    for one in recipes:
+        check(path, one, _RECIPE)
+
+
+def check_limit(path: Path, value: dict[str, Any]) -> None:
+    """Content of ``limit.json``."""
+    check(path, value, {"rows": list, "recipes": list, "limits": dict, "config": dict})
+    check_study(path, value["rows"], value["recipes"])
+
+
+def check_bench(path: Path, value: dict[str, Any]) -> None:
+    """Content of ``bench.json``."""
+    check(path, value, {"rows": list, "config": dict, "environment": dict, "missing": list})
+    for one in value["rows"]:
+        check(path, one, {"name": str, "mae": (int, float), "intervals": dict})
+
+
+def check_request(path: Path, value: dict[str, Any]) -> None:
+    """Content of ``request.json``."""
+    texts = dict.fromkeys(("file", "run", "dataset"), (str, type(None)))
+    check(path, value, {"kind": str, **texts})
+
+
+def check_result(path: Path, value: dict[str, Any], kind: str) -> None:
+    """Content of ``result.json`` of a short job that has finished."""
+    check(path, value, _RESULTS.get(kind, {}), "Delete the folder, and do it again.")

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from pages.ui.compare_parts import add_run, chosen_runs, show_comparison
+from pages.ui.compare.runs import add_run, chosen_runs, show_comparison
+from pages.ui.compare.studies import show_studies
 from pages.ui.damaged import show_damaged
 from pages.ui.empty import empty_state
 from pages.ui.nav import guard
 from pages.ui.share import import_door
-from pages.ui.studies import show_studies
-from redshift_core.runs import Store
+from redshift_core.store import Store
 
 guard("pages/compare.py")
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import choose, intake
-from pages.ui.dataset_report import datasets_table, report
+from pages.ui import choose
+from pages.ui.data import intake
+from pages.ui.data.likeness import show_likeness
+from pages.ui.data.report import datasets_table, report
 from pages.ui.empty import demo_button
-from pages.ui.job import delete, show_failure, show_job
-from pages.ui.likeness import show_likeness
+from pages.ui.jobs.job import delete, show_failure, show_job
 from pages.ui.nav import guard
 from pages.ui.text import count, escape
 from redshift_core import jobs
-from redshift_core.runs import JobFolder, Store
+from redshift_core.store import JobFolder, Store
 
 guard("pages/data.py")
 

@@ -2,27 +2,27 @@
 
 import streamlit as st
 
-from pages.ui import choose, evaluation_data
+from pages.ui import choose
 from pages.ui.empty import empty_state, simulated_badge
 from pages.ui.estimate_picker import STORED, current_estimate
-from pages.ui.evaluation_bins import show_bins
-from pages.ui.evaluation_densities import show_densities
-from pages.ui.evaluation_errors import show_errors
-from pages.ui.evaluation_estimate import show_estimate
-from pages.ui.evaluation_flags import show_flags
-from pages.ui.evaluation_galaxies import show_galaxies
-from pages.ui.evaluation_headlines import show_headlines
-from pages.ui.evaluation_jobs import evaluated_on, follow, other_datasets, unevaluated
-from pages.ui.evaluation_plane import show_plane
-from pages.ui.evaluation_real import show_real_galaxies
-from pages.ui.evaluation_stress import show_stress
+from pages.ui.evaluate import data
+from pages.ui.evaluate.bins import show_bins
+from pages.ui.evaluate.densities import show_densities
+from pages.ui.evaluate.errors import show_errors
+from pages.ui.evaluate.estimate import show_estimate
+from pages.ui.evaluate.flags import show_flags
+from pages.ui.evaluate.galaxies import show_galaxies
+from pages.ui.evaluate.headlines import show_headlines
+from pages.ui.evaluate.jobs import evaluated_on, follow, other_datasets, unevaluated
+from pages.ui.evaluate.plane import show_plane
+from pages.ui.evaluate.real import show_real_galaxies
+from pages.ui.evaluate.stress import show_stress
 from pages.ui.nav import guard
 from pages.ui.share import share
 from pages.ui.text import count, escape
 from pages.ui.verdict import show_verdict
-from redshift_core import simulator_version
-from redshift_core.runs import RunFolder, Store
-from redshift_core.scaling import brittle_note
+from redshift_core.data.scaling import brittle_note
+from redshift_core.store import RunFolder, Store, simulator_version
 
 guard("pages/evaluate.py")
 
@@ -36,7 +36,7 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     n_flagged, reservation = metrics.get("n_flagged"), ""
     without = f"; flagged rows, not counted: {count(n_flagged)}" if n_flagged else ""
     if has_predictions:
-        known = evaluation_data.galaxies(evaluation_data.key(run, dataset))
+        known = data.galaxies(data.key(run, dataset))
         without += f"; {count(known.n_without)} more got no redshift" if known.n_without else ""
         reservation = known.reservation
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -49,12 +49,12 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     about = simulator_version.trained_on(run, store)
     if (found is None or dataset != own) and (said := simulator_version.outdated(about)):
         st.caption(f"What the run was trained on was {said}")
-    if has_predictions and (why := evaluation_data.densities_damage(run, dataset)):
+    if has_predictions and (why := data.densities_damage(run, dataset)):
         st.warning(escape(why), icon=":material/broken_image:")
-    if has_predictions and evaluation_data.has_densities(run, dataset):
+    if has_predictions and data.has_densities(run, dataset):
         show_estimate(run, dataset)
         if current_estimate() != STORED:
-            known = evaluation_data.headlines(evaluation_data.key(run, dataset))
+            known = data.headlines(data.key(run, dataset))
             metrics = {**metrics, **known, "intervals": {}, "estimate": current_estimate().text()}
     show_headlines(metrics)
     if not has_predictions:

@@ -4,15 +4,15 @@ import streamlit as st
 
 from pages.ui.choose import dataset_picker, open_cached
 from pages.ui.empty import demo_button, empty_state, simulated_badge
-from pages.ui.explore_averages import show_averages
-from pages.ui.explore_real import show_real_galaxies
-from pages.ui.explore_redshifts import show_redshifts
-from pages.ui.explore_spectrum import show_spectrum
-from pages.ui.explore_table import show_table
+from pages.ui.explore.averages import show_averages
+from pages.ui.explore.real import show_real_galaxies
+from pages.ui.explore.redshifts import show_redshifts
+from pages.ui.explore.selection import current, empty_selection, selection_bar
+from pages.ui.explore.spectrum import show_spectrum
+from pages.ui.explore.table import show_table
+from pages.ui.explore.view import prediction_picker, selected_rows, view_of
 from pages.ui.nav import guard
-from pages.ui.selection import current, empty_selection, selection_bar
 from pages.ui.text import count
-from pages.ui.view import prediction_picker, selected_rows, view_of
 
 guard("pages/explore.py")
 

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from pages.ui.glossary_figures import FIGURES, show_figure
+from pages.ui.glossary.figures import FIGURES, show_figure
 from pages.ui.nav import guard
 from pages.ui.text import count
-from redshift_core.glossary import GLOSSARY, SECTIONS, search
+from redshift_core.reports.glossary import GLOSSARY, SECTIONS, search
 
 guard("pages/glossary.py")
 

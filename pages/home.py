@@ -8,12 +8,12 @@ from pages.ui import choose
 from pages.ui.damaged import show_damaged
 from pages.ui.display import chart
 from pages.ui.empty import demo_button
-from pages.ui.home_store import show_store
+from pages.ui.jobs.home import show_store
 from pages.ui.nav import guard
 from pages.ui.text import count, escape
 from redshift_core import constants, figures, jobs, reference
-from redshift_core.choices import FORMAT_TITLES
-from redshift_core.runs import DatasetFolder, Folder, RunFolder, Store
+from redshift_core.settings.names import FORMAT_TITLES
+from redshift_core.store import DatasetFolder, Folder, RunFolder, Store
 
 guard("pages/home.py")
 

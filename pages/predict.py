@@ -8,18 +8,20 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import adapt, choose, intake, predict_estimate, predictions, server
+from pages.ui import choose, server
+from pages.ui.data import intake
 from pages.ui.display import chart
 from pages.ui.empty import empty_state, simulated_badge
-from pages.ui.job import show_job
+from pages.ui.jobs.job import show_job
 from pages.ui.nav import guard
+from pages.ui.predict import adapt, estimate, summary
 from pages.ui.text import count, escape, size
 from pages.ui.verdict import show_verdict
-from redshift_core import jobs, simulator_version
+from redshift_core import jobs
 from redshift_core.constants import MISSING, shown
-from redshift_core.coverage import FLAGS
-from redshift_core.runs import JobFolder, RunFolder, Store, demo_file, reading
-from redshift_core.scaling import brittle_note
+from redshift_core.data.scaling import brittle_note
+from redshift_core.evaluation.training_range import FLAGS
+from redshift_core.store import JobFolder, RunFolder, Store, demo_file, reading, simulator_version
 
 guard("pages/predict.py")
 
@@ -52,8 +54,8 @@ def doors(store: Store, run: RunFolder) -> None:
 def start(store: Store, run: RunFolder, found: intake.Incoming) -> None:
     """Start the job and follow it."""
     request: dict[str, Any] = {"columns": found.columns} if found.columns else {}
-    if predict_estimate.gives_densities(run):
-        request |= predict_estimate.asked()
+    if estimate.gives_densities(run):
+        request |= estimate.asked()
     intake.follow(jobs.start(store, "predict", run=run.id, file=str(found.path), **request))
 
 
@@ -68,10 +70,10 @@ def result(job: JobFolder) -> None:
         )
         return
     with reading(table, "Predict the file again."):
-        seen = predictions.summary(str(table), table.stat().st_mtime_ns)
+        seen = summary.summary(str(table), table.stat().st_mtime_ns)
     request = job.request
     st.subheader("Predicted redshifts")
-    how = f"; z_phot: {predict_estimate.said(request)}" if request.get("estimate") else ""
+    how = f"; z_phot: {estimate.said(request)}" if request.get("estimate") else ""
     st.caption(
         f"{escape(Path(request['file']).name)}, by run {escape(request['run'])}, "
         f"{choose.when(job)}{escape(how)}"
@@ -85,10 +87,10 @@ def result(job: JobFolder) -> None:
     downloads(job, [Path(file) for file in outcome["files"]], "z_low68" in seen.head)
     if seen.n_predicted:
         chart(
-            predictions.figure(seen),
+            summary.figure(seen),
             key="z_phot_histogram",
             caption=f"Predicted redshift z_phot (dimensionless) of {count(seen.n_predicted)} "
-            f"spectra, bins of {predictions.WIDTH:g}"
+            f"spectra, bins of {summary.WIDTH:g}"
             + (f"; {count(seen.n_outside)} more outside 0–0.6." if seen.n_outside else "."),
             alt=f"Histogram of {count(seen.n_predicted)} predicted redshifts, "
             f"median {seen.median:.3f}",
@@ -147,8 +149,8 @@ if run is None:
 simulated_badge(simulator_version.trained_on(run, store))
 if note := brittle_note(run.scaler_path):
     st.warning(note)
-if predict_estimate.gives_densities(run):
-    predict_estimate.choose_estimate()
+if estimate.gives_densities(run):
+    estimate.choose_estimate()
 doors(store, run)
 job = intake.current_job(store, KINDS)
 if job is not None:

@@ -6,11 +6,11 @@ from pages.ui.choose import dataset_picker, open_cached
 from pages.ui.empty import demo_button, empty_state, simulated_badge
 from pages.ui.nav import guard
 from pages.ui.parts import show_part
-from pages.ui.reproduce_parts import continue_button, next_step, run_on, show_item
+from pages.ui.reproduce.items import continue_button, next_step, run_on, show_item
 from pages.ui.share import offer_files, share
 from pages.ui.text import escape
-from redshift_core.reproduce import CHAPTERS, Source, notes, remarks_table
-from redshift_core.runs import Store
+from redshift_core.reports.reproduce import CHAPTERS, Source, notes, remarks_table
+from redshift_core.store import Store
 
 REMARKS = "Remarks"
 

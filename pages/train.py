@@ -5,20 +5,20 @@ import streamlit as st
 from pages.ui import choose
 from pages.ui.damaged import show_damaged
 from pages.ui.empty import demo_button, empty_state, simulated_badge
-from pages.ui.ended_run import show_ending
 from pages.ui.nav import guard
-from pages.ui.network_table import show_network
-from pages.ui.run_list import manage, show_runs
-from pages.ui.settings_form import settings_form
 from pages.ui.text import escape
-from pages.ui.train_selection import only_selected
-from pages.ui.watch_run import follow_all, watch
-from redshift_core import jobs, simulator_version
-from redshift_core.config import RunConfig
+from pages.ui.train.ending import show_ending
+from pages.ui.train.form import settings_form
+from pages.ui.train.network import show_network
+from pages.ui.train.on_selection import only_selected
+from pages.ui.train.runs import manage, show_runs
+from pages.ui.train.watch import follow_all, watch
+from redshift_core import jobs
+from redshift_core.data.split import training_rows
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
-from redshift_core.runs import DatasetFolder, JobFolder, RunFolder, Store
-from redshift_core.split import training_rows
+from redshift_core.settings.run import RunConfig
+from redshift_core.store import DatasetFolder, JobFolder, RunFolder, Store, simulator_version
 
 NEW, RUNS = "New run", "Runs"
 

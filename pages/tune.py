@@ -7,14 +7,14 @@ from pages.ui.damaged import show_damaged
 from pages.ui.empty import demo_button, empty_state, simulated_badge
 from pages.ui.nav import guard
 from pages.ui.text import escape
-from pages.ui.tune_ending import ERROR, manage_search
-from pages.ui.tune_form import tuning_form
-from pages.ui.tune_list import show_searches
-from pages.ui.tune_watch import watch
-from redshift_core import jobs, simulator_version
+from pages.ui.tune.ending import ERROR, manage_search
+from pages.ui.tune.form import tuning_form
+from pages.ui.tune.list import show_searches
+from pages.ui.tune.watch import watch
+from redshift_core import jobs
 from redshift_core.errors import InputError
-from redshift_core.runs import DatasetFolder, Store, TuningFolder
-from redshift_core.tuning_config import TuningConfig
+from redshift_core.settings.search import TuningConfig
+from redshift_core.store import DatasetFolder, Store, TuningFolder, simulator_version
 
 NEW, SEARCHES = "New search", "Searches"
 RECENT = 20  # newest searches looked at for one that is at work

@@ -1,6 +1,6 @@
 """Redshifts of galaxies from Gaia's BP/RP spectra; the file list is the architecture.
 
-    file → data → split → scaling → models → training → prediction → evaluation → figures
+    data → learning → prediction → evaluation → figures → reports
 
 Importing this package is cheap: TensorFlow is only reached in a worker process.
 """

@@ -20,8 +20,8 @@ import pandas as pd
 from astropy.io import fits
 from scipy.optimize import curve_fit, nnls
 
-from redshift_core import bases
 from redshift_core.constants import N_BP, N_RP
+from redshift_core.data import bases
 from redshift_core.simulation import physics
 from redshift_core.simulation.inputs import FILE_NAME
 
@@ -77,7 +77,9 @@ def gaia_arrays(folder: Path) -> dict[str, np.ndarray]:
         square_matrix = len(node.findall("transformationMatrix/value")) == n_bases**2
         # A square matrix only turns the bases; their span is all that is used.
         if not square_matrix or (ranges, n_bases) != (known, bases.N_BASES):
-            raise SystemExit(f"{xml.name}: the {band} bases are not those of redshift_core.bases")
+            raise SystemExit(
+                f"{xml.name}: the {band} bases are not those of redshift_core.data.bases"
+            )
     return {
         "dispersion": dispersion,
         "bp_response": read_response(folder / "bpC03_v375wi_response.csv"),

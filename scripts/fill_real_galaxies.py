@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from redshift_core.real_galaxies import DIGITISED, FILE_NAME
+from redshift_core.reference.real_galaxies import DIGITISED, FILE_NAME
 from redshift_core.simulation import simulate
 
 FloatArray = NDArray[np.floating]

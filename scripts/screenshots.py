@@ -18,8 +18,8 @@ from urllib.parse import urlencode
 
 from pages.ui.nav import SECTIONS
 from redshift_core import data, jobs
-from redshift_core.config import preset
-from redshift_core.runs import CHECKOUT, Store, demo_file
+from redshift_core.settings.run import preset
+from redshift_core.store import CHECKOUT, Store, demo_file
 from tests.browser import Server, Visit, browser
 
 EPOCHS = 12  # of the run that is shown

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from redshift_core import jobs
-from redshift_core.config import preset
 from redshift_core.data import ingest
-from redshift_core.runs import DatasetFolder, JobFolder, RunFolder, Store, read_json
+from redshift_core.settings.run import preset
+from redshift_core.store import DatasetFolder, JobFolder, RunFolder, Store, read_json
 from scripts.study_change_of_survey import changed_survey
 
 FAR = 0.2  # redshift beyond which galaxies are adapted to wrongly

@@ -23,13 +23,13 @@ from scipy.linalg import solve_triangular
 from scipy.stats import kstest
 from threadpoolctl import threadpool_limits
 
-from redshift_core import bases
 from redshift_core.constants import N_BP, N_PIXELS
-from redshift_core.runs import Store
+from redshift_core.data import bases
 from redshift_core.simulation import galaxies as population
 from redshift_core.simulation import observing, survey
 from redshift_core.simulation.inputs import load_inputs
 from redshift_core.simulation.table import open_table
+from redshift_core.store import Store
 
 SEED = 770_001  # of the test galaxies; the draws have the next
 KERNEL = 0.6  # part of each scatter (as σ) that is integrated analytically around a draw
@@ -215,7 +215,7 @@ def judged(z_spec: np.ndarray, found: np.ndarray) -> dict[str, float | list[floa
 
 def against(name: str, flux: np.ndarray, z_spec: np.ndarray, z_bayes: np.ndarray) -> dict:
     """A run's MAE on the same galaxies, and the limit's ratio to it with its 68 % interval."""
-    from redshift_core import models
+    from redshift_core.learning import models
     from redshift_core.prediction import predictor
 
     run = Store().run(name)

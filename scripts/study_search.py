@@ -12,9 +12,9 @@ import statistics
 import time
 
 from redshift_core import jobs
-from redshift_core.config import preset
-from redshift_core.runs import Store, TuningFolder
-from redshift_core.tuning_config import TuningConfig
+from redshift_core.settings.run import preset
+from redshift_core.settings.search import TuningConfig
+from redshift_core.store import Store, TuningFolder
 
 N_GALAXIES = 12_000
 BATCH_SIZE = 256

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from redshift_core import constants, figures, reference
-from redshift_core.runs import CHECKOUT
+from redshift_core.store import CHECKOUT
 from scripts.screenshots import shrink
 from tests.browser import browser
 

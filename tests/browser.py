@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from redshift_core.runs import CHECKOUT
+from redshift_core.store import CHECKOUT
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = (

@@ -9,8 +9,8 @@ import pytest
 from filelock import FileLock
 
 from redshift_core import data
-from redshift_core.runs import DatasetFolder, Store, demo_file
 from redshift_core.simulation import open_table
+from redshift_core.store import DatasetFolder, Store, demo_file
 
 
 @pytest.fixture

@@ -10,16 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from redshift_core import coverage, data, models, pdf, prediction
-from redshift_core.arrays import save_arrays
-from redshift_core.bench.table import write_tables
-from redshift_core.bench_config import BenchConfig
-from redshift_core.config import preset
-from redshift_core.limit_config import LimitConfig
-from redshift_core.runs import Folder, JobContext, RunFolder, Store, read_json, write_json
-from redshift_core.scaling import fit_scaler
-from redshift_core.split import split_rows
-from redshift_core.training.checkpoint import Progress, State, save_state, write_history
+from redshift_core import data, pdf, prediction
+from redshift_core.data.scaling import fit_scaler
+from redshift_core.data.split import split_rows
+from redshift_core.evaluation import training_range
+from redshift_core.learning import models
+from redshift_core.learning.training.checkpoint import Progress, State, save_state, write_history
+from redshift_core.reports.bench import write_tables
+from redshift_core.settings.bench import BenchConfig
+from redshift_core.settings.limit import LimitConfig
+from redshift_core.settings.run import preset
+from redshift_core.store import Folder, JobContext, RunFolder, Store, read_json, write_json
+from redshift_core.store.arrays import save_arrays
 from tests.pages.made_up import bench_row, make_dataset, stress_lines
 from tests.pages.made_up_searches import make_entry, make_tuning
 
@@ -87,7 +89,7 @@ def make_run(store: Store, dataset: Any, name: str) -> RunFolder:
     split.save(run.split_path)
     scaler = fit_scaler(config.scaler, opened.flux, split)
     scaler.save(run.scaler_path)
-    coverage.fit_coverage(opened.flux, split.train, split.val).save(run.coverage_path)
+    training_range.fit_coverage(opened.flux, split.train, split.val).save(run.coverage_path)
     save_arrays(run.prior_path, {"training": pdf.training_prior(opened.z_spec[split.train])})
     models.keras.utils.set_random_seed(1)
     models.build_model(config.model, scaler).save(run.model_path)

@@ -22,10 +22,10 @@ import numpy as np
 import pandas as pd
 
 from redshift_core import pdf
-from redshift_core.judged import open_densities
+from redshift_core.evaluation.predictions import open_densities
 from redshift_core.prediction import judgement
 from redshift_core.prediction.reader import Answer, Reader
-from redshift_core.runs import DatasetFolder, RunFolder, read_json
+from redshift_core.store import DatasetFolder, RunFolder, read_json
 
 STEPS = ((os, "replace"), (os, "rename"), (shutil, "rmtree"))
 

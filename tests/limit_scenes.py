@@ -12,9 +12,9 @@ import json
 import sys
 from pathlib import Path
 
-from redshift_core.limit import limit_job, part
-from redshift_core.runs import JobContext, Store
-from redshift_core.training import job
+from redshift_core.learning.studies.limit import limit_job, part
+from redshift_core.learning.training import job
+from redshift_core.store import JobContext, Store
 
 FOREVER = 10**9
 

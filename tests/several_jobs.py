@@ -6,7 +6,7 @@
 import os
 import sys
 
-from redshift_core import worker
+from redshift_core.jobs import worker
 
 if __name__ == "__main__":
     os.nice = lambda _: 0  # each short job lowers the priority, which would leave the last none

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from redshift_core import data
-from redshift_core.runs import demo_file
+from redshift_core.store import demo_file
 from tests.browser import Server, Visit, browser
 from tests.pages.made_up import make_run
 from tests.test_journey import ADDRESSES

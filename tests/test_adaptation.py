@@ -8,13 +8,19 @@ import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import cli, data
-from redshift_core.adapt_config import LEAST
-from redshift_core.adaptation import Adaptation, Moments, adapt_job, transport, write_adapted
-from redshift_core.config import preset
+from redshift_core.data.split import Split, split_rows, training_rows
 from redshift_core.errors import InputError
+from redshift_core.learning.adaptation import (
+    Adaptation,
+    Moments,
+    adapt_job,
+    transport,
+    write_adapted,
+)
 from redshift_core.prediction import judgement
-from redshift_core.runs import JobContext, demo_file, read_json, write_json
-from redshift_core.split import Split, split_rows, training_rows
+from redshift_core.settings.adapt import LEAST
+from redshift_core.settings.run import preset
+from redshift_core.store import JobContext, demo_file, read_json, write_json
 from tests.pages.made_up import every_slot_taken
 
 TINY = {"dense_units": "8", "epochs": 1, "scaler": "spectrum"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from redshift_core.coverage import fit_coverage
+from redshift_core.evaluation.training_range import fit_coverage
 from redshift_core.simulation import simulate
 from redshift_core.simulation.adversaries import KINDS, adversaries, point_source_window, rp_flux
 from redshift_core.simulation.galaxies import RP_ZERO_POINT

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from redshift_core.arrays import RowWriter
+from redshift_core.store.arrays import RowWriter
 
 
 @pytest.mark.parametrize("blocks", [[], [3], [1, 0, 4], [100_000, 1]])

@@ -5,10 +5,10 @@ import pytest
 import tensorflow as tf
 from scipy.interpolate import CubicSpline
 
-from redshift_core.bases import PIXELS
-from redshift_core.config import AugmentationConfig
+from redshift_core.data.bases import PIXELS
+from redshift_core.learning.training.augmentation import Augmentation
+from redshift_core.settings.run import AugmentationConfig
 from redshift_core.simulation import simulate
-from redshift_core.training.augmentation import Augmentation
 
 N = 4000
 SEED = tf.constant([4, 6])

@@ -6,11 +6,12 @@ import threadpoolctl
 from scipy.optimize import brentq
 from sklearn.ensemble import RandomForestRegressor
 
-from redshift_core import bench_config, choices, pdf
-from redshift_core.baselines import BASELINES, Rows, flexcode, peers, usual
-from redshift_core.baselines.usual import flat_rows
-from redshift_core.bench_config import PEERS
+from redshift_core import pdf
 from redshift_core.errors import InputError
+from redshift_core.learning.studies.baselines import BASELINES, Rows, flexcode, peers, usual
+from redshift_core.learning.studies.baselines.usual import flat_rows
+from redshift_core.settings import bench, names
+from redshift_core.settings.bench import PEERS
 
 
 def made_up(n, seed):
@@ -52,7 +53,7 @@ def fitted(name, rows, seed=0):
 
 
 def test_every_baseline_has_its_sentence():
-    assert list(BASELINES) == list(choices.BASELINES)
+    assert list(BASELINES) == list(names.BASELINES)
 
 
 @pytest.mark.parametrize("name", [name for name in BASELINES if name != "prior"])
@@ -161,7 +162,7 @@ def test_a_peer_s_answer_is_that_of_its_seed_whatever_is_asked_beside(rows):
 
 @pytest.mark.parametrize("name", PEERS)
 def test_a_peer_whose_package_is_missing_says_how_to_get_it(name, rows, monkeypatch):
-    monkeypatch.setattr(bench_config, "find_spec", lambda package: None)
+    monkeypatch.setattr(bench, "find_spec", lambda package: None)
     with pytest.raises(InputError, match=rf"{name} needs .*pip install 'redshift-lab\[peers\]'"):
         BASELINES[name](*rows[:2], 0)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from redshift_core import bases
 from redshift_core.constants import pixel_grid
+from redshift_core.data import bases
 from redshift_core.simulation import instrument
 
 

@@ -14,18 +14,19 @@ import pandas as pd
 import psutil
 import pytest
 
-from redshift_core import bench_config, cli, data, figures, jobs
-from redshift_core.bench import run as bench_run
-from redshift_core.bench.checks import tail
-from redshift_core.bench.run import bench_job
-from redshift_core.bench.table import _against_dissertation, comparison, extras
-from redshift_core.bench_config import ORDER, ROWS, BenchConfig
-from redshift_core.config import preset
+from redshift_core import cli, data, figures, jobs
 from redshift_core.errors import InputError
-from redshift_core.evaluation import evaluate
-from redshift_core.metrics import METRICS
-from redshift_core.perturbations import PERTURBATIONS
-from redshift_core.runs import JobContext, Store, read_json, write_json
+from redshift_core.evaluation.bins import evaluate
+from redshift_core.evaluation.metrics import METRICS
+from redshift_core.evaluation.perturbations import PERTURBATIONS
+from redshift_core.learning.studies.bench import run as bench_run
+from redshift_core.learning.studies.bench.checks import tail
+from redshift_core.learning.studies.bench.run import bench_job
+from redshift_core.reports.bench import _against_dissertation, comparison, extras
+from redshift_core.settings import bench as bench_config
+from redshift_core.settings.bench import ORDER, ROWS, BenchConfig
+from redshift_core.settings.run import preset
+from redshift_core.store import JobContext, Store, read_json, write_json
 from tests.pages.made_up import bench_row
 
 ROOT = Path(__file__).parent.parent

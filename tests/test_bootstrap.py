@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from redshift_core.bootstrap import bootstrap
-from redshift_core.metrics import METRICS
+from redshift_core.evaluation.bootstrap import bootstrap
+from redshift_core.evaluation.metrics import METRICS
 
 
 def made_up(n=500):

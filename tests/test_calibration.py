@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from redshift_core import pdf
-from redshift_core.calibration import FIGURES, evaluate_pdf, pit_figures
+from redshift_core.evaluation.calibration import FIGURES, evaluate_pdf, pit_figures
 
 N = 20_000
 NOISE = 0.03

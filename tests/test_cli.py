@@ -21,7 +21,7 @@ import pytest
 
 from redshift_core import cli, jobs
 from redshift_core.cli.output import table
-from redshift_core.runs import Store, write_json
+from redshift_core.store import Store, write_json
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "redshift_core.cli"]
@@ -53,7 +53,7 @@ def here(capsys):
 
 def fake_run(store, name, state="finished", dataset="d", **status):
     """Run folder whose worker has ended, or is said to be this very process."""
-    from redshift_core.config import preset
+    from redshift_core.settings.run import preset
 
     run = store.new_run(name)
     write_json(run.config_path, preset("fast", dataset).to_dict())
@@ -597,9 +597,9 @@ def test_the_app_command_opens_the_dashboard(tmp_path):
 
 def fake_tuning(store, name, scores):
     """Search whose worker has ended, with finished trials and a failed one."""
-    from redshift_core.config import preset
-    from redshift_core.search_space import run_config
-    from redshift_core.tuning_config import TuningConfig
+    from redshift_core.settings.run import preset
+    from redshift_core.settings.search import TuningConfig
+    from redshift_core.settings.space import run_config
 
     tuning = store.new_tuning(name)
     write_json(tuning.config_path, TuningConfig(dataset="d").to_dict())

@@ -2,14 +2,14 @@
 
 import pytest
 
-from redshift_core.comparison import (
+from redshift_core.evaluation.bins import evaluate
+from redshift_core.evaluation.comparison import (
     caveats,
     differing_settings,
     metrics_table,
     settings_table,
 )
-from redshift_core.config import RunConfig, preset
-from redshift_core.evaluation import evaluate
+from redshift_core.settings.run import RunConfig, preset
 
 FAST = preset("fast", "one")
 

@@ -5,12 +5,13 @@ import json
 
 import pytest
 
-from redshift_core import choices, config
-from redshift_core.bench_config import BenchConfig
 from redshift_core.errors import InputError
-from redshift_core.limit_config import LimitConfig
-from redshift_core.search_space import Parameter
-from redshift_core.tuning_config import TuningConfig
+from redshift_core.settings import names as choices
+from redshift_core.settings import run as config
+from redshift_core.settings.bench import BenchConfig
+from redshift_core.settings.limit import LimitConfig
+from redshift_core.settings.search import TuningConfig
+from redshift_core.settings.space import Parameter
 
 
 @pytest.mark.parametrize("name", config.PRESETS)

@@ -4,11 +4,11 @@ import dataclasses
 
 import pytest
 
-from redshift_core import cost, machine
-from redshift_core.config import PRESETS, RunConfig
-from redshift_core.cost import PastRun, estimate, memory, past_runs, plain_seconds
-from redshift_core.layers import n_flops
-from redshift_core.runs import write_json
+from redshift_core.jobs import cost, machine
+from redshift_core.jobs.cost import PastRun, estimate, memory, past_runs, plain_seconds
+from redshift_core.settings.layers import n_flops
+from redshift_core.settings.run import PRESETS, RunConfig
+from redshift_core.store import write_json
 
 N_TRAIN, N_VAL = 1000, 400
 FAST, CNN = PRESETS["fast"], PRESETS["dissertation"]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from redshift_core import reference
-from redshift_core.bases import PIXELS, projection
-from redshift_core.coverage import MEASURES, Coverage, fit_coverage
+from redshift_core.data.bases import PIXELS, projection
 from redshift_core.errors import InputError
+from redshift_core.evaluation.training_range import MEASURES, Coverage, fit_coverage
 
 N_TRAIN = 3000
 TRAIN, VAL = np.arange(N_TRAIN), np.arange(N_TRAIN, N_TRAIN + 1000)
@@ -58,7 +58,7 @@ def test_one_row_alone_gives_a_range_that_holds_the_validation_row(flux):
 
 
 def test_rare_galaxies_are_inside_when_the_rows_are_spread_over_redshift(monkeypatch):
-    monkeypatch.setattr("redshift_core.coverage.N_FIT", 2000)
+    monkeypatch.setattr("redshift_core.evaluation.training_range.N_FIT", 2000)
     flux, z_spec = galaxies(12_000, seed=2), np.full(12_000, 0.1)
     rare = np.arange(0, 12_000, 100)
     flux[rare, 30:90] *= 1.6

@@ -14,15 +14,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from redshift_core import cli, jobs, models, prediction
-from redshift_core.bootstrap import bootstrap
+from redshift_core import cli, jobs, prediction
+from redshift_core.data.scaling import Scaler
+from redshift_core.data.split import Split
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.report import write_report
-from redshift_core.runs import JobContext, Store, write_json
-from redshift_core.scaling import Scaler
-from redshift_core.share import export_run, import_run
-from redshift_core.split import Split
-from redshift_core.training.checkpoint import load_state
+from redshift_core.evaluation.bootstrap import bootstrap
+from redshift_core.jobs import launch
+from redshift_core.learning import models
+from redshift_core.learning.training.checkpoint import load_state
+from redshift_core.reports.run import write_report
+from redshift_core.store import JobContext, Store, write_json
+from redshift_core.store.archive import export_run, import_run
 from tests.damage_scenes import copied, damaged, files_of, kinds_of, make_store, put
 from tests.pages.made_up import open_page, texts
 
@@ -113,7 +115,7 @@ def scene(tmp_path_factory):
     """One scene for the file; no worker is started, and a model is built once for its bytes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDSHIFT_LAB_HOME", str(tmp_path_factory.mktemp("damage")))
-        patch.setattr(jobs, "submit", lambda folder, *_: folder)
+        patch.setattr(launch, "submit", lambda folder, *_: folder)
         load, kept = models.load_model, {}
 
         def load_once(path: Path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from redshift_core.machine import cpu_name
+from redshift_core.jobs.machine import cpu_name
 
 REPORT = """
 import json

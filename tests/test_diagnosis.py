@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from redshift_core import reference
-from redshift_core.diagnosis import MIN_EPOCHS, RISE, read_curves
+from redshift_core.evaluation.curves import MIN_EPOCHS, RISE, read_curves
 
 EPOCHS = np.arange(1, 21)
 

@@ -22,5 +22,5 @@ def test_the_examples_are_true(name):
 
 
 def test_there_are_examples():
-    found = doctest.DocTestFinder().find(importlib.import_module("redshift_core.layers"))
+    found = doctest.DocTestFinder().find(importlib.import_module("redshift_core.settings.layers"))
     assert any(one.examples for one in found)

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from redshift_core import document, figures
-from redshift_core.document import Chart, Section, Table
+from redshift_core import figures
 from redshift_core.errors import InputError
-from redshift_core.export import cell_text
+from redshift_core.reports import document
+from redshift_core.reports.document import Chart, Section, Table
+from redshift_core.store.tables import cell_text
 
 EVIL = "\"'></script><script>alert(1)</script>{{ lead }}"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from redshift_core.runs import Store
+from redshift_core.store import Store
 from tests.browser import Server, Visit, browser
 from tests.pages.made_up import add_densities, add_evaluation, make_dataset, make_run
 

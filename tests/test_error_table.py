@@ -5,8 +5,8 @@ import math
 import pytest
 
 from redshift_core import reference
-from redshift_core.error_table import FORMATS, better, error_table
-from redshift_core.evaluation import binned, binned_by_brightness
+from redshift_core.evaluation.bins import binned, binned_by_brightness
+from redshift_core.evaluation.error_table import FORMATS, better, error_table
 
 SPEC, PHOT = [0.02, 0.03, 0.57, 0.58], [0.05, 0.04, 0.4, 0.5]
 

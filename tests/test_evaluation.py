@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from redshift_core import evaluation, reference
+from redshift_core import reference
 from redshift_core.errors import InputError
-from redshift_core.evaluation import (
+from redshift_core.evaluation import bins as evaluation
+from redshift_core.evaluation.bins import (
     bin_edges,
     bin_index,
     binned,
@@ -17,7 +18,7 @@ from redshift_core.evaluation import (
     evaluate,
     meaning,
 )
-from redshift_core.metrics import METRICS
+from redshift_core.evaluation.metrics import METRICS
 
 KEYS = [*METRICS, "n", "bins"]
 BIN_KEYS = [

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redshift_core import coverage, data, prediction, stress
-from redshift_core.config import preset
+from redshift_core import data, prediction
+from redshift_core.data.split import split_rows
 from redshift_core.errors import InputError
-from redshift_core.runs import CHECKOUT, RunFolder, write_json
-from redshift_core.share import export_run
-from redshift_core.split import split_rows
+from redshift_core.evaluation import stress, training_range
+from redshift_core.settings.run import preset
+from redshift_core.store import CHECKOUT, RunFolder, write_json
+from redshift_core.store.archive import export_run
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def run(store, dataset) -> RunFolder:
     write_json(run.config_path, config.to_dict())
     split = split_rows(opened.usable_rows(), config.split)
     split.save(run.split_path)
-    coverage.fit_coverage(opened.flux, split.train, split.val).save(run.coverage_path)
+    training_range.fit_coverage(opened.flux, split.train, split.val).save(run.coverage_path)
     with zipfile.ZipFile(run.model_path, "w") as model:  # never loaded here
         model.writestr("config.json", "{}")
     return run

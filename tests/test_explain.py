@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from redshift_core import data, explain, figures, models
+from redshift_core import data, figures
 from redshift_core.constants import wavelength
 from redshift_core.errors import InputError
-from redshift_core.report import write_explanation
-from redshift_core.runs import read_json
+from redshift_core.learning import explain, models
+from redshift_core.reports.run import write_explanation
+from redshift_core.store import read_json
 from tests.test_prediction import job, make_run
 
 PIXELS = {12: 0.02, 13: -0.05, 150: 0.01}  # pixel → z per e⁻ s⁻¹

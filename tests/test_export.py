@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from redshift_core import export
 from redshift_core.errors import InputError
-from redshift_core.export import (
+from redshift_core.store import tables
+from redshift_core.store.tables import (
     TableWriter,
     check_out,
     csv_text,
@@ -139,4 +139,4 @@ def test_a_table_of_no_lines_has_a_head():
 
 
 def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(export).failed == 0
+    assert doctest.testmod(tables).failed == 0

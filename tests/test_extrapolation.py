@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from redshift_core.extrapolation import EXPONENTS, extrapolate, fit_curve
+from redshift_core.evaluation.extrapolation import EXPONENTS, extrapolate, fit_curve
 
 SIZES = np.array([2e4, 6.3e4, 2e5, 6.3e5, 2e6, 4e6])
 TRUTH = 0.0193

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from redshift_core import figures, reference
-from redshift_core.evaluation import bin_edges, binned_by_brightness
-from redshift_core.statistics import AverageSpectrum, density
+from redshift_core.evaluation.bins import bin_edges, binned_by_brightness
+from redshift_core.evaluation.statistics import AverageSpectrum, density
 from tests.pages.made_up import stress_lines
 
 WAVELENGTH = np.concatenate([np.linspace(366, 660, 80), np.linspace(640, 996, 106)])

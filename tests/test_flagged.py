@@ -9,18 +9,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import data, pdf, prediction
-from redshift_core.arrays import load_arrays, save_arrays
-from redshift_core.bench.checks import tail
-from redshift_core.bench.measure import baseline_job
 from redshift_core.cli.results import metrics_text
 from redshift_core.cli.stress import stress_text
-from redshift_core.comparison import caveats
+from redshift_core.data.split import Split
 from redshift_core.errors import InputError
-from redshift_core.judged import read_judged
-from redshift_core.report import write_report
-from redshift_core.reproduce.source import Source
-from redshift_core.runs import Store, read_json, write_json
-from redshift_core.split import Split
+from redshift_core.evaluation.comparison import caveats
+from redshift_core.evaluation.predictions import read_judged
+from redshift_core.learning.studies.bench.checks import tail
+from redshift_core.learning.studies.bench.measure import baseline_job
+from redshift_core.reports.reproduce.source import Source
+from redshift_core.reports.run import write_report
+from redshift_core.store import Store, read_json, write_json
+from redshift_core.store.arrays import load_arrays, save_arrays
 from tests.data.tables import survey
 from tests.test_prediction import job, make_run
 

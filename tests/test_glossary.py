@@ -7,11 +7,11 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from pages.ui.glossary_figures import FIGURES
+from pages.ui.glossary.figures import FIGURES
 from redshift_core import reference
-from redshift_core.choices import ACTIVATIONS
 from redshift_core.figures import glossary as drawn
-from redshift_core.glossary import EXAMPLE_Z, GLOSSARY, example_spectrum, search
+from redshift_core.reports.glossary import EXAMPLE_Z, GLOSSARY, example_spectrum, search
+from redshift_core.settings.names import ACTIVATIONS
 
 
 def line(figure, name):

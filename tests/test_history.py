@@ -2,7 +2,7 @@
 
 import pytest
 
-from redshift_core.history import COLUMNS, read_history
+from redshift_core.store.history import COLUMNS, read_history
 
 HEAD = "epoch,loss,mae,val_loss,val_mae,seconds,learning_rate\n"
 

@@ -6,11 +6,12 @@ import time
 
 import pytest
 
-from redshift_core import cli, housekeeping, jobs, worker
+from redshift_core import cli, jobs
 from redshift_core.cli.short_jobs import age_text
 from redshift_core.errors import InputError
-from redshift_core.housekeeping import LIMIT_NAME, STALE, size_text
-from redshift_core.runs import JobContext, Store, write_json
+from redshift_core.jobs import housekeeping, worker
+from redshift_core.jobs.housekeeping import LIMIT_NAME, STALE, size_text
+from redshift_core.store import JobContext, Store, write_json
 
 
 def made(store: Store, state: str = "finished", n_bytes: int = 1000, age: float = 0.0):

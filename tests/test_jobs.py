@@ -11,9 +11,9 @@ import filelock
 import pytest
 
 from redshift_core import jobs
-from redshift_core.config import preset
 from redshift_core.errors import InputError
-from redshift_core.runs import JobContext, write_json
+from redshift_core.settings.run import preset
+from redshift_core.store import JobContext, write_json
 
 
 def ended(folder, seconds=60):
@@ -86,8 +86,8 @@ def test_a_killed_worker_is_lost(store, survey_file):
 
 def test_a_job_outlives_its_launcher(store, survey_file):
     code = (
-        "import sys; from redshift_core import jobs, runs; "
-        "print(jobs.start(runs.Store(), 'ingest', file=sys.argv[1]).id)"
+        "import sys; from redshift_core import jobs, store; "
+        "print(jobs.start(store.Store(), 'ingest', file=sys.argv[1]).id)"
     )
     launched = subprocess.run(
         [sys.executable, "-c", code, str(survey_file)], capture_output=True, text=True, check=True

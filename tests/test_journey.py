@@ -8,7 +8,7 @@ import time
 import pytest
 
 from pages.ui.nav import SECTIONS
-from redshift_core.runs import Store
+from redshift_core.store import Store
 from tests.browser import Server, Visit, browser
 
 pytestmark = pytest.mark.browser

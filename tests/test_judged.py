@@ -8,8 +8,15 @@ import pytest
 
 from redshift_core import pdf
 from redshift_core.errors import InputError
-from redshift_core.evaluation import binned, binned_by_brightness
-from redshift_core.judged import ORDERS, Choice, mean_flux, ordered, read_judged, twins
+from redshift_core.evaluation.bins import binned, binned_by_brightness
+from redshift_core.evaluation.predictions import (
+    ORDERS,
+    Choice,
+    mean_flux,
+    ordered,
+    read_judged,
+    twins,
+)
 
 N = 2000
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from redshift_core import reference
-from redshift_core.config import ARCHITECTURES, SCALERS, ModelConfig, ScalerConfig
+from redshift_core.data.scaling import fit_scaler
 from redshift_core.errors import InputError
-from redshift_core.layers import CONVOLVED, layer_table, n_flops, n_parameters
-from redshift_core.scaling import fit_scaler
+from redshift_core.settings.layers import CONVOLVED, layer_table, n_flops, n_parameters
+from redshift_core.settings.run import ARCHITECTURES, SCALERS, ModelConfig, ScalerConfig
 
 
 def random_config(architecture: str, generator: random.Random) -> ModelConfig:
@@ -93,7 +93,7 @@ def flux():
 
 def check_against_keras(config, scaler):
     """Compare every layer of the table, and their parameters, with the Keras model's own."""
-    from redshift_core.models import build_model, trunk
+    from redshift_core.learning.models import build_model, trunk
 
     table = layer_table(config, scaler.name)
     model = build_model(config, scaler)
@@ -110,7 +110,7 @@ def check_against_keras(config, scaler):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_table_of_an_architecture_equals_keras_on_random_configurations(architecture, flux):
-    from redshift_core.models import build_model
+    from redshift_core.learning.models import build_model
 
     generator, n_built = random.Random(architecture), 0
     while n_built < 3:

@@ -12,21 +12,21 @@ import pytest
 
 from redshift_core import cli, figures, jobs
 from redshift_core.cli.follow import describe
-from redshift_core.config import preset
+from redshift_core.data.split import split_counts
 from redshift_core.errors import InputError
-from redshift_core.history import read_history
-from redshift_core.limit import part
-from redshift_core.limit_config import (
+from redshift_core.learning.studies.limit import part
+from redshift_core.settings.limit import (
     LimitConfig,
     Training,
     affordable_passes,
     spectra_of,
     trainings,
 )
-from redshift_core.runs import Store, read_json, write_json
-from redshift_core.schedules import learning_rates
+from redshift_core.settings.run import preset
+from redshift_core.settings.schedules import learning_rates
 from redshift_core.simulation.table import VERSION
-from redshift_core.split import split_counts
+from redshift_core.store import Store, read_json, write_json
+from redshift_core.store.history import read_history
 
 ROOT = Path(__file__).parents[1]
 SCENES = Path(__file__).with_name("limit_scenes.py")
@@ -191,7 +191,7 @@ def test_what_the_user_can_fix_is_one_sentence(capsys, arguments, sentence):
 
 
 def test_runs_of_other_surveys_are_not_quoted(store, dataset):
-    from redshift_core.limit.judge import check_recipe
+    from redshift_core.learning.studies.limit.judge import check_recipe
 
     known = {**dataset.info, "simulated": False}
     write_json(dataset.info_path, {**known, "simulation": {}})

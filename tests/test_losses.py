@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from redshift_core import choices
-from redshift_core.config import ModelConfig, RunConfig, TrainingConfig
 from redshift_core.errors import InputError
-from redshift_core.training.loop import make_optimizer
-from redshift_core.training.losses import LOWER, WIDTH, make_loss, point_estimate
+from redshift_core.learning.training.loop import make_optimizer
+from redshift_core.learning.training.losses import LOWER, WIDTH, make_loss, point_estimate
+from redshift_core.settings import names
+from redshift_core.settings.run import ModelConfig, RunConfig, TrainingConfig
 
 EDGES = np.linspace(0.0, 0.6, 241)
 
@@ -36,8 +36,8 @@ def of(name, *arrays, **settings):
 
 
 def test_every_loss_belongs_to_one_head():
-    assert sorted(sum(choices.LOSSES_OF.values(), ())) == sorted(choices.LOSSES)
-    assert tuple(choices.LOSSES_OF) == tuple(choices.HEADS)
+    assert sorted(sum(names.LOSSES_OF.values(), ())) == sorted(names.LOSSES)
+    assert tuple(names.LOSSES_OF) == tuple(names.HEADS)
 
 
 def test_a_loss_that_cannot_judge_the_head_is_refused():

@@ -7,8 +7,8 @@ import statistics
 import numpy as np
 import pytest
 
-from redshift_core import metrics
-from redshift_core.metrics import METRICS
+from redshift_core.evaluation import metrics
+from redshift_core.evaluation.metrics import METRICS
 
 # e_z by hand: 0.10/1.0, -0.05/1.25, 0.0/1.5, 0.30/1.5, -0.02/1.0
 Z_SPEC = [0.0, 0.25, 0.5, 0.5, 0.0]

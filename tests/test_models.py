@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from redshift_core import config as settings
 from redshift_core import reference
-from redshift_core.config import ModelConfig, ScalerConfig
+from redshift_core.data.scaling import fit_scaler
 from redshift_core.errors import InputError
-from redshift_core.layers import ARCHITECTURES
-from redshift_core.models import PDF, SCALING, build_model, load_model, trunk
-from redshift_core.scaling import fit_scaler
+from redshift_core.learning.models import PDF, SCALING, build_model, load_model, trunk
+from redshift_core.settings import run as settings
+from redshift_core.settings.layers import ARCHITECTURES
+from redshift_core.settings.run import ModelConfig, ScalerConfig
 
 N = 400
 SMALL = {"conv_filters": (8, 8), "conv_kernels": (5, 3), "dense_units": (32, 16)}

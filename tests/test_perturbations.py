@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from redshift_core import perturbations
-from redshift_core.perturbations import BANDS, PERTURBATIONS, perturbed
+from redshift_core.evaluation import perturbations
+from redshift_core.evaluation.perturbations import BANDS, PERTURBATIONS, perturbed
 from redshift_core.simulation.observing import element_noise
 
 N = 2000

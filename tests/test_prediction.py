@@ -8,16 +8,18 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from redshift_core import coverage, data, models, prediction
-from redshift_core.arrays import save_arrays
-from redshift_core.bootstrap import bootstrap
-from redshift_core.config import preset
+from redshift_core import data, prediction
+from redshift_core.data.scaling import fit_scaler
+from redshift_core.data.split import Split, split_rows
 from redshift_core.errors import InputError
-from redshift_core.evaluation import evaluate
-from redshift_core.runs import JobContext, Store, read_json, write_json
-from redshift_core.scaling import fit_scaler
-from redshift_core.share import export_run, import_run
-from redshift_core.split import Split, split_rows
+from redshift_core.evaluation import training_range
+from redshift_core.evaluation.bins import evaluate
+from redshift_core.evaluation.bootstrap import bootstrap
+from redshift_core.learning import models
+from redshift_core.settings.run import preset
+from redshift_core.store import JobContext, Store, read_json, write_json
+from redshift_core.store.archive import export_run, import_run
+from redshift_core.store.arrays import save_arrays
 
 SETTINGS = {
     "mlp": {"dense_units": "16", "scaler": "spectrum"},
@@ -40,7 +42,7 @@ def make_run(store, dataset, kind="mlp", **settings):
     split = split_rows(opened.usable_rows(), config.split)
     split.save(run.split_path)
     scaler = fit_scaler(config.scaler, opened.flux, split)
-    coverage.fit_coverage(opened.flux, split.train, split.val).save(run.coverage_path)
+    training_range.fit_coverage(opened.flux, split.train, split.val).save(run.coverage_path)
     models.keras.utils.set_random_seed(1)
     models.build_model(config.model, scaler).save(run.model_path)
     known = {key: dataset.info[key] for key in ("sha256", "simulated")}
@@ -235,15 +237,15 @@ def test_spectra_unlike_the_training_rows_are_flagged(run, store, dataset, tmp_p
 
 
 def test_the_range_of_an_earlier_version_is_fitted_again_while_its_dataset_is_there(run, dataset):
-    wanted = coverage.Coverage.load(run.coverage_path)
+    wanted = training_range.Coverage.load(run.coverage_path)
     older = {"edges": np.zeros(3), "limit": np.array(2)}
     save_arrays(run.coverage_path, older)
-    assert coverage.coverage_of(run).means.shape == wanted.means.shape
-    assert coverage.Coverage.load(run.coverage_path) is not None
+    assert training_range.coverage_of(run).means.shape == wanted.means.shape
+    assert training_range.Coverage.load(run.coverage_path) is not None
     save_arrays(run.coverage_path, older)
     dataset.delete()
     with pytest.raises(InputError, match=r"not in the store to fit it again; train the run anew"):
-        coverage.coverage_of(run)
+        training_range.coverage_of(run)
 
 
 def test_redshifts_beyond_the_range_are_flagged_and_kept(run, store, dataset, tmp_path):

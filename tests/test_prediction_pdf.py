@@ -7,16 +7,17 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from redshift_core import data, models, pdf, prediction
-from redshift_core.arrays import save_arrays
+from redshift_core import data, pdf, prediction
 from redshift_core.cli.results import estimate_request, metrics_text, real_galaxies_text
+from redshift_core.data.split import Split
 from redshift_core.errors import InputError
-from redshift_core.evaluation import evaluate
-from redshift_core.flags import density_flags, signal_to_noise
-from redshift_core.judged import open_densities, read_judged
-from redshift_core.real_galaxies import RealAnswers, real_galaxies
-from redshift_core.runs import Store, read_json
-from redshift_core.split import Split
+from redshift_core.evaluation.bins import evaluate
+from redshift_core.evaluation.flags import density_flags, signal_to_noise
+from redshift_core.evaluation.predictions import open_densities, read_judged
+from redshift_core.learning import models
+from redshift_core.reference.real_galaxies import RealAnswers, real_galaxies
+from redshift_core.store import Store, read_json
+from redshift_core.store.arrays import save_arrays
 from tests.test_prediction import job, make_run, spectra_file
 
 ENDS = ["z_low68", "z_high68", "z_low95", "z_high95"]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from redshift_core import machine
-from redshift_core.config import PRESETS
-from redshift_core.preflight import remarks
+from redshift_core.jobs import machine
+from redshift_core.jobs.preflight import remarks
+from redshift_core.settings.run import PRESETS
 
 FAST = PRESETS["fast"]
 

@@ -11,10 +11,11 @@ import filelock
 import psutil
 import pytest
 
-from redshift_core import jobs, queue
+from redshift_core import jobs
 from redshift_core.errors import InputError
-from redshift_core.machine import n_cores
-from redshift_core.runs import JobContext, JobFolder, Stopped, read_json
+from redshift_core.jobs import queue
+from redshift_core.jobs.machine import n_cores
+from redshift_core.store import JobContext, JobFolder, Stopped, read_json
 
 SUBMIT = """
 import sys, threading, time
@@ -50,7 +51,7 @@ def wait_for(condition, seconds=60.0):
 def n_workers(job):
     """Processes of this machine that execute a job."""
     commands = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
-    return sum("redshift_core.worker" in line and str(job.path) in line for line in commands)
+    return sum("redshift_core.jobs.worker" in line and str(job.path) in line for line in commands)
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 from redshift_core import figures, pdf
 from redshift_core.constants import wavelength
 from redshift_core.errors import InputError
-from redshift_core.real_galaxies import RealAnswers, real_galaxies
-from redshift_core.runs import CHECKOUT, demo_file
-from redshift_core.statistics import shape_bands
+from redshift_core.evaluation.statistics import shape_bands
+from redshift_core.reference.real_galaxies import RealAnswers, real_galaxies
+from redshift_core.store import CHECKOUT, demo_file
 
 SOURCE = CHECKOUT.parent / "shared" / "archive" / "real_galaxies.csv"
 FLUX = [f"flux_{pixel}" for pixel in range(186)]

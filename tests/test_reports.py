@@ -7,13 +7,13 @@ import psutil
 import pytest
 
 from redshift_core import cli, jobs
-from redshift_core.config import preset
 from redshift_core.errors import InputError
-from redshift_core.export import cell_text
+from redshift_core.evaluation.metrics import METRICS
 from redshift_core.jobs import Status
-from redshift_core.metrics import METRICS
-from redshift_core.report import write_report
-from redshift_core.runs import read_json, write_json
+from redshift_core.reports.run import write_report
+from redshift_core.settings.run import preset
+from redshift_core.store import read_json, write_json
+from redshift_core.store.tables import cell_text
 from tests.pages.made_up import add_densities, add_evaluation, make_run
 from tests.test_document import own_markup
 from tests.test_reproduce import dissertation_run

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from redshift_core import data, reference
-from redshift_core.config import preset
 from redshift_core.data import open_dataset
-from redshift_core.document import Chart, Table
-from redshift_core.reproduce import (
+from redshift_core.data.split import split_rows
+from redshift_core.reports.document import Chart, Table
+from redshift_core.reports.reproduce import (
     ITEMS,
     REMARKS,
     Source,
@@ -20,9 +20,9 @@ from redshift_core.reproduce import (
     sections,
     write_reproduction,
 )
-from redshift_core.reproduce.result_items import PRINTED, summary
-from redshift_core.runs import write_json
-from redshift_core.split import split_rows
+from redshift_core.reports.reproduce.result_items import PRINTED, summary
+from redshift_core.settings.run import preset
+from redshift_core.store import write_json
 from tests.pages.made_up import add_evaluation, make_run
 
 PUBLISHED = summary(reference.table_3())

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from redshift_core.config import RunConfig
 from redshift_core.errors import InputError
-from redshift_core.runs import Store, atomic, publish, read_json, slug, write_json
+from redshift_core.settings.run import RunConfig
+from redshift_core.store import Store, atomic, publish, read_json, slug, write_json
 
 
 def make_run(store, name):

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
 
-from redshift_core import bases, scaling
-from redshift_core.config import SCALERS, ScalerConfig, SplitConfig
+from redshift_core.data import bases, scaling
+from redshift_core.data.scaling import Scaler, fit_scaler
+from redshift_core.data.split import split_rows
 from redshift_core.errors import InputError
-from redshift_core.runs import demo_file
-from redshift_core.scaling import Scaler, fit_scaler
-from redshift_core.split import split_rows
+from redshift_core.settings.run import SCALERS, ScalerConfig, SplitConfig
+from redshift_core.store import demo_file
 
 N = 2_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from redshift_core import jobs
-from redshift_core.runs import Store
+from redshift_core.store import Store
 from tests.browser import Server, Visit, browser
 
 pytestmark = pytest.mark.browser

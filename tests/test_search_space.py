@@ -6,18 +6,18 @@ import json
 
 import pytest
 
-from redshift_core.config import RunConfig, preset
 from redshift_core.errors import InputError
-from redshift_core.layers import layer_table
-from redshift_core.metrics import METRICS
-from redshift_core.search_space import (
+from redshift_core.evaluation.metrics import METRICS
+from redshift_core.settings.layers import layer_table
+from redshift_core.settings.run import RunConfig, preset
+from redshift_core.settings.search import OBJECTIVES, TuningConfig
+from redshift_core.settings.space import (
     ADDABLE,
     DEFAULT_SPACE,
     Parameter,
     n_combinations,
     run_config,
 )
-from redshift_core.tuning_config import OBJECTIVES, TuningConfig
 
 
 def choice(name, *choices):

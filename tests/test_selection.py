@@ -7,7 +7,7 @@ import pytest
 
 from redshift_core.constants import FLAGS
 from redshift_core.errors import InputError
-from redshift_core.selection import Selection, snap
+from redshift_core.settings.selection import Selection, snap
 
 CATALOGUE = SimpleNamespace(
     z_spec=np.array([0.0, 0.1, 0.15, 0.2, 0.6, np.nan, 0.15]),

@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from redshift_core import jobs, share
-from redshift_core.arrays import save_arrays
-from redshift_core.config import preset
+from redshift_core import jobs
+from redshift_core.data.split import Split
 from redshift_core.errors import InputError
-from redshift_core.runs import Store, read_json, write_json
-from redshift_core.share import MANIFEST, export_run, import_run
-from redshift_core.split import Split
+from redshift_core.settings.run import preset
+from redshift_core.store import Store, read_json, write_json
+from redshift_core.store import archive as share
+from redshift_core.store.archive import MANIFEST, export_run, import_run
+from redshift_core.store.arrays import save_arrays
 from tests.pages.made_up import make_dataset, make_run, stress_lines
 
 DATASET = SimpleNamespace(id="20260101-000000-made-up")  # of a run its id is enough

@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 
-from redshift_core.arrays import save_arrays
-from redshift_core.report import write_report
+from redshift_core.reports.run import write_report
+from redshift_core.store.arrays import save_arrays
 from tests.browser import Server, Visit, browser
 from tests.pages.made_up import make_run
 from tests.test_journey import DESKTOP, PHONE, charts, check_clean

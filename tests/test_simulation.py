@@ -20,7 +20,6 @@ from redshift_core import jobs, reference
 from redshift_core.constants import N_PIXELS, pixel_grid, wavelength
 from redshift_core.data import open_dataset
 from redshift_core.errors import InputError
-from redshift_core.runs import JobContext, demo_file
 from redshift_core.simulation import (
     files,
     instrument,
@@ -35,6 +34,7 @@ from redshift_core.simulation.inputs import load_inputs
 from redshift_core.simulation.job import simulate_job
 from redshift_core.simulation.observing import Telescope, element_noise
 from redshift_core.simulation.survey import CHUNK, blocks, galaxies
+from redshift_core.store import JobContext, demo_file
 
 ROOT = Path(__file__).parents[1]
 DEMO_SEED = 20  # data/demo/README.md

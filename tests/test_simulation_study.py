@@ -9,7 +9,7 @@ import pytest
 
 from redshift_core import reference
 from redshift_core.errors import InputError
-from redshift_core.real_galaxies import real_galaxies
+from redshift_core.reference.real_galaxies import real_galaxies
 from redshift_core.simulation import study
 from redshift_core.simulation.study.likeness import likeness
 from redshift_core.simulation.study.noise import high_pass, power_shares

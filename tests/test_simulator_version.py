@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from redshift_core import data, simulator_version
+from redshift_core import data
 from redshift_core.constants import SIMULATOR_VERSION
 from redshift_core.data import open_dataset
-from redshift_core.runs import write_json
-from redshift_core.simulator_version import simulated_mark
-from redshift_core.split import Split
-from redshift_core.training.prepare import environment
+from redshift_core.data.split import Split
+from redshift_core.learning.training.prepare import environment
+from redshift_core.store import simulator_version, write_json
+from redshift_core.store.simulator_version import simulated_mark
 
 
 @pytest.fixture

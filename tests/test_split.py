@@ -5,10 +5,10 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from redshift_core import reference
-from redshift_core.config import SplitConfig
 from redshift_core.data import open_dataset
+from redshift_core.data.split import Split, split_rows, training_rows
 from redshift_core.errors import InputError
-from redshift_core.split import Split, split_rows, training_rows
+from redshift_core.settings.run import SplitConfig
 
 
 def test_the_dissertations_counts_come_out_of_its_number_of_galaxies():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from redshift_core.errors import InputError
-from redshift_core.evaluation import bin_edges
-from redshift_core.statistics import (
+from redshift_core.evaluation.bins import bin_edges
+from redshift_core.evaluation.statistics import (
     RANGES,
     average_spectra,
     average_table,

@@ -6,14 +6,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from redshift_core import cli, data, figures, pdf, prediction, stress
-from redshift_core.bench.table import stress_tables
+from redshift_core import cli, data, figures, pdf, prediction
 from redshift_core.cli.stress import stress_text
-from redshift_core.coverage import coverage_of
+from redshift_core.data.split import Split
 from redshift_core.errors import InputError
-from redshift_core.perturbations import PERTURBATIONS, perturbed
-from redshift_core.runs import read_json
-from redshift_core.split import Split
+from redshift_core.evaluation import stress
+from redshift_core.evaluation.perturbations import PERTURBATIONS, perturbed
+from redshift_core.evaluation.training_range import coverage_of
+from redshift_core.reports.bench import stress_tables
+from redshift_core.store import read_json
 from tests.pages.made_up import bench_row, stress_lines
 from tests.test_prediction import job, make_run
 

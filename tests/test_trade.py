@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from redshift_core.trade import trade
+from redshift_core.evaluation.prior_cost import trade
 
 
 def test_the_tail_begins_lower_until_it_holds_twenty_galaxies():

@@ -14,16 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import data, jobs
-from redshift_core.arrays import load_arrays
-from redshift_core.config import TrainingConfig, preset
+from redshift_core.data.split import Split
 from redshift_core.errors import InputError
-from redshift_core.history import COLUMNS
+from redshift_core.learning.training import train_job
+from redshift_core.learning.training.checkpoint import Progress, State, load_state, save_state
 from redshift_core.pdf import training_prior
-from redshift_core.runs import JobContext, RunFolder, Store, read_json, write_json
-from redshift_core.schedules import learning_rates
-from redshift_core.split import Split
-from redshift_core.training import train_job
-from redshift_core.training.checkpoint import Progress, State, load_state, save_state
+from redshift_core.settings.run import TrainingConfig, preset
+from redshift_core.settings.schedules import learning_rates
+from redshift_core.store import JobContext, RunFolder, Store, read_json, write_json
+from redshift_core.store.arrays import load_arrays
+from redshift_core.store.history import COLUMNS
 
 TINY = {
     "conv_filters": "4,4",
@@ -226,8 +226,8 @@ def test_a_dataset_that_vanishes_before_the_judging_is_told_in_a_sentence(lab):
 
 @pytest.mark.parametrize("name", ["whole", "best", "halting", "bfloat16", "leaking", "changed"])
 def test_val_mae_is_that_of_the_saved_weights(name, lab):
-    from redshift_core.models import load_model
-    from redshift_core.split import Split
+    from redshift_core.data.split import Split
+    from redshift_core.learning.models import load_model
 
     run = lab.runs[name]
     dataset = data.open_dataset(lab.dataset)
@@ -241,8 +241,8 @@ def test_val_mae_is_that_of_the_saved_weights(name, lab):
 
 @pytest.mark.parametrize("name", ["densities", "scores"])
 def test_val_mae_of_a_pdf_head_is_that_of_the_median_and_its_temperature_fits(name, lab):
-    from redshift_core.models import PDF, load_model
-    from redshift_core.split import Split
+    from redshift_core.data.split import Split
+    from redshift_core.learning.models import PDF, load_model
 
     run = lab.runs[name]
     dataset = data.open_dataset(lab.dataset)

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from redshift_core import trials
 from redshift_core.errors import InputError
-from redshift_core.trials import Trial
+from redshift_core.evaluation import trials
+from redshift_core.evaluation.trials import Trial
 from tests.pages.made_up import make_dataset
 from tests.pages.made_up_searches import make_entry, make_tuning
 

@@ -16,13 +16,13 @@ import pandas as pd
 import pytest
 
 from redshift_core import data, jobs
-from redshift_core.config import preset
+from redshift_core.data.split import Split
 from redshift_core.errors import InputError
-from redshift_core.history import COLUMNS
-from redshift_core.runs import CHECKOUT, JobContext, Store, TuningFolder, read_json, write_json
-from redshift_core.search_space import DEFAULT_SPACE, Parameter, n_combinations, run_config
-from redshift_core.split import Split
-from redshift_core.tuning_config import ALGORITHMS, TuningConfig
+from redshift_core.settings.run import preset
+from redshift_core.settings.search import ALGORITHMS, TuningConfig
+from redshift_core.settings.space import DEFAULT_SPACE, Parameter, n_combinations, run_config
+from redshift_core.store import CHECKOUT, JobContext, Store, TuningFolder, read_json, write_json
+from redshift_core.store.history import COLUMNS
 
 SCENES = Path(__file__).with_name("tuning_scenes.py")
 BASE = preset("fast").with_values({"threads": 1, "batch_size": 64})
@@ -51,8 +51,8 @@ def search(store, dataset="d", **values) -> TuningFolder:
 
 
 def opened(tuning):
-    from redshift_core.tuning.book import TrialBook
-    from redshift_core.tuning.oracle import open_oracle
+    from redshift_core.learning.tuning.book import TrialBook
+    from redshift_core.learning.tuning.oracle import open_oracle
 
     config = tuning.config
     return open_oracle(tuning, config, TrialBook(tuning, config))
@@ -264,8 +264,8 @@ class Pretender(threading.Thread):
         self.done, self.refused, self.wake = [], [], threading.Event()
 
     def run(self):
-        from redshift_core.tuning.member import Client
-        from redshift_core.tuning.search import NotMine
+        from redshift_core.learning.tuning.member import Client
+        from redshift_core.learning.tuning.search import NotMine
 
         client = Client(self.address, self.worker)
         client.greet()
@@ -290,8 +290,8 @@ class Pretender(threading.Thread):
 @pytest.fixture
 def chief(store, monkeypatch):
     """A chief in a thread of this process, which takes two seconds of silence for death."""
-    from redshift_core.tuning import chief as module
-    from redshift_core.tuning import member
+    from redshift_core.learning.tuning import chief as module
+    from redshift_core.learning.tuning import member
 
     monkeypatch.setattr(module, "SILENCE", 2.0)
     monkeypatch.setattr(member, "SILENCE", 2.0)
@@ -349,7 +349,7 @@ def test_the_trial_of_a_silent_worker_goes_to_another_and_its_late_result_is_ref
 
 
 def test_a_stopped_chief_waits_only_for_workers_that_are_still_at_it(chief):
-    from redshift_core.tuning.member import Client
+    from redshift_core.learning.tuning.member import Client
 
     client = Client(chief.where, "a")
     assert client.create_trial("a").trial_id == "0"
@@ -363,7 +363,7 @@ def test_a_stopped_chief_waits_only_for_workers_that_are_still_at_it(chief):
 
 
 def test_a_worker_whose_chief_is_gone_ends_with_a_sentence(monkeypatch):
-    from redshift_core.tuning import member
+    from redshift_core.learning.tuning import member
 
     monkeypatch.setattr(member, "SILENCE", 1.0)
     monkeypatch.setattr(member, "BEAT", 0.2)
@@ -376,7 +376,7 @@ def test_a_worker_whose_chief_is_gone_ends_with_a_sentence(monkeypatch):
 
 
 def test_a_chief_that_cannot_listen_says_so(store):
-    from redshift_core.tuning.chief import Chief
+    from redshift_core.learning.tuning.chief import Chief
 
     tuning = search(store, algorithm="random")
     oracle = opened(tuning)
@@ -439,7 +439,7 @@ def lab(tmp_path_factory, survey_file):
 
 def _spoil(folder, dataset):
     """Make the test rows of a copied dataset worthless."""
-    from redshift_core.training.prepare import new_split
+    from redshift_core.learning.training.prepare import new_split
 
     rows = new_split(BASE.split, data.open_dataset(dataset)).test
     flux = np.load(folder / "flux.npy", mmap_mode="r+")

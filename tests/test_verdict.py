@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from redshift_core.bases import projection
-from redshift_core.coverage import fit_coverage
-from redshift_core.verdict import FEWEST, Tally, verdict
+from redshift_core.data.bases import projection
+from redshift_core.evaluation.training_range import fit_coverage
+from redshift_core.evaluation.verdict import FEWEST, Tally, verdict
 from tests.test_coverage import galaxies, moved
 
 N = 2000

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from redshift_core.errors import InputError
-from redshift_core.runs import JobContext, Store, write_json
-from redshift_core.training import train_and_judge, train_job
+from redshift_core.learning.training import train_and_judge, train_job
+from redshift_core.store import JobContext, Store, write_json
 
 
 class StoppingContext(JobContext):

@@ -16,8 +16,8 @@ import keras
 import tensorflow as tf
 
 from redshift_core.errors import InputError
-from redshift_core.runs import JobContext, Store
-from redshift_core.tuning import tune_job
+from redshift_core.learning.tuning import tune_job
+from redshift_core.store import JobContext, Store
 
 
 class StoppingContext(JobContext):

@@ -18,7 +18,7 @@ import streamlit as st
 from pages.ui.damaged import show_damaged
 from redshift_core.data import Dataset, open_dataset
 from redshift_core.jobs import status
-from redshift_core.runs import DatasetFolder, Folder, RunFolder, Store, TuningFolder
+from redshift_core.store import DatasetFolder, Folder, RunFolder, Store, TuningFolder
 
 LATEST = "latest"
 PARTS = {"dataset": "datasets", "run": "runs", "tuning": "tuning"}  # kind → part of the store

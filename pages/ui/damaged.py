@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.text import escape
-from redshift_core import in_use, jobs
+from redshift_core import jobs
 from redshift_core.errors import InputError
-from redshift_core.runs import Folder, JobFolder, Store
+from redshift_core.jobs import in_use
+from redshift_core.store import Folder, JobFolder, Store
 
 SHOWN = 20  # damaged folders in the list
 WORDS = {

@@ -10,7 +10,7 @@ import streamlit as st
 
 from redshift_core import figures
 from redshift_core.constants import MISSING
-from redshift_core.export import csv_text
+from redshift_core.store.tables import csv_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

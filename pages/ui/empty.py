@@ -9,9 +9,9 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import choose
-from pages.ui.job import show_job
-from redshift_core import jobs, simulator_version
-from redshift_core.runs import DatasetFolder, JobFolder, Store, demo_file
+from pages.ui.jobs.job import show_job
+from redshift_core import jobs
+from redshift_core.store import DatasetFolder, JobFolder, Store, demo_file, simulator_version
 
 DEMO_NAME = "Demo survey"
 DEMO_WAIT = 4.0  # s until the click turns to polling

@@ -13,10 +13,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.ui.text import escape
-from redshift_core.arrays import load_arrays
 from redshift_core.errors import InputError
 from redshift_core.pdf import FLAT, POINTS, TRAINING, Estimate, parse_prior, read_prior
-from redshift_core.runs import RunFolder, Store, atomic, slug
+from redshift_core.store import RunFolder, Store, atomic, slug
+from redshift_core.store.arrays import load_arrays
 
 ESTIMATE = "estimate"  # in the address
 STEP = 0.05  # of the slider between the priors

@@ -1,4 +1,4 @@
-"""Parts of a document (``redshift_core.document``) shown on a page instead of in a file."""
+"""Parts of a document (``redshift_core.reports.document``) shown on a page instead of in a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui.display import chart, table
 from pages.ui.text import escape
-from redshift_core.document import Chart, Part
+from redshift_core.reports.document import Chart, Part
 
 
 def show_part(part: Part, key: str, about: Mapping[str, Any]) -> None:

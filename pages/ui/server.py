@@ -31,7 +31,7 @@ from starlette.routing import Route
 from streamlit import config
 
 from redshift_core.errors import InputError
-from redshift_core.runs import JobFolder, Store
+from redshift_core.store import JobFolder, Store
 
 GIGABYTE = 1_000_000_000
 TOKEN_LIFE = 3600.0  # s from minting to the start of the upload

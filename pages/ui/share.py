@@ -10,12 +10,12 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import choose, server
-from pages.ui.job import show_job
+from pages.ui.jobs.job import show_job
 from pages.ui.text import escape, size
 from redshift_core import jobs
 from redshift_core.errors import InputError
-from redshift_core.runs import RunFolder, Store
-from redshift_core.share import import_run
+from redshift_core.store import RunFolder, Store
+from redshift_core.store.archive import import_run
 
 RECENT = 50  # newest jobs looked through for files made before
 MAX_MB = 200  # of a ZIP uploaded here

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from redshift_core.housekeeping import size_text
+from redshift_core.jobs.housekeeping import size_text
 
 
 def escape(text: str) -> str:

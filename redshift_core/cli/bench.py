@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from redshift_core import jobs
-from redshift_core.bench_config import PEERS, QUICK, ROWS, BenchConfig, installed
 from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, emit, say
 from redshift_core.cli.training import DetachOption
 from redshift_core.errors import InputError
-from redshift_core.runs import BenchFolder, Store
+from redshift_core.settings.bench import PEERS, QUICK, ROWS, BenchConfig, installed
+from redshift_core.store import BenchFolder, Store
 
 USUAL = BenchConfig()
 

@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from redshift_core import jobs, simulator_version
-from redshift_core.choices import FORMAT_TITLES
+from redshift_core import jobs
 from redshift_core.cli.follow import Progress, run_job
 from redshift_core.cli.output import JsonOption, damaged_lines, emit, flagged_text, listing, say
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
-from redshift_core.runs import Store
-from redshift_core.simulator_version import simulated_mark
+from redshift_core.settings.names import FORMAT_TITLES
+from redshift_core.store import Store, simulator_version
+from redshift_core.store.simulator_version import simulated_mark
 
 ColumnsOption = Annotated[
     str | None,

@@ -12,7 +12,7 @@ from redshift_core.cli.output import emit, say
 from redshift_core.constants import duration
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
-from redshift_core.runs import JobFolder
+from redshift_core.store import JobFolder
 
 LINE_INTERVAL = 10.0  # s between two lines of progress where stderr is no terminal
 

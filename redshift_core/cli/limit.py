@@ -10,9 +10,9 @@ from redshift_core import jobs
 from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, emit, say
 from redshift_core.cli.training import DetachOption, parse_setting
-from redshift_core.config import PRESETS, preset
-from redshift_core.limit_config import LimitConfig
-from redshift_core.runs import LimitFolder, Store
+from redshift_core.settings.limit import LimitConfig
+from redshift_core.settings.run import PRESETS, preset
+from redshift_core.store import LimitFolder, Store
 
 USUAL = LimitConfig()
 

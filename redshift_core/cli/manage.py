@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from redshift_core import in_use
 from redshift_core.cli.output import JsonOption, emit, say
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.runs import (
+from redshift_core.jobs import in_use
+from redshift_core.store import (
     BenchFolder,
     DatasetFolder,
     Folder,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core.constants import MISSING, shown
-from redshift_core.runs import Store
+from redshift_core.store import Store
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")

@@ -12,10 +12,10 @@ from redshift_core.cli.datasets import existing_file
 from redshift_core.cli.follow import check, follow, run_job
 from redshift_core.cli.output import JsonOption, emit, say
 from redshift_core.cli.training import RunArgument
-from redshift_core.config import preset
 from redshift_core.errors import InputError
-from redshift_core.runs import DatasetFolder, RunFolder, Store
-from redshift_core.simulator_version import simulated_mark
+from redshift_core.settings.run import preset
+from redshift_core.store import DatasetFolder, RunFolder, Store
+from redshift_core.store.simulator_version import simulated_mark
 
 
 def reproduce(
@@ -41,8 +41,8 @@ def reproduce(
     Trains its network where no run of it has finished on the dataset; Ctrl-C stops that.
     """
     from redshift_core.data import open_dataset
-    from redshift_core.export import check_out
-    from redshift_core.reproduce import ITEMS, Source, newest_run, write_reproduction
+    from redshift_core.reports.reproduce import ITEMS, Source, newest_run, write_reproduction
+    from redshift_core.store.tables import check_out
 
     store = Store()
     folder = store.dataset(dataset)
@@ -73,7 +73,7 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write one self-contained HTML file about a run; it opens without network."""
-    from redshift_core.report import write_report
+    from redshift_core.reports.run import write_report
 
     store = Store()
     folder = store.run(run)
@@ -89,7 +89,7 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Pack a run into a ZIP file for another store: settings, model, history, evaluations."""
-    from redshift_core.share import export_run
+    from redshift_core.store.archive import export_run
 
     folder = Store().run(run)
     if (state := jobs.status(folder)).active:
@@ -103,7 +103,7 @@ def import_run(
     as_json: JsonOption = False,
 ) -> None:
     """Take in a run that was packed elsewhere; nothing is overwritten."""
-    from redshift_core.share import import_run as take_in
+    from redshift_core.store.archive import import_run as take_in
 
     folder, existing = take_in(Store(), existing_file(file))
     said = "was here already" if existing else "is in the store"

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs
-from redshift_core.choices import FORMAT_TITLES
 from redshift_core.cli.datasets import ColumnsOption, existing_file
 from redshift_core.cli.follow import run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say, table
 from redshift_core.cli.training import RunArgument
 from redshift_core.constants import shown
 from redshift_core.errors import InputError
-from redshift_core.runs import RunFolder, Store, read_json
+from redshift_core.settings.names import FORMAT_TITLES
+from redshift_core.store import RunFolder, Store, read_json
 
 PointOption = Annotated[
     str | None, typer.Option(help="Redshift read off p(z): median, mean or mode.")
@@ -82,7 +82,7 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Give the spectra of a file redshifts, with flags for those the run cannot know."""
-    from redshift_core.export import check_out
+    from redshift_core.store.tables import check_out
 
     store = Store()
     folder, source = store.run(run), existing_file(file)
@@ -105,7 +105,7 @@ def predict(
 
 def say_brittle(run: RunFolder) -> None:
     """Warn of a run whose scaler an earlier version fitted."""
-    from redshift_core.scaling import brittle_note
+    from redshift_core.data.scaling import brittle_note
 
     if note := brittle_note(run.scaler_path):
         say(note)
@@ -141,7 +141,7 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say which pixels of one spectrum mattered to its redshift, and how much."""
-    from redshift_core.export import check_out
+    from redshift_core.store.tables import check_out
 
     store = Store()
     folder = store.run(run)
@@ -154,7 +154,7 @@ def explain(
     if not result:
         return
     if target:
-        from redshift_core.report import write_explanation
+        from redshift_core.reports.run import write_explanation
 
         write_explanation(result, target)
     mark = ["SIMULATED spectrum."] if result["simulated"] else []
@@ -191,7 +191,7 @@ def metrics_text(metrics: dict[str, Any]) -> str:
 
 def real_galaxies_text(run: RunFolder, dataset: str) -> str:
     """One line on the three real galaxies, and what they can show."""
-    from redshift_core.real_galaxies import CAVEAT, RealAnswers
+    from redshift_core.reference.real_galaxies import CAVEAT, RealAnswers
 
     answers = RealAnswers.from_dict(read_json(run.real_galaxies_path(dataset)))
     return f"{answers.sentence()} {CAVEAT}"
@@ -199,7 +199,7 @@ def real_galaxies_text(run: RunFolder, dataset: str) -> str:
 
 def _headlines(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Metric, value, interval: a line each, then the numbers of galaxies and of flagged rows."""
-    from redshift_core.metrics import METRICS
+    from redshift_core.evaluation.metrics import METRICS
 
     intervals = metrics.get("intervals") or {}
     lines = []

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from redshift_core import housekeeping
 from redshift_core.cli.output import JsonOption, emit, table
-from redshift_core.jobs import status
-from redshift_core.runs import Store
+from redshift_core.jobs import housekeeping, status
+from redshift_core.store import Store
 
 
 def list_jobs(

@@ -12,7 +12,7 @@ from redshift_core.cli.follow import run_job
 from redshift_core.cli.output import JsonOption, emit, table
 from redshift_core.cli.training import RunArgument
 from redshift_core.constants import shown
-from redshift_core.runs import Store
+from redshift_core.store import Store
 
 
 def stress(
@@ -36,7 +36,7 @@ def stress(
 
 def stress_text(result: Mapping[str, Any]) -> str:
     """The table for people, and what it says."""
-    from redshift_core.stress import sentences
+    from redshift_core.evaluation.stress import sentences
 
     mark = " (SIMULATED)" if result["simulated"] else ""
     what = "test rows" if result["rows"] == "test" else "every usable row"

@@ -10,21 +10,15 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs
-from redshift_core.choices import FORMAT_TITLES
 from redshift_core.cli.datasets import ColumnsOption, existing_file
 from redshift_core.cli.follow import check, follow, run_job
 from redshift_core.cli.manage import find
 from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, say
-from redshift_core.config import PRESETS, preset
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.runs import (
-    BenchFolder,
-    LimitFolder,
-    RunFolder,
-    Store,
-    TuningFolder,
-)
-from redshift_core.simulator_version import simulated_mark
+from redshift_core.settings.names import FORMAT_TITLES
+from redshift_core.settings.run import PRESETS, preset
+from redshift_core.store import BenchFolder, LimitFolder, RunFolder, Store, TuningFolder
+from redshift_core.store.simulator_version import simulated_mark
 
 STOP_LIMIT = 60.0  # s that `stop` waits for the run to end
 
@@ -65,7 +59,7 @@ def train(
     Settings are those of the Train page: --set batch_size=64 --set dense_units=256,128.
     """
     from redshift_core.cli.tuning import run_of_trial
-    from redshift_core.layers import layer_table
+    from redshift_core.settings.layers import layer_table
 
     store = Store()
     folder = store.dataset(dataset)

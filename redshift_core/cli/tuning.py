@@ -15,12 +15,12 @@ from redshift_core.cli.datasets import existing_file
 from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, say, table
 from redshift_core.cli.training import DetachOption, parse_setting
-from redshift_core.config import PRESETS, RunConfig, preset
 from redshift_core.errors import InputError
-from redshift_core.runs import Store, TuningFolder
-from redshift_core.search_space import DEFAULT_SPACE, Parameter
-from redshift_core.simulator_version import simulated_mark
-from redshift_core.tuning_config import ALGORITHMS, OBJECTIVES, TuningConfig
+from redshift_core.settings.run import PRESETS, RunConfig, preset
+from redshift_core.settings.search import ALGORITHMS, OBJECTIVES, TuningConfig
+from redshift_core.settings.space import DEFAULT_SPACE, Parameter
+from redshift_core.store import Store, TuningFolder
+from redshift_core.store.simulator_version import simulated_mark
 
 ROLES = ("chief", "worker")
 USUAL = TuningConfig()
@@ -187,7 +187,7 @@ def _request(role: str | None, chief: str | None) -> dict[str, Any]:
 def _work(address: str, dataset: str | None) -> int:
     """Be a worker of a chief, in a process of its own; its exit code."""
     folder = Store().dataset(dataset) if dataset else None
-    command = [sys.executable, "-m", "redshift_core.tuning.member", address]
+    command = [sys.executable, "-m", "redshift_core.learning.tuning.member", address]
     return subprocess.call([*command, "--dataset", folder.id if folder else ""])
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.arrays import open_array
 from redshift_core.constants import FLAGS
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.runs import DatasetFolder, damage, reading
+from redshift_core.store import DatasetFolder, damage, reading
+from redshift_core.store.arrays import open_array
 
 if TYPE_CHECKING:
     import pandas as pd

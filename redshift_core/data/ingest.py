@@ -24,7 +24,7 @@ from redshift_core.data.readers import find_columns, numbered_blocks, open_table
 from redshift_core.data.spectra import BAD_FLUX
 from redshift_core.data.staging import construction, sweep
 from redshift_core.errors import InputError
-from redshift_core.runs import DatasetFolder, JobContext, Store, publish, write_json
+from redshift_core.store import DatasetFolder, JobContext, Store, publish, write_json
 
 SCHEMA_VERSION = 1  # of dataset.json
 HEADER_BYTES = 128  # of flux.npy, for any number of rows

@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-from redshift_core.choices import FORMAT_TITLES, FORMATS
 from redshift_core.errors import InputError
+from redshift_core.settings.names import FORMAT_TITLES, FORMATS
 
 EXPECTED = f"expected a {FORMAT_TITLES} table of spectra"
 FOREIGN: tuple[tuple[bytes, str], ...] = (

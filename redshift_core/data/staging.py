@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from redshift_core.errors import InputError
-from redshift_core.runs import DatasetFolder, Store
+from redshift_core.store import DatasetFolder, Store
 
 OWNER = "owner.json"  # process that fills a hidden folder
 ORPHAN_AGE = 3_600.0  # s without a change after which a folder without an owner is left over

@@ -1,7 +1,7 @@
 """Arrays in, Plotly figure out: every figure of the pages and the report.
 
 Backgrounds and text are left to the theme; traces take mid tones that stand out on white and on
-near-black alike. Whatever can be large arrives here already binned (``redshift_core.statistics``).
+near-black alike. Whatever can be large arrives here already binned (``evaluation.statistics``).
 """
 
 from redshift_core.figures.bench import accuracy_against_time

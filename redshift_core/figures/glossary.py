@@ -10,13 +10,13 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from scipy.special import erf
 
-from redshift_core import metrics
-from redshift_core.choices import SCHEDULES
-from redshift_core.config import TrainingConfig
 from redshift_core.constants import N_BP
+from redshift_core.evaluation import metrics
 from redshift_core.figures.frame import AMBER, BLUE, GREY, RED, TEAL, layout, range_colours
 from redshift_core.figures.spectra import FLUX_TITLE, WAVELENGTH_TITLE
-from redshift_core.schedules import learning_rates
+from redshift_core.settings.names import SCHEDULES
+from redshift_core.settings.run import TrainingConfig
+from redshift_core.settings.schedules import learning_rates
 
 FloatArray = NDArray[np.floating]
 

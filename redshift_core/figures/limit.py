@@ -8,16 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from redshift_core.figures.frame import (
-    AMBER,
-    BLUE,
-    FAINT,
-    GREY,
-    RED,
-    TEAL,
-    layout,
-    mark_simulated,
-)
+from redshift_core.figures.frame import AMBER, BLUE, FAINT, GREY, RED, TEAL, layout, mark_simulated
 
 BEYOND = 10.0  # how far the curve is drawn past the largest size, as a factor
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from redshift_core.constants import FLUX_UNIT, N_BP
+from redshift_core.evaluation.statistics import AverageSpectrum
 from redshift_core.figures.frame import (
     AMBER,
     BLUE,
@@ -22,7 +23,6 @@ from redshift_core.figures.frame import (
     layout,
     range_colours,
 )
-from redshift_core.statistics import AverageSpectrum
 
 FloatArray = NDArray[np.floating]
 

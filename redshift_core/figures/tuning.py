@@ -23,7 +23,7 @@ def parallel_coordinates(trials: pd.DataFrame, parameters: Sequence[str]) -> go.
     Parameters
     ----------
     trials : DataFrame
-        `redshift_core.trials.table` of the finished trials; a missing value is a layer that the
+        `evaluation.trials.table` of the finished trials; a missing value is a layer that the
         network lacks, and lies below the others as "none".
     parameters : sequence of str
         Columns to draw, left to right; the score comes last.
@@ -60,7 +60,7 @@ def importance_bars(table: pd.DataFrame) -> go.Figure:
     Parameters
     ----------
     table : DataFrame
-        ``parameter``, ``importance`` and ``std`` of `redshift_core.trials.Importance`.
+        ``parameter``, ``importance`` and ``std`` of `redshift_core.evaluation.trials.Importance`.
     """
     rising = table.iloc[::-1]
     figure = layout("Loss of R² when shuffled", "", height=90 + 24 * len(table))

@@ -9,22 +9,17 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
-from redshift_core import data, pdf, simulator_version
-from redshift_core.arrays import RowWriter, load_arrays
+from redshift_core import data, pdf
 from redshift_core.constants import N_Z_BINS
-from redshift_core.coverage import FLAGS
 from redshift_core.errors import InputError
-from redshift_core.export import TableWriter, check_out
-from redshift_core.prediction.judgement import (
-    STORED,
-    evaluate_run,
-    judge_again,
-    metadata,
-)
+from redshift_core.evaluation.training_range import FLAGS
+from redshift_core.evaluation.verdict import Tally
+from redshift_core.prediction.judgement import STORED, evaluate_run, judge_again, metadata
 from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
 from redshift_core.prediction.stress import stress_run
-from redshift_core.runs import JobContext, RunFolder, Stopped
-from redshift_core.verdict import Tally
+from redshift_core.store import JobContext, RunFolder, Stopped, simulator_version
+from redshift_core.store.arrays import RowWriter, load_arrays
+from redshift_core.store.tables import TableWriter, check_out
 
 DECIMALS = 7  # of an exported redshift: as many as the network's float32 holds
 

@@ -13,19 +13,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core import data, pdf
-from redshift_core.arrays import RowWriter, read_table
-from redshift_core.bootstrap import bootstrap
-from redshift_core.calibration import evaluate_pdf
 from redshift_core.constants import N_Z_BINS
+from redshift_core.data.split import Split
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.evaluation import evaluate, finite_pairs
-from redshift_core.export import TableWriter
-from redshift_core.judged import open_densities
+from redshift_core.evaluation.bins import evaluate, finite_pairs
+from redshift_core.evaluation.bootstrap import bootstrap
+from redshift_core.evaluation.calibration import evaluate_pdf
+from redshift_core.evaluation.predictions import open_densities
+from redshift_core.evaluation.verdict import Tally
 from redshift_core.prediction.reader import Reader, flag_text, open_coverage, open_reader
 from redshift_core.prediction.real import judge_real_galaxies
-from redshift_core.runs import DatasetFolder, EvaluationFolder, RunFolder, write_json
-from redshift_core.split import Split
-from redshift_core.verdict import Tally
+from redshift_core.store import DatasetFolder, EvaluationFolder, RunFolder, write_json
+from redshift_core.store.arrays import RowWriter, read_table
+from redshift_core.store.tables import TableWriter
 
 READ_BLOCK = 8192  # spectra taken from the memory map at a time
 STORED = "float16"  # type of the densities on disk

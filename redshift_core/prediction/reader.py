@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from redshift_core import pdf
 from redshift_core.constants import N_PIXELS, N_Z_BINS, Z_MAX, Z_MIN
-from redshift_core.coverage import Coverage, coverage_of
 from redshift_core.errors import InputError
-from redshift_core.flags import density_flags
-from redshift_core.runs import RunFolder
-from redshift_core.verdict import Tally
+from redshift_core.evaluation.flags import density_flags
+from redshift_core.evaluation.training_range import Coverage, coverage_of
+from redshift_core.evaluation.verdict import Tally
+from redshift_core.store import RunFolder
 
 BLOCK_CONV = 256  # spectra per call of a convolutional network on a CPU: larger is slower
 BLOCK_CONV_GPU = 4096
@@ -145,7 +145,7 @@ def open_reader(
     priors: Mapping[str, NDArray] | None = None,
 ) -> Reader:
     """Reader of a run's model; imports TensorFlow."""
-    from redshift_core import models
+    from redshift_core.learning import models
 
     model = models.load_model(run.model_path)
     return Reader(predictor(model), coverage, estimate or pdf.Estimate(), priors or {})

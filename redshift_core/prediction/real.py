@@ -6,7 +6,7 @@ import numpy as np
 
 from redshift_core.constants import N_PIXELS
 from redshift_core.prediction.reader import Reader, flag_text
-from redshift_core.real_galaxies import DIGITISED, LEVELS, RealAnswers, real_galaxies
+from redshift_core.reference.real_galaxies import DIGITISED, LEVELS, RealAnswers, real_galaxies
 
 N_COPIES = 50  # noisy copies of each spectrum
 SEED = 0

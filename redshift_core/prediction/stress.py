@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from redshift_core import data, stress
+from redshift_core import data
 from redshift_core.errors import InputError
-from redshift_core.history import read_history
-from redshift_core.perturbations import SEED
+from redshift_core.evaluation import stress
+from redshift_core.evaluation.perturbations import SEED
 from redshift_core.prediction.judgement import Report, rows_to_judge
 from redshift_core.prediction.reader import open_coverage, open_reader
-from redshift_core.runs import DatasetFolder, RunFolder, write_json
+from redshift_core.store import DatasetFolder, RunFolder, write_json
+from redshift_core.store.history import read_history
 
 
 def stress_run(

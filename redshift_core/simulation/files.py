@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from redshift_core.constants import FLUX_UNIT, N_PIXELS
 from redshift_core.errors import InputError
-from redshift_core.runs import atomic
 from redshift_core.simulation.survey import CHUNK, Block, Report, blocks, check_request
 from redshift_core.simulation.table import VERSION
+from redshift_core.store import atomic
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 COLUMNS = ("source_id", "z", *(f"flux_{pixel}" for pixel in range(N_PIXELS)))

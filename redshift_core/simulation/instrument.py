@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from redshift_core import bases
 from redshift_core.constants import N_PIXELS
+from redshift_core.data import bases
 from redshift_core.simulation.inputs import Inputs
 
 FloatArray = NDArray[np.floating]

@@ -8,8 +8,8 @@ from typing import Any
 
 from redshift_core.data import ingest
 from redshift_core.errors import InputError
-from redshift_core.runs import DatasetFolder, JobContext, Stopped, Store
 from redshift_core.simulation.files import write_survey
+from redshift_core.store import DatasetFolder, JobContext, Stopped, Store
 
 DISK_BYTES = 1_450  # per galaxy while a survey is made: file 663, flux 744, catalogue 25
 INGEST_SHARE = 0.3  # of the progress bar, for reading the file into the store

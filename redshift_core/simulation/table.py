@@ -19,9 +19,9 @@ from scipy.special import ndtr
 
 from redshift_core.constants import SIMULATOR_VERSION, Z_MAX
 from redshift_core.errors import InputError
-from redshift_core.runs import Store, part_of
 from redshift_core.simulation import instrument, physics
 from redshift_core.simulation.inputs import Inputs, load_inputs
+from redshift_core.store import Store, part_of
 
 FloatArray = NDArray[np.floating]
 

@@ -8,12 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
-from redshift_core.choices import FORMAT_TITLES, FORMATS
 from redshift_core.cli import app
 from redshift_core.data import ingest, open_dataset
 from redshift_core.data.readers import READERS
 from redshift_core.data.sniff import FOREIGN, format_of
 from redshift_core.errors import InputError
+from redshift_core.settings.names import FORMAT_TITLES, FORMATS
 from tests.data.tables import IDS, WRITERS, redshifts, spectra, survey
 
 ROOT = Path(__file__).parents[2]

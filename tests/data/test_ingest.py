@@ -24,7 +24,7 @@ from redshift_core.data import (
     read_blocks,
 )
 from redshift_core.errors import InputError
-from redshift_core.runs import DatasetFolder, JobContext, write_json
+from redshift_core.store import DatasetFolder, JobContext, write_json
 from tests.data.tables import IDS, PIXELS, arrow, many_rows, redshifts, rows, spectra, survey, write
 
 Z = redshifts()

@@ -15,14 +15,14 @@ import pandas as pd
 from streamlit.testing.v1 import AppTest
 
 from redshift_core import data, jobs, pdf, reference
-from redshift_core.arrays import save_arrays
-from redshift_core.bootstrap import bootstrap
-from redshift_core.calibration import evaluate_pdf
-from redshift_core.config import preset
-from redshift_core.evaluation import evaluate
-from redshift_core.metrics import METRICS
-from redshift_core.perturbations import PERTURBATIONS
-from redshift_core.runs import CHECKOUT, DatasetFolder, RunFolder, Store, write_json
+from redshift_core.evaluation.bins import evaluate
+from redshift_core.evaluation.bootstrap import bootstrap
+from redshift_core.evaluation.calibration import evaluate_pdf
+from redshift_core.evaluation.metrics import METRICS
+from redshift_core.evaluation.perturbations import PERTURBATIONS
+from redshift_core.settings.run import preset
+from redshift_core.store import CHECKOUT, DatasetFolder, RunFolder, Store, write_json
+from redshift_core.store.arrays import save_arrays
 
 APP = CHECKOUT / "app.py"
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from redshift_core.layers import n_parameters
-from redshift_core.runs import DatasetFolder, Store, TuningFolder, write_json
-from redshift_core.search_space import run_config
-from redshift_core.tuning_config import TuningConfig
+from redshift_core.settings.layers import n_parameters
+from redshift_core.settings.search import TuningConfig
+from redshift_core.settings.space import run_config
+from redshift_core.store import DatasetFolder, Store, TuningFolder, write_json
 
 
 def make_values(generator: np.random.Generator) -> dict[str, Any]:

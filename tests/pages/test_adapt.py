@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pages.ui import intake, server
+from pages.ui import server
+from pages.ui.data import intake
 from redshift_core import jobs
-from redshift_core.arrays import save_arrays
-from redshift_core.runs import Store, write_json
+from redshift_core.store import Store, write_json
+from redshift_core.store.arrays import save_arrays
 from tests.pages.made_up import (
     every_slot_taken,
     make_dataset,

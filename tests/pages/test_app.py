@@ -13,12 +13,13 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import intake, server
+from pages.ui import server
+from pages.ui.data import intake
 from pages.ui.nav import SECTIONS
 from pages.ui.text import escape
 from redshift_core import data, jobs
-from redshift_core.config import preset
-from redshift_core.runs import CHECKOUT, RunFolder, Store, write_json
+from redshift_core.settings.run import preset
+from redshift_core.store import CHECKOUT, RunFolder, Store, write_json
 from tests.pages.made_up import every_slot_taken
 
 PAGES = {title: file for entries in SECTIONS.values() for file, title, _, _ in entries}

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from redshift_core.config import ScalerConfig
 from redshift_core.data import open_dataset
-from redshift_core.scaling import BRITTLE, Scaler, fit_scaler
+from redshift_core.data.scaling import BRITTLE, Scaler, fit_scaler
+from redshift_core.settings.run import ScalerConfig
 from tests.pages.made_up import make_dataset, make_run, open_page, texts
 
 

@@ -6,9 +6,9 @@ import zipfile
 import pytest
 
 from pages.ui.text import escape
-from redshift_core.arrays import save_arrays
-from redshift_core.runs import Store
-from redshift_core.share import export_run, import_run
+from redshift_core.store import Store
+from redshift_core.store.archive import export_run, import_run
+from redshift_core.store.arrays import save_arrays
 from tests.pages.made_up import add_evaluation, make_dataset, make_run, open_page, texts
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from redshift_core import pdf
-from redshift_core.real_galaxies import RealAnswers, real_galaxies
-from redshift_core.runs import Store, read_json, write_json
+from redshift_core.reference.real_galaxies import RealAnswers, real_galaxies
+from redshift_core.store import Store, read_json, write_json
 from tests.pages.made_up import (
     add_densities,
     every_slot_taken,

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pages.ui.evaluation_table import styled
-from redshift_core.runs import read_json, write_json
-from redshift_core.selection import Selection
+from pages.ui.evaluate.table import styled
+from redshift_core.settings.selection import Selection
+from redshift_core.store import read_json, write_json
 from tests.pages.made_up import (
     add_evaluation,
     every_slot_taken,
@@ -370,8 +370,8 @@ def test_simulated_galaxies_are_not_said_to_beat_real_ones(store):
 
 
 def test_the_better_value_is_marked_by_a_sign_and_a_colour():
-    from redshift_core.error_table import error_table
-    from redshift_core.evaluation import binned
+    from redshift_core.evaluation.bins import binned
+    from redshift_core.evaluation.error_table import error_table
 
     style = styled(error_table(binned([0.02, 0.03], [0.03, 0.05])))
     html = style.to_html()

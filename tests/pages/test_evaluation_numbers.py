@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from redshift_core import data, reference
-from redshift_core.metrics import METRICS
-from redshift_core.runs import read_json
+from redshift_core.evaluation.metrics import METRICS
+from redshift_core.store import read_json
 from tests.pages.made_up import add_evaluation, make_dataset, make_run, open_page, texts
 from tests.test_metrics import TWINS
 

@@ -6,19 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pages.ui.explore_real import like_bands
-from pages.ui.explore_redshifts import counts, tables
-from pages.ui.explore_rows import find_source
-from pages.ui.explore_spectrum import similar_spread
-from pages.ui.explore_values import Values
-from pages.ui.view import view_of
+from pages.ui.explore.real import like_bands
+from pages.ui.explore.redshifts import counts, tables
+from pages.ui.explore.rows import find_source
+from pages.ui.explore.spectrum import similar_spread
+from pages.ui.explore.values import Values
+from pages.ui.explore.view import view_of
 from redshift_core import data
-from redshift_core.config import ScalerConfig
 from redshift_core.data import open_dataset
+from redshift_core.data.scaling import fit_scaler
 from redshift_core.errors import InputError
-from redshift_core.real_galaxies import real_galaxies
-from redshift_core.scaling import fit_scaler
-from redshift_core.selection import Selection
+from redshift_core.reference.real_galaxies import real_galaxies
+from redshift_core.settings.run import ScalerConfig
+from redshift_core.settings.selection import Selection
 from tests.pages.made_up import (
     add_evaluation,
     make_dataset,

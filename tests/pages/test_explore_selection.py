@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pages.ui.explore_redshifts import counts, tables
-from pages.ui.explore_rows import neighbour
-from pages.ui.explore_table import galaxies
-from pages.ui.view import selected_rows, view_of, whole_rows
+from pages.ui.explore.redshifts import counts, tables
+from pages.ui.explore.rows import neighbour
+from pages.ui.explore.table import galaxies
+from pages.ui.explore.view import selected_rows, view_of, whole_rows
 from redshift_core import data
-from redshift_core.config import PRESETS
 from redshift_core.data import open_dataset
-from redshift_core.selection import Selection
+from redshift_core.settings.run import PRESETS
+from redshift_core.settings.selection import Selection
 from tests.pages.made_up import (
     add_evaluation,
     make_dataset,

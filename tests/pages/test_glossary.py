@@ -2,8 +2,8 @@
 
 import pytest
 
-from pages.ui.glossary_figures import FIGURES
-from redshift_core.glossary import GLOSSARY
+from pages.ui.glossary.figures import FIGURES
+from redshift_core.reports.glossary import GLOSSARY
 from tests.pages.made_up import open_page, texts
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from redshift_core.runs import RunFolder, Store
+from redshift_core.store import RunFolder, Store
 from tests.browser import Server, Visit, browser
 from tests.test_journey import ADDRESSES
 

@@ -1,7 +1,7 @@
 """Home's line on what the store holds, and what is left of predictions that were removed."""
 
-from redshift_core import housekeeping
-from redshift_core.housekeeping import LIMIT_NAME
+from redshift_core.jobs import housekeeping
+from redshift_core.jobs.housekeeping import LIMIT_NAME
 from tests.pages.test_app import app, button, fake_run, words
 from tests.test_housekeeping import made
 

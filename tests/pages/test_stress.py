@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from redshift_core import stress
-from redshift_core.runs import write_json
+from redshift_core.evaluation import stress
+from redshift_core.store import write_json
 from tests.pages.made_up import (
     add_evaluation,
     every_slot_taken,

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from redshift_core import jobs
-from redshift_core.bench.table import write_tables
-from redshift_core.bench_config import BenchConfig
 from redshift_core.errors import InputError
-from redshift_core.extrapolation import extrapolate
-from redshift_core.limit_config import LimitConfig
-from redshift_core.runs import JobContext, write_json
+from redshift_core.evaluation.extrapolation import extrapolate
+from redshift_core.reports.bench import write_tables
+from redshift_core.settings.bench import BenchConfig
+from redshift_core.settings.limit import LimitConfig
+from redshift_core.store import JobContext, write_json
 from tests.pages.made_up import bench_row, make_dataset, make_run, open_page, texts
 
 SIZES = (1_000, 4_000, 16_000, 64_000)

@@ -4,10 +4,10 @@ import json
 
 import pyarrow.parquet as pq
 
-from pages.ui.likeness import likeness_table
+from pages.ui.data.likeness import likeness_table
 from redshift_core import data
 from redshift_core.constants import SIMULATOR_VERSION
-from redshift_core.runs import demo_file, write_json
+from redshift_core.store import demo_file, write_json
 from tests.pages.made_up import make_run, open_page, texts
 
 OLDER = "SIMULATED by version 1 of the simulator"

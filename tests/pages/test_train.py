@@ -7,11 +7,11 @@ import psutil
 import pytest
 
 from redshift_core import jobs
-from redshift_core.choices import LOSSES, LOSSES_OF
-from redshift_core.choices import PRESETS as PRESET_LINES
 from redshift_core.cli.follow import describe
-from redshift_core.config import PRESETS, SECTIONS, TrainingConfig
-from redshift_core.runs import read_json, write_json
+from redshift_core.settings.names import LOSSES, LOSSES_OF
+from redshift_core.settings.names import PRESETS as PRESET_LINES
+from redshift_core.settings.run import PRESETS, SECTIONS, TrainingConfig
+from redshift_core.store import read_json, write_json
 from tests.pages.made_up import every_slot_taken, make_dataset, make_run, open_page, texts
 
 

@@ -5,8 +5,8 @@ import os
 import psutil
 import pytest
 
-from redshift_core.runs import read_json, write_json
-from redshift_core.search_space import DEFAULT_SPACE
+from redshift_core.settings.space import DEFAULT_SPACE
+from redshift_core.store import read_json, write_json
 from tests.pages.made_up import every_slot_taken, make_dataset, open_page, texts
 from tests.pages.made_up_searches import make_entry, make_tuning
 

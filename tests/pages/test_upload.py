@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from pages.ui import server
-from redshift_core.runs import Store
+from redshift_core.store import Store
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from redshift_core.runs import read_json, write_json
+from redshift_core.store import read_json, write_json
 from tests.pages.made_up import make_dataset, make_run, open_page
 
 TEXT = "As a whole, these spectra are what they are."

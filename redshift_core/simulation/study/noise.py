@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
-from redshift_core.bases import PIXELS
-from redshift_core.real_galaxies import real_galaxies
+from redshift_core.data.bases import PIXELS
+from redshift_core.reference.real_galaxies import real_galaxies
 from redshift_core.simulation.study.rows import Row
 from redshift_core.simulation.study.survey_facts import SurveyFacts
 

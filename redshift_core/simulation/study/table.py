@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from redshift_core.constants import MISSING, shown
-from redshift_core.export import markdown_text
 from redshift_core.simulation.study.rows import RANGE_NAMES, Row, Value
+from redshift_core.store.tables import markdown_text
 
 OFF = " (!)"  # after a figure outside its bounds
 NOTHING_OFF = "Everything with a bound lies within it."

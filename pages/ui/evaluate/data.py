@@ -1,0 +1,190 @@
+"""What the Evaluate page draws, computed once per evaluation and shared by every session.
+
+Every function is keyed by the evaluation, the time it was written and the estimate read off its
+densities, never by arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.ui.choose import open_cached
+from pages.ui.estimate_picker import STORED, current_estimate, priors
+from redshift_core.errors import InputError
+from redshift_core.evaluation import bins as evaluation
+from redshift_core.evaluation import flag_table, prior_cost, statistics
+from redshift_core.evaluation import predictions as judged
+from redshift_core.evaluation.predictions import Choice, Judged
+from redshift_core.pdf import FLAT, Estimate
+from redshift_core.store import DatasetFolder, EvaluationFolder, RunFolder
+from redshift_core.store.arrays import load_arrays, read_table
+
+RUNNING_WIDTH = 0.01  # bin of the running median, in z_spec
+N_HISTOGRAM = 150  # bins of the histogram of true and predicted redshift, as published
+
+
+@dataclass(frozen=True)
+class Key:
+    """What an evaluation, seen through an estimate, is known by."""
+
+    run: str  # path of the run's folder
+    dataset: str  # id
+    changed: int  # time at which the predictions were written, ns
+    estimate: str  # `Estimate.text`; that of the predictions themselves where there is no p(z)
+
+
+def key(run: RunFolder, dataset: str) -> Key:
+    """The evaluation, seen through the estimate that the address names."""
+    return seen(run, dataset, current_estimate() if has_densities(run, dataset) else STORED)
+
+
+def has_densities(run: RunFolder, dataset: str) -> bool:
+    """Whether another estimate can be read off this evaluation."""
+    return _has_densities(run, dataset) and not densities_damage(run, dataset)
+
+
+def densities_damage(run: RunFolder, dataset: str) -> str:
+    """What is wrong with the densities of this evaluation; empty where nothing is."""
+    if not _has_densities(run, dataset):
+        return ""
+    paths = (run.predictions_path(dataset), run.pdf_path(dataset), run.prior_path)
+    return _fault(*(str(path) for path in paths), *(path.stat().st_mtime_ns for path in paths))
+
+
+def _has_densities(run: RunFolder, dataset: str) -> bool:
+    return run.pdf_path(dataset).exists() and run.prior_path.exists()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _fault(predictions: str, densities: str, prior: str, *changed: int) -> str:
+    try:
+        judged.open_densities(Path(densities), len(read_table(Path(predictions), ["row"])))
+        load_arrays(Path(prior))
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def seen(run: RunFolder, dataset: str, estimate: Estimate) -> Key:
+    """The evaluation, seen through an estimate."""
+    changed = run.predictions_path(dataset).stat().st_mtime_ns
+    return Key(str(run.path), dataset, changed, estimate.text())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def galaxies(key: Key) -> Judged:
+    """The galaxies of one evaluation, read-only."""
+    run, estimate = RunFolder(Path(key.run)), Estimate.parse(key.estimate)
+    evaluation = run.evaluation(key.dataset)
+    if estimate == STORED:
+        return judged.read_judged(evaluation.predictions_path)
+    return evaluation.together(
+        lambda one: judged.read_judged(
+            one.predictions_path, one.pdf_path, estimate, priors(run, estimate)
+        )
+    )
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def bins(key: Key, by: str, size: float) -> list[dict[str, Any]]:
+    """Error table by z_spec or z_phot (``size``: width) or by brightness (``size``: bins)."""
+    known = galaxies(key)
+    if by == "brightness":
+        return evaluation.binned_by_brightness(
+            known.z_spec, known.z_phot, known.brightness, int(size)
+        )
+    return evaluation.binned(known.z_spec, known.z_phot, by=by, bin_width=size)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def density(key: Key, n_bins: int, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """Edges and counts of the two-dimensional histogram."""
+    known = galaxies(key)
+    return statistics.density(known.z_spec, known.z_phot, n_bins, high, low)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def running_percentiles(key: Key) -> pd.DataFrame:
+    """16, 50 and 84 % of z_phot along z_spec."""
+    known = galaxies(key)
+    edges = evaluation.bin_edges(RUNNING_WIDTH)
+    return statistics.running_percentiles(known.z_spec, known.z_phot, edges)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def histograms(key: Key) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Edges and counts of true and of predicted redshift."""
+    known = galaxies(key)
+    edges = np.linspace(0.0, 0.6, N_HISTOGRAM + 1)
+    counts = (statistics.histogram(z, edges) for z in (known.z_spec, known.z_phot))
+    return edges, *counts
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def chosen(key: Key, choice: Choice, order: str) -> np.ndarray:
+    """Positions of the galaxies chosen, in the order of the list; read-only."""
+    known = galaxies(key)
+    positions = judged.ordered(known, choice.positions(known), order)
+    positions.setflags(write=False)
+    return positions
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def mean_spectra(
+    key: Key, choice: Choice, folder: str
+) -> tuple[np.ndarray, np.ndarray | None, int]:
+    """Mean flux of the galaxies chosen, of well-predicted ones at their redshifts, and how many."""
+    known, opened = galaxies(key), open_cached(DatasetFolder(Path(folder)))
+    drawn, well = judged.twins(known, choice.positions(known))
+    own = judged.mean_flux(opened.flux, known.row[drawn])
+    others = judged.mean_flux(opened.flux, known.row[well]) if len(well) else None
+    return own, others, len(drawn)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def flags(key: Key) -> pd.DataFrame:
+    """Errors of the galaxies with each flag, and of those without."""
+    return flag_table.flag_table(galaxies(key))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def headlines(key: Key) -> dict[str, Any]:
+    """Every metric of the redshifts seen, and their bins."""
+    known = galaxies(key)
+    return evaluation.evaluate(known.z_spec, known.z_phot)
+
+
+def traded(run: RunFolder, dataset: str, point: str) -> str:
+    """What a flat prior costs and brings, in two sentences; empty where no galaxy is distant."""
+    return _traded(seen(run, dataset, Estimate(point)), seen(run, dataset, Estimate(point, FLAT)))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _traded(training: Key, flat: Key) -> str:
+    one, other = galaxies(training), galaxies(flat)
+    found = prior_cost.trade(one.z_spec, one.z_phot, other.z_phot)
+    return found.sentences() if found else ""
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def one_density(key: Key, row: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """p(z) of one galaxy under the training set's prior and under the chosen one, each (240,).
+
+    None where the evaluation holds no densities.
+    """
+    run, estimate = RunFolder(Path(key.run)), Estimate.parse(key.estimate)
+    if not has_densities(run, key.dataset):
+        return None
+
+    def of_the_row(one: EvaluationFolder) -> np.ndarray:
+        rows = read_table(one.predictions_path, ["row"]).row.to_numpy()
+        return judged.open_densities(one.pdf_path, len(rows))[np.flatnonzero(rows == row)[:1]]
+
+    density = run.evaluation(key.dataset).together(of_the_row)
+    return density[0].astype(np.float32), estimate.densities(density, priors(run, estimate))[0]

@@ -1,0 +1,53 @@
+"""Evaluate, first part: each figure of merit with its interval and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from redshift_core.evaluation.bins import meaning
+from redshift_core.evaluation.metrics import METRICS, Metric
+
+CARD = 174  # px; five in a row on a desktop, two on a phone
+
+
+def show_headlines(metrics: Mapping[str, Any]) -> None:
+    """One card per metric."""
+    intervals = metrics.get("intervals", {})
+    with st.container(horizontal=True):
+        for name, metric in METRICS.items():
+            if name in metrics:
+                with st.container(border=True, width=CARD, height="stretch", gap="xsmall"):
+                    st.metric(metric.title, metric.text(metrics[name]), help=metric.definition)
+                    st.caption(_interval(metric, intervals.get(name)) + meaning(name, metrics))
+    st.caption(_note(metrics))
+
+
+def _interval(metric: Metric, ends: list[float] | None) -> str:
+    if not ends:
+        return ""
+    low, high = map(metric.text, ends)
+    return f"68 %: {low} to {high}. "
+
+
+def _note(metrics: Mapping[str, Any]) -> str:
+    about = metrics.get("bootstrap")
+    if "estimate" in metrics:
+        return (
+            "e_z = (z_phot − z_spec) / (1 + z_spec). Computed now from the stored p(z); intervals "
+            "are drawn for the median under the training set's prior only."
+        )
+    if not about:
+        return (
+            "No intervals: this evaluation was made by an earlier version. "
+            "Evaluate the run again to get them."
+        )
+    share = f"{100 * about['level']:.0f} %"
+    return (
+        f"e_z = (z_phot − z_spec) / (1 + z_spec). Intervals: the middle {share} of "
+        f"{about['n']} bootstrap draws of the galaxies (seed {about['seed']}); they speak of the "
+        "choice of galaxies, not of another training. The dissertation reports a MAE of 0.021 "
+        "on its own, private data."
+    )

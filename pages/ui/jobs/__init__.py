@@ -1,0 +1,1 @@
+"""What shows jobs at work, on every page."""

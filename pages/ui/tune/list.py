@@ -1,0 +1,57 @@
+"""All searches as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui.choose import select, when
+from pages.ui.display import download
+from pages.ui.tune.watch import read_cached
+from redshift_core import jobs
+from redshift_core.evaluation import trials
+from redshift_core.store import Store, TuningFolder
+
+SHOWN = 100  # newest searches in the table
+
+
+def show_searches(store: Store) -> None:
+    """Table of the searches; a click on a line chooses that search."""
+    found = store.tunings()
+    datasets = {folder.id: folder.name for folder in store.datasets()}
+    frame = pd.DataFrame([_line(one, datasets) for one in found[:SHOWN]])
+
+    def choose() -> None:
+        if picked := st.session_state["search_table"]["selection"]["rows"]:
+            select(tuning=found[picked[0]].id)
+
+    st.dataframe(
+        frame, hide_index=True, key="search_table", on_select=choose, selection_mode="single-row",
+        placeholder="",
+        column_config={"best score": st.column_config.NumberColumn(format="%.5f")},
+        alt=f"{len(frame)} searches with their states, newest first",
+    )  # fmt: skip
+    more = f"; the newest {SHOWN} of {len(found)}" if len(found) > SHOWN else ""
+    st.caption(f"Tick a line to see that search{more}.")
+    download(frame, "searches")
+
+
+def _line(tuning: TuningFolder, datasets: dict[str, str]) -> dict[str, Any]:
+    now, found = jobs.status(tuning), read_cached(tuning)
+    best = trials.best(found)
+    line = {
+        "name": tuning.name, "state": now.state, "trials ended": sum(one.ended for one in found),
+        "best score": best.score if best else None,
+    }  # fmt: skip
+    config = tuning.config
+    return {
+        **line,
+        "objective": config.objective,
+        "algorithm": config.algorithm,
+        "dataset": datasets.get(config.dataset, f"{config.dataset} (deleted)"),
+        "made": when(tuning),
+        "note": tuning.note,
+        "id": tuning.id,
+    }

@@ -1,0 +1,132 @@
+"""Train, validation and test rows of a dataset: one seeded shuffle, then two cuts.
+
+The default settings are the dissertation's own split, to the row: scikit-learn's
+``train_test_split(test_size=0.1, random_state=4)``, whose remaining rows, in shuffled order,
+Keras's ``validation_split=0.3`` cuts once more: of 520,393 rows 327,847 / 140,506 / 52,040.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redshift_core.errors import InputError
+from redshift_core.settings.run import SplitConfig
+from redshift_core.settings.selection import Selection
+from redshift_core.store import reading
+from redshift_core.store.arrays import load_arrays, save_arrays
+
+if TYPE_CHECKING:
+    from redshift_core.data import Dataset
+
+RowArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of a dataset, each in the order of the shuffle."""
+
+    train: RowArray
+    val: RowArray
+    test: RowArray
+
+    @property
+    def all(self) -> RowArray:
+        """Every row of the split: train, then validation, then test."""
+        return np.concatenate([self.train, self.val, self.test])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of rows of each part."""
+        return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
+
+    def save(self, path: Path) -> None:
+        """Write the three parts to an npz file."""
+        save_arrays(path, {"train": self.train, "val": self.val, "test": self.test})
+
+    @classmethod
+    def load(cls, path: Path) -> Split:
+        """Read a split that ``save`` wrote."""
+        arrays = load_arrays(path)
+        with reading(path):
+            return cls(**{part: arrays[part] for part in ("train", "val", "test")})
+
+
+def split_counts(n_rows: int, config: SplitConfig) -> tuple[int, int, int]:
+    """Number of train, validation and test rows that ``n_rows`` usable rows are cut into.
+
+    Raises
+    ------
+    InputError
+        Where a part that the settings ask for would be empty.
+
+    Examples
+    --------
+    >>> split_counts(520_393, SplitConfig())
+    (327847, 140506, 52040)
+    """
+    n_test = math.ceil(config.test_fraction * n_rows)
+    cut = math.floor((n_rows - n_test) * (1.0 - config.val_fraction))
+    if cut < 1 or n_rows - n_test - cut < 1:
+        raise InputError(
+            f"The dataset has {n_rows} usable rows; cut into {config.test_fraction:.0%} test "
+            f"and {config.val_fraction:.0%} validation rows, that leaves a part empty. "
+            "Use a dataset with more rows, or smaller fractions."
+        )
+    return cut, n_rows - n_test - cut, n_test
+
+
+def training_rows(dataset: Dataset, config: SplitConfig) -> RowArray:
+    """Rows that a training may use, ascending: the usable ones within the settings' selection.
+
+    Raises
+    ------
+    InputError
+        Where the dataset has no redshifts, or the selection holds no usable row.
+    """
+    rows = dataset.usable_rows(config.include_flagged)
+    if not len(rows) and not np.isfinite(dataset.z_spec).any():
+        raise InputError(
+            f"{dataset.name} has no redshifts, so there is nothing to learn from. "
+            "Choose a dataset with a redshift column."
+        )
+    if not config.selection:
+        return rows
+    chosen = dataclasses.replace(Selection.parse(config.selection), flag="all")
+    rows = np.intersect1d(rows, chosen.rows(dataset), assume_unique=True)
+    if not len(rows):
+        raise InputError(
+            f"No usable row of {dataset.name} lies in the selection {config.selection!r}; widen it."
+        )
+    return rows
+
+
+def split_rows(rows: RowArray, config: SplitConfig) -> Split:
+    """Divide row numbers into train, validation and test.
+
+    Parameters
+    ----------
+    rows : array, shape (n,), int64
+        Row numbers that may be used.
+
+    Raises
+    ------
+    InputError
+        Where a part that the settings ask for would be empty.
+
+    References
+    ----------
+    scikit-learn ``ShuffleSplit``: a ``RandomState`` permutation whose first ceil(fraction · n) rows
+    are the test rows; Keras ``validation_split``: the cut is at floor(n · (1 − fraction)).
+    """
+    rows = np.asarray(rows, dtype=np.int64)
+    cut, _, n_test = split_counts(len(rows), config)
+    shuffled = rows[np.random.RandomState(config.random_state).permutation(len(rows))]
+    rest = shuffled[n_test:]
+    return Split(train=rest[:cut], val=rest[cut:], test=shuffled[:n_test])

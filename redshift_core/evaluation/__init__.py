@@ -1,0 +1,1 @@
+"""How good redshifts are: metrics, bins, calibration, flags, stress, comparisons."""

@@ -1,0 +1,240 @@
+"""How good a run's redshifts are: overall, and per redshift bin as in the dissertation's Table 3.
+
+Everything here is plain JSON: Python numbers, and None (never NaN) where there are too few
+galaxies for a figure.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from redshift_core.constants import BIN_WIDTH, Z_MAX, Z_MIN
+from redshift_core.errors import InputError
+from redshift_core.evaluation import metrics
+
+N_STD = 2  # fewest galaxies whose scatter means anything
+N_BRIGHTNESS = 10  # bins of brightness, each with a tenth of the galaxies
+
+
+def evaluate(z_spec: ArrayLike, z_phot: ArrayLike, bin_width: float = BIN_WIDTH) -> dict[str, Any]:
+    """Every metric, the number of galaxies, and the error table per redshift bin.
+
+    Parameters
+    ----------
+    z_spec, z_phot : array, shape (n_sources,)
+        Spectroscopic and predicted redshift. Pairs that are not finite are left out; ``n`` counts
+        the others.
+    bin_width : float
+        Width of the bins in z_spec.
+
+    Returns
+    -------
+    dict
+        Every entry of ``METRICS`` by its name, ``n``, and ``bins``: see `binned`. Galaxies outside
+        the bins (z_spec > 0.6) count in all but the bins.
+    """
+    spec, phot = finite_pairs(z_spec, z_phot)
+    figures: dict[str, Any] = {
+        name: number(metric(spec, phot)) for name, metric in metrics.METRICS.items()
+    }
+    return {**figures, "n": len(spec), "bins": binned(spec, phot, bin_width=bin_width)}
+
+
+def meaning(name: str, figures: Mapping[str, Any]) -> str:
+    """What a metric says of the galaxies it was computed from, in one sentence.
+
+    Parameters
+    ----------
+    name : str
+        Entry of ``METRICS``.
+    figures : mapping
+        Content of ``metrics.json``; what an older one lacks is left out of the sentence.
+    """
+    value, n = figures.get(name), figures.get("n", 0)
+    definition = metrics.METRICS[name].definition
+    if value is None or not n:
+        return definition
+    beyond = f"{round(value * n):,} of {n:,} galaxies are further off than"
+    match name:
+        case "mae":
+            return f"On average a redshift is off by {value:.4f}."
+        case "rmse" if figures.get("mae"):
+            return f"{value / figures['mae']:.2f} times the MAE; normal errors would give 1.25."
+        case "bias_median":
+            return f"Half of all e_z lie above {value:+.4f}, half below."
+        case "bias_mean":
+            side = "high" if value > 0 else "low"
+            return f"On average redshifts come out {abs(value):.4f} (1 + z) too {side}."
+        case "sigma_nmad":
+            half = value / metrics.NMAD_FACTOR
+            return f"Half of all galaxies lie within {half:.4f} of the median e_z."
+        case "sigma_iqr":
+            return f"The middle half of all e_z is {value * metrics.IQR_FACTOR:.4f} wide."
+        case "outlier_fraction_0.05" | "outlier_fraction_0.15":
+            return f"{beyond} {name.rpartition('_')[2]} (1 + z)."
+        case "outlier_fraction_lsst" if figures.get("sigma_iqr") is not None:
+            return f"{beyond} {metrics.lsst_threshold(figures['sigma_iqr']):.4f} (1 + z)."
+    return definition
+
+
+def binned(
+    z_spec: ArrayLike,
+    z_phot: ArrayLike,
+    by: str = "z_spec",
+    bin_width: float = BIN_WIDTH,
+    z_low: float = Z_MIN,
+    z_high: float = Z_MAX,
+) -> list[dict[str, Any]]:
+    """Mean and scatter of the error z_phot − z_spec (plain z) in bins of redshift.
+
+    Parameters
+    ----------
+    z_spec, z_phot : array, shape (n_sources,)
+        Pairs that are not finite are left out.
+    by : {"z_spec", "z_phot"}
+        Redshift that sorts a galaxy into its bin. The two tables answer different questions and
+        cannot both be free of bias (Lin et al. 2022).
+
+    Returns
+    -------
+    list of dict
+        One per bin: ``z_low``, ``z_high``, ``n``, ``percent`` (of all pairs, those outside the
+        bins included), ``mean_error``, ``std`` (ddof 0), ``sem`` = std/√n, the percentiles
+        ``p16_error``, ``median_error``, ``p84_error``, and of e_z ``sigma_nmad``,
+        ``outlier_fraction_0.05`` and ``outlier_fraction_0.15``. None where there is no galaxy, and
+        for ``std``, ``sem`` and ``sigma_nmad`` where there is only one.
+    """
+    spec, phot = finite_pairs(z_spec, z_phot)
+    if by not in ("z_spec", "z_phot"):
+        raise InputError(f"Bins can be made by z_spec or z_phot, not by {by!r}.")
+    edges = bin_edges(bin_width, z_low, z_high)
+    return _table(spec, phot, spec if by == "z_spec" else phot, edges, "z")
+
+
+def binned_by_brightness(
+    z_spec: ArrayLike, z_phot: ArrayLike, brightness: ArrayLike, n_bins: int = N_BRIGHTNESS
+) -> list[dict[str, Any]]:
+    """`binned` in bins of brightness that hold equally many galaxies each.
+
+    Quantiles rather than equal steps: brightness spans decades, and equal steps, also of its
+    logarithm, leave bins at both ends with hardly a galaxy.
+
+    Parameters
+    ----------
+    z_spec, z_phot, brightness : array, shape (n_sources,)
+        Rows with a value that is not finite are left out. Brightness is the mean flux,
+        e⁻ s⁻¹ per pixel.
+
+    Returns
+    -------
+    list of dict
+        As of `binned`, with ``brightness_low`` and ``brightness_high`` for limits.
+    """
+    spec, phot, flux = (np.asarray(v, np.float64) for v in (z_spec, z_phot, brightness))
+    good = np.isfinite(spec) & np.isfinite(phot) & np.isfinite(flux)
+    spec, phot = metrics.pair(spec[good], phot[good])
+    return _table(spec, phot, flux[good], brightness_edges(flux, n_bins), "brightness")
+
+
+def brightness_edges(brightness: ArrayLike, n_bins: int = N_BRIGHTNESS) -> NDArray[np.float64]:
+    """Quantiles of brightness; fewer bins where many galaxies are equally bright."""
+    flux = np.asarray(brightness, np.float64)
+    flux = flux[np.isfinite(flux)]
+    if not len(flux):
+        return np.array([0.0, 1.0])
+    edges = np.unique(np.quantile(flux, np.linspace(0, 1, n_bins + 1)))
+    return edges if len(edges) > 1 else np.array([edges[0], np.nextafter(edges[0], np.inf)])
+
+
+def _table(
+    spec: metrics.FloatArray,
+    phot: metrics.FloatArray,
+    values: metrics.FloatArray,
+    edges: NDArray[np.float64],
+    name: str,
+) -> list[dict[str, Any]]:
+    """One line per bin of ``values``; the rows are sorted into their bins once."""
+    index = bin_index(values, edges)
+    order = np.argsort(index, kind="stable")
+    starts = np.searchsorted(index[order], np.arange(len(edges)))
+    spec, phot = spec[order], phot[order]
+    table = []
+    for place, (low, high) in enumerate(itertools.pairwise(edges)):
+        here = slice(starts[place], starts[place + 1])
+        n = int(starts[place + 1] - starts[place])
+        percent = 100.0 * n / len(spec) if len(spec) else None
+        limits = {f"{name}_low": float(low), f"{name}_high": float(high)}
+        table.append({**limits, "n": n, "percent": percent, **_line(spec[here], phot[here])})
+    return table
+
+
+def _line(spec: metrics.FloatArray, phot: metrics.FloatArray) -> dict[str, Any]:
+    """Figures of the galaxies of one bin."""
+    error, n = phot - spec, len(spec)
+    std = float(error.std()) if n >= N_STD else None
+    p16, median, p84 = np.percentile(error, (16, 50, 84)).tolist() if n else (None,) * 3
+    return {
+        "mean_error": float(error.mean()) if n else None,
+        "std": std,
+        "sem": None if std is None else std / math.sqrt(n),
+        "p16_error": p16,
+        "median_error": median,
+        "p84_error": p84,
+        "sigma_nmad": metrics.sigma_nmad(spec, phot) if n >= N_STD else None,
+        "outlier_fraction_0.05": number(metrics.outlier_fraction(spec, phot, 0.05)),
+        "outlier_fraction_0.15": number(metrics.outlier_fraction(spec, phot, 0.15)),
+    }
+
+
+def bin_edges(
+    bin_width: float = BIN_WIDTH, z_low: float = Z_MIN, z_high: float = Z_MAX
+) -> NDArray[np.float64]:
+    """Edges of equal bins from z_low to z_high, shape (n_bins + 1,); the last may be narrower.
+
+    Each edge is the double nearest to its decimal value, so a z of 0.15 lies in 0.15–0.20.
+
+    Examples
+    --------
+    >>> bin_edges(0.05).tolist()[:5]
+    [0.0, 0.05, 0.1, 0.15, 0.2]
+    """
+    if not (math.isfinite(bin_width) and bin_width >= 1e-4 and z_low < z_high):
+        raise InputError(
+            f"Bins of {bin_width:g} from {z_low:g} to {z_high:g} cannot be made; "
+            "the width must be at least 0.0001 and the range must not be empty."
+        )
+    n_bins = max(1, math.ceil(round((z_high - z_low) / bin_width, 6)))
+    edges = np.round(z_low + np.arange(n_bins + 1) * bin_width, 9)
+    edges[-1] = z_high
+    return edges
+
+
+def bin_index(z: ArrayLike, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Number of the bin [low, high) of each redshift, the last bin closed; −1 outside all."""
+    values = np.asarray(z, np.float64)
+    index = np.searchsorted(edges, values, side="right") - 1
+    index[values == edges[-1]] = len(edges) - 2
+    index[~((values >= edges[0]) & (values <= edges[-1]))] = -1
+    return index
+
+
+def number(value: float) -> float | None:
+    """Value as JSON knows it: None where it is not finite."""
+    return float(value) if math.isfinite(value) else None
+
+
+def finite_pairs(
+    z_spec: ArrayLike, z_phot: ArrayLike
+) -> tuple[metrics.FloatArray, metrics.FloatArray]:
+    """Redshifts of the galaxies where both are finite."""
+    spec, phot = np.asarray(z_spec, np.float64), np.asarray(z_phot, np.float64)
+    if spec.shape == phot.shape:
+        good = np.isfinite(spec) & np.isfinite(phot)
+        spec, phot = spec[good], phot[good]
+    return metrics.pair(spec, phot)

@@ -1,0 +1,155 @@
+"""Runs beside each other: what was set differently, what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from redshift_core.evaluation.density_metrics import FIGURES
+from redshift_core.evaluation.metrics import METRICS
+from redshift_core.settings.run import RunConfig, preset
+
+OF_DENSITIES = ("crps", "ks", "coverage68")  # figures of p(z) that stand beside the metrics
+UNSEEN = ("schema_version",)  # of no interest where settings are compared
+
+
+def settings_table(config: RunConfig) -> dict[str, str]:
+    """Every setting of a run by its dotted name, as text.
+
+    Examples
+    --------
+    >>> settings_table(RunConfig())["model.conv_kernels"]
+    '5, 5, 3, 2'
+    """
+    found: dict[str, str] = {}
+    for name, value in config.to_dict().items():
+        inner = value if isinstance(value, dict) else {"": value}
+        for leaf, one in inner.items():
+            text = ", ".join(map(str, one)) if isinstance(one, list) else str(one)
+            found[f"{name}.{leaf}".rstrip(".")] = text
+    return {name: text for name, text in found.items() if name not in UNSEEN}
+
+
+def recipe_text(config: RunConfig) -> str:
+    """Preset of a run, and every setting in which it departs from that.
+
+    Examples
+    --------
+    >>> recipe_text(preset("best").with_values({"weight_decay": 0.1}))
+    'best, training.weight_decay 0.1'
+    """
+    usual = settings_table(preset(config.preset, config.dataset))
+    changed = [f"{k} {v}" for k, v in settings_table(config).items() if v != usual[k]]
+    return ", ".join([config.preset, *changed])
+
+
+def differing_settings(configs: Mapping[str, RunConfig]) -> pd.DataFrame:
+    """Settings in which runs differ: a line each, a column per run.
+
+    Parameters
+    ----------
+    configs : mapping
+        Name of the run → its settings.
+
+    Returns
+    -------
+    DataFrame
+        ``setting`` (dotted) and one text column per run; no line where all agree.
+    """
+    tables = {name: settings_table(config) for name, config in configs.items()}
+    lines = []
+    for setting in next(iter(tables.values()), {}):
+        values = {name: table[setting] for name, table in tables.items()}
+        if len(set(values.values())) > 1:
+            lines.append({"setting": setting, **values})
+    return pd.DataFrame(lines, columns=["setting", *tables])
+
+
+def metrics_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Every metric of several evaluations, a line per run; with its interval where it has one.
+
+    Figures of p(z) stand beside them where any of the runs gives densities.
+
+    Parameters
+    ----------
+    results : mapping
+        Name of the run → content of its ``metrics.json``.
+    """
+    lines = []
+    for name, metrics in results.items():
+        line: dict[str, Any] = {"run": name, "galaxies": metrics.get("n")}
+        intervals = metrics.get("intervals") or {}
+        for key, metric in METRICS.items():
+            line[metric.title] = metrics.get(key)
+            if any((one.get("intervals") or {}).get(key) for one in results.values()):
+                line[f"{metric.title}, 68 %"] = interval_text(intervals.get(key))
+        if any(one.get("pdf") for one in results.values()):
+            pdf = metrics.get("pdf") or {}
+            figures = (FIGURES[key] for key in OF_DENSITIES)
+            line |= {figure.title: figure.value(pdf) for figure in figures}
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def densities_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Every figure of merit of p(z), a line per run that gives one; empty where none does.
+
+    Parameters
+    ----------
+    results : mapping
+        Name of the run → content of its ``metrics.json``.
+    """
+    found = {name: metrics["pdf"] for name, metrics in results.items() if metrics.get("pdf")}
+    return pd.DataFrame(
+        {"run": name, **{figure.title: figure.value(pdf) for figure in FIGURES.values()}}
+        for name, pdf in found.items()
+    )
+
+
+def caveats(
+    configs: Mapping[str, RunConfig], results: Mapping[str, Mapping[str, Any]], dataset: str
+) -> list[str]:
+    """What keeps figures of several runs on one dataset from being compared as they stand.
+
+    Parameters
+    ----------
+    configs, results : mapping
+        Name of the run → settings; → ``metrics.json``, of the runs evaluated on the dataset.
+    dataset : str
+        Its id.
+    """
+    found = []
+    if unjudged := [name for name in configs if name not in results]:
+        found.append(f"Not evaluated on this dataset: {', '.join(unjudged)}.")
+    own = [name for name in results if configs[name].dataset == dataset]
+    others = [name for name in results if name not in own]
+    if own and others:
+        found.append(
+            f"Only the test rows count for {', '.join(own)}, trained on this dataset; every usable "
+            f"row counts for {', '.join(others)}."
+        )
+    if any(one.get("n_flagged") for one in results.values()) and (
+        earlier := [name for name, one in results.items() if "n_flagged" not in one]
+    ):
+        found.append(
+            "Evaluated by an earlier version, which counted rows that ingest flagged, too: "
+            f"{', '.join(earlier)}. Evaluate them again."
+        )
+    if len({configs[name].split for name in own}) > 1:
+        found.append("The runs were split differently, so their test rows are not the same.")
+    if leaky := [name for name in own if configs[name].scaler.fit_on == "all"]:
+        found.append(f"The scaler saw the test rows too: {', '.join(leaky)}.")
+    return found
+
+
+def interval_text(interval: Sequence[float] | None) -> str:
+    """Two ends of an interval as text; empty where there is none.
+
+    Examples
+    --------
+    >>> interval_text([0.02151, 0.02174])
+    '0.0215 to 0.0217'
+    """
+    return "{:.4f} to {:.4f}".format(*interval) if interval else ""

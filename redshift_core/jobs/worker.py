@@ -1,0 +1,114 @@
+"""The child process that executes one job: ``python -m redshift_core.jobs.worker <job folder>``.
+
+It waits for its turn, does what `JOBS` names for its kind, and writes down how that ended. Modules
+are named by strings, so this process loads only what its job needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from redshift_core.errors import InputError
+from redshift_core.jobs import housekeeping, queue
+from redshift_core.jobs.machine import peak_memory
+from redshift_core.store import (
+    BenchFolder,
+    JobContext,
+    JobFolder,
+    LimitFolder,
+    RunFolder,
+    Stopped,
+    Store,
+    TuningFolder,
+    write_json,
+)
+
+FOLDERS = {"runs": RunFolder, "tuning": TuningFolder, "limits": LimitFolder, "bench": BenchFolder}
+JOBS = {
+    "train": "redshift_core.learning.training:train_and_judge",
+    "tune": "redshift_core.learning.tuning:tune_job",
+    "coordinate": "redshift_core.learning.tuning:tune_job",
+    "limit": "redshift_core.learning.studies.limit:limit_job",
+    "bench": "redshift_core.learning.studies.bench.run:bench_job",
+    "baseline": "redshift_core.learning.studies.bench.measure:baseline_job",
+    "speed": "redshift_core.learning.studies.bench.measure:speed_job",
+    "ingest": "redshift_core.data:ingest_job",
+    "simulate": "redshift_core.simulation:simulate_job",
+    "evaluate": "redshift_core.prediction:evaluate_job",
+    "predict": "redshift_core.prediction:predict_job",
+    "adapt": "redshift_core.learning.adaptation:adapt_job",
+    "stress": "redshift_core.prediction:stress_job",
+    "explain": "redshift_core.learning.explain:explain_job",
+    "report": "redshift_core.reports.run:report_job",
+    "reproduce": "redshift_core.reports.reproduce:reproduce_job",
+}
+
+
+def main(path: str) -> int:
+    """Execute one job; the exit code is 0 finished or stopped, 1 failed, 2 the user's to fix."""
+    folder = Path(path).resolve()
+    job = FOLDERS.get(folder.parent.name, JobFolder)(folder)
+    context = JobContext.of(job)
+    process = psutil.Process()
+    started = process.create_time()
+    context.set_state("queued", host=platform.node(), pid=process.pid, pid_started=started)
+    try:
+        with queue.slot(context):
+            context.set_state("running", message="")
+            begin = time.monotonic()
+            result = _execute(context)
+            result = {**result, "process": _spent(time.monotonic() - begin)}
+    except Stopped:
+        context.set_state("stopped", message="Stopped while it waited.")
+    except InputError as error:
+        context.set_state("failed", message=str(error), user_error=True)
+        return 2
+    except Exception as error:
+        traceback.print_exc()
+        context.set_state("failed", message=f"{type(error).__name__}: {error}")
+        return 1
+    else:
+        write_json(job.result_path, result)
+        context.set_state("stopped" if result.get("stopped") else "finished")
+    return 0
+
+
+def _execute(context: JobContext) -> dict[str, Any]:
+    module, function = JOBS[context.request["kind"]].split(":")
+    return getattr(importlib.import_module(module), function)(context)
+
+
+def _spent(seconds: float) -> dict[str, float]:
+    """What this process took: s since its turn came, s of CPU, most bytes of memory at once."""
+    return {
+        "seconds": seconds,
+        "cpu_seconds": time.process_time(),
+        "peak_memory": peak_memory(),
+    }
+
+
+def keep_house(path: str) -> None:
+    """Remove outputs above the limit, and leftovers; what goes wrong is only logged."""
+    try:
+        cleaned = housekeeping.keep_within_limit(Store(Path(path).resolve().parent.parent))
+    except InputError as error:
+        print(error)
+    except Exception:  # the job is done, and must not fail for it
+        traceback.print_exc()
+    else:
+        if cleaned.n_bytes:
+            print(f"Housekeeping: {cleaned.text()}")
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1])
+    keep_house(sys.argv[1])
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""All that needs TensorFlow: models, training, tuning, explaining, studies."""

@@ -1,0 +1,1 @@
+"""Studies that train many networks: baselines, bench, information limit."""

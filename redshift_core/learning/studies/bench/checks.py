@@ -1,0 +1,67 @@
+"""What `best` is asked besides: redshifts of every bin alike, and spectra that are no galaxies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from redshift_core.evaluation.bins import evaluate
+from redshift_core.evaluation.predictions import read_judged
+from redshift_core.evaluation.training_range import coverage_of
+from redshift_core.pdf import FLAT, TRAINING, Estimate
+from redshift_core.reports.bench_rows import now
+from redshift_core.store import RunFolder
+from redshift_core.store.arrays import load_arrays
+
+N_OUTSIDERS = 1_000  # spectra of each kind
+SEED = 7  # of those spectra
+
+
+def tail(run: RunFolder, datasets: Mapping[str, str]) -> dict[str, Any]:
+    """Errors of the medians of p(z) under the training prior and the flat one.
+
+    Parameters
+    ----------
+    run : RunFolder
+        A run that gives p(z).
+    datasets : mapping
+        Name → id of a dataset that the run was evaluated on.
+
+    Returns
+    -------
+    dict
+        ``finished``, ``datasets``, and by name and prior what `evaluation.evaluate` says.
+    """
+    priors = load_arrays(run.prior_path)
+    found: dict[str, Any] = {}
+    for name, dataset in datasets.items():
+        paths = run.predictions_path(dataset), run.pdf_path(dataset)
+        judged = {
+            prior: read_judged(*paths, Estimate("median", prior), priors)
+            for prior in (TRAINING, FLAT)
+        }
+        found[name] = {prior: evaluate(one.z_spec, one.z_phot) for prior, one in judged.items()}
+    return {"finished": now(), "datasets": dict(datasets), **found}
+
+
+def outsiders(run: RunFolder, dataset: str, cache: Path) -> dict[str, Any]:
+    """Share of spectra flagged as outside the training range: of no galaxies, and of test rows.
+
+    Returns
+    -------
+    dict
+        ``finished``, ``n`` of each kind, ``flagged`` (kind → share), ``galaxies`` (share of the
+        test rows).
+    """
+    from redshift_core.simulation.adversaries import KINDS, adversaries
+
+    coverage = coverage_of(run)
+    flux = {kind: adversaries(kind, N_OUTSIDERS, SEED, cache) for kind in KINDS}
+    metrics = run.metrics(dataset)
+    return {
+        "finished": now(),
+        "n": N_OUTSIDERS,
+        "flagged": {kind: float(coverage.outside(one).mean()) for kind, one in flux.items()},
+        "galaxies": metrics["n_outside_training_range"] / metrics["n"],
+    }

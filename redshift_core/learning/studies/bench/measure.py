@@ -1,0 +1,169 @@
+"""Jobs of a bench: train, time and judge one baseline; time one network, and judge it perturbed.
+
+Speed is that of validation rows, as many as there are test rows, because those judge and do nothing
+else. A first pass over some of them warms up and is not counted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from redshift_core.data import Dataset, open_dataset
+from redshift_core.data.scaling import BLOCK_ROWS, Scaler, fit_scaler
+from redshift_core.data.split import RowArray, Split, split_rows, training_rows
+from redshift_core.evaluation import stress
+from redshift_core.evaluation.bins import evaluate
+from redshift_core.evaluation.bootstrap import bootstrap
+from redshift_core.evaluation.calibration import evaluate_pdf
+from redshift_core.evaluation.perturbations import PERTURBATIONS
+from redshift_core.jobs.machine import peak_memory
+from redshift_core.learning.studies.baselines import BASELINES, Answer, Rows
+from redshift_core.settings.run import ScalerConfig, SplitConfig
+from redshift_core.store import JobContext
+
+N_WARM = 500  # spectra of the pass that is not timed
+STRESS_SECONDS = 30.0  # that a baseline's predictions of perturbed spectra may take
+LEAST_STRESSED = 2_000  # … unless it takes longer for so many: fewer say too little
+
+
+class _Stop(Exception):  # noqa: N818 - not an error
+    """The user asked for a stop."""
+
+
+def baseline_job(context: JobContext) -> dict[str, Any]:
+    """Job: ``dataset``, ``baseline``, ``seed`` → figures of its test rows and what it cost.
+
+    The rows are those that a network with the default split trains, validates and is tested on.
+    Predictions are written to the job's output folder: ``predictions.parquet`` and, where the
+    method has a p(z), ``pdf.npy`` (float16).
+
+    Returns
+    -------
+    dict
+        ``metrics`` (`evaluation.evaluate`, intervals, ``pdf``), ``seconds`` of the
+        training, ``spectra_per_second``, ``split`` (rows of each part), ``note``, ``stress``
+        (`stress.judge`, on some of the test rows).
+    """
+    name, seed = context.request["baseline"], context.request.get("seed", 0)
+    dataset = open_dataset(context.store.dataset(context.request["dataset"]))
+    config = SplitConfig()
+    split = split_rows(training_rows(dataset, config), config)
+    scaler = fit_scaler(ScalerConfig(name="spectrum"), dataset.flux, split)
+    train, val = (_rows(dataset, scaler, rows) for rows in (split.train, split.val))
+    context.report(message="Training.", now=True)
+    fitted = BASELINES[name](train, val, seed)
+    context.report(message="Timing its predictions.", now=True)
+
+    def answer(flux: NDArray[np.float32]) -> Answer:
+        return fitted.predict(scaler.apply(flux))
+
+    speed = spectra_per_second(answer, _timed_flux(dataset, split))
+    context.report(message="Judging the test rows.", now=True)
+    rows = np.sort(split.test)
+    try:
+        stressed = _stress(context, dataset, stress.some_rows(rows, n_stressed(speed)), answer)
+    except _Stop:
+        return {"stopped": True}
+    return {
+        "metrics": _judge(context, dataset, rows, answer(dataset.flux[rows])),
+        "seconds": fitted.seconds,
+        "spectra_per_second": speed,
+        "split": split.counts,
+        "note": fitted.note,
+        "stress": stressed,
+    }
+
+
+def speed_job(context: JobContext) -> dict[str, Any]:
+    """Job: ``run`` → what its saved model does when it is loaded and warm.
+
+    Returns
+    -------
+    dict
+        ``spectra_per_second``, ``peak_memory`` (bytes, the most so far) and ``stress``, the lines
+        of `prediction.stress_run`.
+    """
+    from redshift_core.learning import models
+    from redshift_core.prediction import predictor, stress_run
+
+    run = context.store.run(context.request["run"])
+    folder = context.store.dataset(run.config.dataset)
+    dataset = open_dataset(folder)
+    predict = predictor(models.load_model(run.model_path))
+    speed = spectra_per_second(predict, _timed_flux(dataset, run.split_path))
+    memory = peak_memory()
+    try:
+        stressed = stress_run(run, folder, _stoppable(context))["lines"]
+    except _Stop:
+        return {"stopped": True}
+    return {"spectra_per_second": speed, "peak_memory": memory, "stress": stressed}
+
+
+def _stress(
+    context: JobContext, dataset: Dataset, rows: RowArray, answer: Callable[[NDArray], Answer]
+) -> list[dict[str, Any]]:
+    """Lines of `stress.judge` on some rows."""
+    flux, z_spec = np.asarray(dataset.flux[rows]), np.asarray(dataset.z_spec)[rows]
+    return stress.judge(answer, flux, z_spec, report=_stoppable(context))
+
+
+def _stoppable(context: JobContext) -> stress.Report:
+    def report(done: float, total: float, message: str) -> None:
+        if context.should_stop():
+            raise _Stop
+        context.report(done, total, message)
+
+    return report
+
+
+def spectra_per_second(predict: Callable[[NDArray], Any], flux: NDArray[np.float32]) -> float:
+    """Speed of predicting spectra (n, 186) that are in memory, after a pass that is not timed."""
+    predict(flux[:N_WARM])
+    begin = time.perf_counter()
+    predict(flux)
+    return len(flux) / (time.perf_counter() - begin)
+
+
+def n_stressed(speed: float) -> int:
+    """Test rows perturbed for a baseline: as many as take it half a minute in all, 2,000 at least.
+
+    Examples
+    --------
+    >>> n_stressed(100.0), n_stressed(5_600.0), n_stressed(1e6)
+    (2000, 12000, 20000)
+    """
+    passes = 1 + len(PERTURBATIONS)
+    return int(np.clip(STRESS_SECONDS * speed / passes, LEAST_STRESSED, stress.N_ROWS))
+
+
+def _timed_flux(dataset: Dataset, split: Any) -> NDArray[np.float32]:
+    """Validation spectra, as many as there are test rows."""
+    split = split if isinstance(split, Split) else Split.load(split)
+    return np.asarray(dataset.flux[np.sort(split.val[: len(split.test)])])
+
+
+def _rows(dataset: Dataset, scaler: Scaler, rows: RowArray) -> Rows:
+    """Features and redshifts of some rows, in the order of the file, which reads fastest."""
+    rows = np.sort(rows)
+    starts = range(0, len(rows), BLOCK_ROWS)
+    blocks = [scaler.apply(dataset.flux[rows[start : start + BLOCK_ROWS]]) for start in starts]
+    return Rows(np.concatenate(blocks), np.asarray(dataset.z_spec)[rows])
+
+
+def _judge(context: JobContext, dataset: Dataset, rows: RowArray, answer: Answer) -> dict[str, Any]:
+    """Figures of the test rows; the predictions go to the job's output folder."""
+    z_spec, brightness = (np.asarray(v)[rows] for v in (dataset.z_spec, dataset.brightness))
+    figures = {**evaluate(z_spec, answer.z_phot), **bootstrap(z_spec, answer.z_phot)}
+    context.folder.output.mkdir(exist_ok=True)
+    columns = {"row": rows, "z_spec": z_spec, "z_phot": answer.z_phot, "brightness": brightness}
+    pd.DataFrame(columns).to_parquet(context.folder.output / "predictions.parquet")
+    if answer.density is not None:
+        np.save(context.folder.output / "pdf.npy", answer.density.astype(np.float16))
+        figures["pdf"] = evaluate_pdf(answer.density, z_spec, answer.z_phot, brightness)
+    return figures

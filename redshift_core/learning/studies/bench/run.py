@@ -1,0 +1,202 @@
+"""The job that computes a bench: a survey, then row after row, each in processes of its own.
+
+It only leads: networks are ordinary runs, baselines and timings jobs, and each takes the device's
+lock for itself. A row is written down when it begins and again when it is done, so that a bench
+that was stopped or killed goes on with what it lacks, and a network that was half trained goes on
+from its checkpoint. A row that fails says why, and the next one begins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from redshift_core import jobs
+from redshift_core.data import open_dataset
+from redshift_core.errors import InputError
+from redshift_core.jobs.machine import cpu_name, n_cores, total_memory
+from redshift_core.learning.studies.bench.checks import outsiders, tail
+from redshift_core.learning.training.prepare import environment, new_split
+from redshift_core.reports.bench import summary, write_tables
+from redshift_core.reports.bench_rows import baseline_row, network_row
+from redshift_core.settings.bench import check_installed
+from redshift_core.settings.names import PRESETS
+from redshift_core.settings.run import SplitConfig, preset
+from redshift_core.store import BenchFolder, JobContext, JobFolder, RunFolder, write_json
+from redshift_core.store.history import read_history
+
+LOOK = 0.5  # s between two looks at the job that computes
+STOP_LIMIT = 60.0  # s that a job may take to stop
+
+
+class _Stop(Exception):  # noqa: N818 - not an error
+    """The user asked for a stop."""
+
+
+class _Failed(Exception):  # noqa: N818 - the row's failure, not the bench's
+    """What a row needs has failed."""
+
+
+def bench_job(context: JobContext) -> dict[str, Any]:
+    """Job: compute the rows of a bench folder that are not done.
+
+    Returns
+    -------
+    dict
+        ``bench``, ``rows`` done, ``failed`` (row → why), ``stopped``.
+    """
+    leader = _Leader(context)
+    stopped = False
+    try:
+        leader.lead()
+    except _Stop:
+        stopped = True
+    found = summary(leader.bench)
+    return {
+        "bench": leader.bench.id,
+        "rows": [row["name"] for row in found["rows"]],
+        "failed": found["failed"],
+        "stopped": stopped,
+    }
+
+
+class _Leader:
+    """One bench between its start, or its resumption, and its end or stop."""
+
+    def __init__(self, context: JobContext):
+        self.context, self.store = context, context.store
+        self.bench = BenchFolder(context.folder.path)
+        self.config = self.bench.config
+        self.done = 0  # parts of the bench: its survey, then its rows
+        self.facts: dict[str, Any] = {}  # what every row carries: machine, versions, mark
+
+    def lead(self) -> None:
+        """Make the survey, and do row after row."""
+        self.dataset = self.config.dataset or self._survey("survey", self.config.seed)
+        self._describe()
+        for name in self.config.ordered:
+            self.done += 1
+            self._once(name, self._network if name in PRESETS else self._baseline)
+            if name == "best" and "finished" in self.bench.row(name):
+                self._once("outsiders", self._outsiders)
+                if self.config.flat_n:
+                    self._once("tail", self._tail)
+        write_tables(self.bench)
+        self.context.report(self.done + 1, message="Nothing is left to do.", now=True)
+
+    def _once(self, part: str, compute: Callable[[str], None]) -> None:
+        """Compute a part of the bench, unless it is done; a failure, or a bug, is its own."""
+        if "finished" in self.bench.row(part):
+            return
+        try:
+            compute(part)
+        except _Stop:
+            raise
+        except (_Failed, InputError) as error:
+            self._note(part, error=str(error))
+        except Exception as error:  # hours of other rows must not end with this one
+            traceback.print_exc()
+            self._note(part, error=f"{type(error).__name__}: {error}")
+        write_tables(self.bench)
+
+    def _survey(self, part: str, seed: int, n: int = 0, redshifts: str = "published") -> str:
+        """Id of a simulated survey; one that an earlier attempt made is used again."""
+        request = {"n": n or self.config.n, "seed": seed, "redshifts": redshifts}
+        try:
+            return self._job(part, "simulate", **request).result["dataset"]
+        except _Failed as error:
+            raise InputError(f"There is no survey to work on: {error}") from error
+
+    def _describe(self) -> None:
+        """Write ``environment.json``: what the rows were computed on, and with what."""
+        dataset = open_dataset(self.store.dataset(self.dataset))
+        memory = total_memory() / 2**30
+        machine = {"text": f"{cpu_name()}, {n_cores()} cores, {memory:.0f} GB", "cores": n_cores()}
+        facts = environment(dataset, new_split(SplitConfig(), dataset), machine)
+        write_json(self.bench.environment_path, facts)
+        kept = {key: facts[key] for key in ("versions", "commit")}
+        mark = facts["dataset"]["simulated"]
+        self.facts = {"machine": machine["text"], **kept, "simulated": mark}
+
+    def _baseline(self, name: str) -> None:
+        check_installed(name)
+        job = self._job(name, "baseline", dataset=self.dataset, baseline=name)
+        self.bench.write_row(name, {**baseline_row(job), **self.facts})
+
+    def _network(self, name: str) -> None:
+        run = self._trained(name)
+        if not run.metrics_path(self.dataset).exists():  # killed between training and judging
+            self._follow(name, jobs.start(self.store, "evaluate", run=run.id))
+        resumed = self.bench.row(name)["resumed"]
+        speed = self._job(f"{name}-speed", "speed", run=run.id)
+        row = network_row(run, self.dataset, speed, resumed)
+        self.bench.write_row(name, {**row, **self.facts})
+
+    def _outsiders(self, part: str) -> None:
+        """How many spectra that are no galaxies `best` flags."""
+        run = self.store.run(self.bench.row("best")["run"])
+        self.context.report(message="Simulating spectra that are no galaxies.", now=True)
+        self.bench.write_row(part, outsiders(run, self.dataset, self.store.cache))
+
+    def _tail(self, part: str) -> None:
+        """Judge `best` on a survey with flat redshifts, under both priors."""
+        run = self.store.run(self.bench.row("best")["run"])
+        config = self.config
+        flat = self._survey("flat", config.flat_seed, config.flat_n, "flat")
+        self._job(part, "evaluate", run=run.id, dataset=flat)
+        self.bench.write_row(part, tail(run, {"flat": flat, "test": self.dataset}))
+
+    def _trained(self, name: str) -> RunFolder:
+        """Run of a row that has gone through all its epochs: a new one, or the one begun."""
+        begun = self.bench.row(name).get("run")
+        run = next((run for run in self.store.runs() if run.id == begun), None)
+        if run is None:
+            epochs = self.config.epochs_dissertation if name == "dissertation" else 0
+            epochs = epochs or self.config.epochs
+            config = preset(name, self.dataset).with_values({"epochs": epochs} if epochs else {})
+            run = jobs.start_training(self.store, config, f"{name}, {self.bench.id}")
+            self._note(name, run=run.id, resumed=False)
+        elif jobs.status(run).state not in (*jobs.ACTIVE_STATES, "finished"):
+            if len(read_history(run)) < run.config.training.epochs:
+                self._note(name, run=run.id, resumed=True)
+                jobs.resume(run)
+            else:
+                return run
+        self._follow(name, run)
+        return run
+
+    def _job(self, part: str, kind: str, **request: Any) -> JobFolder:
+        """Finished job of a part of the bench: a new one, or the one begun unless that failed."""
+        begun = self.bench.row(part).get("job")
+        job = next((job for job in self.store.jobs() if job.id == begun), None)
+        if job is None or jobs.status(job).state not in (*jobs.ACTIVE_STATES, "finished"):
+            job = jobs.start(self.store, kind, **request)
+            self._note(part, job=job.id)
+        self._follow(part, job)
+        return job
+
+    def _follow(self, part: str, job: JobFolder) -> None:
+        """Wait until a job has finished, telling how far it is; stop it where the user stops."""
+        while (now := jobs.status(job)).active:
+            if self.context.should_stop():
+                with contextlib.suppress(InputError):  # it ended by itself
+                    jobs.stop(job)
+                if jobs.wait(job, timeout=STOP_LIMIT).active:
+                    jobs.kill(job)  # inside one fit of scikit-learn nobody looks for a stop
+                raise _Stop
+            total = len(self.config.ordered) + 1
+            said = f"{part}: {now.message or now.state}"
+            self.context.report(self.done + min(now.fraction, 0.99), total, said)
+            time.sleep(LOOK)
+        if now.state != "finished":
+            raise _Failed(f"{job.id} is {now.state}. {now.message}".strip())
+
+    def _note(self, part: str, **values: Any) -> None:
+        """Keep who computes a part of the bench, or why it failed."""
+        row = self.bench.row(part)
+        if "error" not in values:
+            row.pop("error", None)
+        self.bench.write_row(part, {**row, **values})

@@ -1,0 +1,171 @@
+"""One training of a study: an ordinary run, on a simulated survey that is made for it.
+
+The surveys are datasets of a store inside the study's folder, which no other list shows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+import shutil
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from redshift_core.errors import InputError
+from redshift_core.jobs import preflight
+from redshift_core.learning.training import train_job
+from redshift_core.learning.training.checkpoint import load_state
+from redshift_core.settings.limit import LimitConfig, Training
+from redshift_core.settings.run import RunConfig, SplitConfig
+from redshift_core.simulation import DISK_BYTES, survey_dataset
+from redshift_core.store import DatasetFolder, JobContext, RunFolder, Stopped, Store, write_json
+
+VALIDATION = 8192  # further galaxies at least, on which the temperature of a PDF head is fitted
+MEASURE_SECONDS = 10.0  # s of training from which the speed is taken
+Tell = Callable[[float | None, str | None, dict[str, Any]], None]  # epochs done, message, values
+
+
+def n_rows(one: Training) -> int:
+    """Galaxies of a survey: those trained on, and as many beside as `SplitConfig` allows."""
+    return one.n + min(max(VALIDATION, one.n // 50), 8 * one.n)
+
+
+def n_steps(config: LimitConfig, one: Training) -> int:
+    """Steps of a training in all; its last epoch may end early."""
+    return max(1, round(_epoch_steps(config, one) * one.epochs))
+
+
+def recipe(config: LimitConfig, one: Training, dataset: str = "") -> RunConfig:
+    """Settings of a training: the study's, without choosing among epochs."""
+    share = 1 - (one.n + 0.5) / n_rows(one)  # half a galaxy, lest rounding takes one away
+    values = {
+        "epochs": math.ceil(n_steps(config, one) / _epoch_steps(config, one)),
+        "seed": one.seed,
+        "early_stopping": 0,
+        "keep": "last",
+    }
+    split = SplitConfig(test_fraction=0.0, val_fraction=share)
+    return replace(config.base, dataset=dataset, split=split).with_values(values)
+
+
+def _epoch_steps(config: LimitConfig, one: Training) -> int:
+    return math.ceil(one.n / config.base.training.batch_size)
+
+
+class Surveys:
+    """The surveys that a study has on disk."""
+
+    def __init__(self, folder: Path, cache: Path):
+        self.store, self.cache = Store(folder), cache
+
+    def find(self, one: Training) -> DatasetFolder | None:
+        """Survey of a training, where it is there."""
+        return next((known for known in self.store.datasets() if known.name == _name(one)), None)
+
+    def get(self, one: Training, report: Callable[[float, str], None]) -> DatasetFolder:
+        """Survey of a training, made where it is not there."""
+        if found := self.find(one):
+            return found
+        shutil.rmtree(self.store.inbox)  # what a killed process left
+        path = self.store.inbox / "survey.parquet"
+        return survey_dataset(
+            self.store, path, n_rows(one), one.seed,
+            name=_name(one), cache=self.cache, report=report,
+        )  # fmt: skip
+
+    def keep(self, trainings: list[Training]) -> None:
+        """Remove the surveys that none of these trainings needs."""
+        needed = {_name(one) for one in trainings}
+        for dataset in self.store.datasets():
+            if dataset.name not in needed:
+                dataset.delete()
+        if not trainings:
+            shutil.rmtree(self.store.root, ignore_errors=True)
+
+
+def _name(one: Training) -> str:
+    return f"{one.n}-{one.seed}"
+
+
+def check_room(config: LimitConfig, one: Training, surveys: Surveys) -> None:
+    """Refuse a training for which the machine's memory or the disk is too small."""
+    for remark in preflight.remarks(recipe(config, one), n_rows(one)):
+        if remark.level == "error":
+            raise InputError(f"A training on {one.n:,} galaxies: {remark.text}")
+    folder = surveys.store.root.parent
+    needed, free = n_rows(one) * DISK_BYTES, shutil.disk_usage(folder).free
+    if needed > free and not surveys.find(one):
+        raise InputError(
+            f"{folder} has {free / 1e9:.1f} GB free, and the survey of {one.n:,} galaxies needs "
+            f"{needed / 1e9:.1f} GB while it is made. Free some space, or choose smaller sizes."
+        )
+
+
+class PartContext(JobContext):
+    """What a training sees of the outside: its progress becomes that of the whole study."""
+
+    def __init__(self, run: RunFolder, store: Store, tell: Tell, should_stop: Callable[[], bool]):
+        super().__init__(run, store)
+        self.request = {"kind": "train", "resume": True}
+        self.tell, self._should_stop = tell, should_stop
+
+    def report(
+        self,
+        done: float | None = None,
+        total: float | None = None,
+        message: str | None = None,
+        *,
+        now: bool = False,
+        **detail: Any,
+    ) -> None:
+        """Tell the epochs done, or a message, and the values of the training."""
+        self.tell(done, message, detail)
+
+    def should_stop(self) -> bool:
+        """Whether the user asks for a stop."""
+        return self._should_stop()
+
+
+def train(context: PartContext, config: LimitConfig, one: Training, survey: str) -> None:
+    """Train, or go on training, to the end; `Stopped` where the user stops."""
+    run = context.folder
+    if not run.config_path.exists():  # new, or begun by a version that trained in another way
+        shutil.rmtree(run.path, ignore_errors=True)
+        run.path.mkdir(parents=True)
+    write_json(run.config_path, recipe(config, one, survey).to_dict())
+    state = load_state(run)
+    if state and state.progress.finished:  # killed before it was judged
+        return
+    stopped = train_job(context, n_steps=n_steps(config, one))["stopped"]
+    gc.collect()  # its spectra go before those of the next training come
+    if stopped:
+        raise Stopped
+
+
+def measured_rate(context: PartContext, config: LimitConfig, one: Training, survey: str) -> float:
+    """Spectra per second in the first MEASURE_SECONDS of a training, which is given up then."""
+    rates: list[float] = []
+    end = math.inf
+
+    def tell(done: float | None, message: str | None, detail: dict[str, Any]) -> None:
+        nonlocal end
+        if rate := detail.get("rate"):  # all is compiled
+            end = min(end, time.monotonic() + MEASURE_SECONDS)
+            rates.append(rate)
+
+    def enough() -> bool:
+        return context.should_stop() or time.monotonic() > end
+
+    run = context.folder
+    shutil.rmtree(run.path, ignore_errors=True)
+    with contextlib.suppress(Stopped):
+        train(PartContext(run, context.store, tell, enough), config, one, survey)
+    shutil.rmtree(run.path)
+    if context.should_stop():
+        raise Stopped
+    return statistics.median(rates)

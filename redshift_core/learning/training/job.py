@@ -1,0 +1,367 @@
+"""The epochs of a run: stop, report, save, early stopping, and going on after any of them."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from redshift_core import prediction
+from redshift_core.errors import InputError
+from redshift_core.learning.training.checkpoint import (
+    Progress,
+    State,
+    load_state,
+    save_state,
+    write_history,
+)
+from redshift_core.learning.training.prepare import environment, prepare, scaler_facts
+from redshift_core.settings.run import RunConfig
+from redshift_core.settings.schedules import learning_rates
+from redshift_core.store import JobContext, RunFolder, Stopped, write_json
+
+if TYPE_CHECKING:
+    from redshift_core.learning.training.loop import Loop
+
+CALL_SECONDS = 0.5  # s of computing between two looks at the stop file
+SAVE_SECONDS = 30.0  # s between two checkpoints inside an epoch
+EPOCH_SAVE_SECONDS = 5.0  # s after which the end of an epoch is worth a checkpoint
+
+
+def train_and_judge(context: JobContext) -> dict[str, Any]:
+    """Job: train a run and, when it has gone through all its epochs, judge it on its test rows.
+
+    A run that was stopped, or ended otherwise, while it was judged has its model saved; resumed, it
+    is judged and not trained again, unless the request asks for ``more`` epochs.
+
+    Returns
+    -------
+    dict
+        As of `train_job`; ``stopped`` also where the user stopped the judging.
+    """
+    run = RunFolder(context.folder.path)
+    result = _trained_before(context, run) or train_job(context)
+    if result["stopped"] or not run.config.split.test_fraction:
+        return result
+    try:
+        _judge(context, run)
+    except Stopped:
+        message = "Stopped while it was judged. Its model is saved: evaluate the run, or resume it."
+        context.report(message=message, now=True)
+        return {**result, "stopped": True}
+    context.report(message="Trained, and judged on its test rows.", now=True)
+    return result
+
+
+def _trained_before(context: JobContext, run: RunFolder) -> dict[str, Any] | None:
+    """Result of a run whose training had ended before; None where epochs are left to do."""
+    if not context.request.get("resume") or context.request.get("more"):
+        return None
+    state = load_state(run)
+    if state is None or not state.progress.finished or not run.model_path.exists():
+        return None
+    done = state.progress.epoch
+    context.report(done, done, "Loading TensorFlow.", now=True)
+    from redshift_core.learning.devices import open_devices
+
+    open_devices(run.config.training)
+    return _result(run, state.progress, stopped=False)
+
+
+def _judge(context: JobContext, run: RunFolder) -> None:
+    """Judge a trained run on its test rows, telling how far that is."""
+    dataset = run.config.dataset
+
+    def report(done: float, total: float, message: str) -> None:
+        said = f"Judging the test rows. {message}"
+        context.report_or_stop(message=said, judged=done / total if total else 0.0)
+
+    context.report(message="Judging the test rows.", now=True)
+    try:
+        prediction.evaluate_run(run, context.store.dataset(dataset), report)
+    except (InputError, OSError) as error:
+        if dataset in [folder.id for folder in context.store.datasets()]:
+            raise
+        raise InputError(
+            f"{run.id} is trained and its model is saved, but its dataset {dataset} was deleted "
+            "before its test rows were judged. Read the same file in again and evaluate the run "
+            "on that."
+        ) from error
+
+
+def train_job(
+    context: JobContext, virtual_cpus: int = 1, n_steps: int | None = None
+) -> dict[str, Any]:
+    """Train the run of a job folder, or go on with it where the request says ``resume``.
+
+    Parameters
+    ----------
+    virtual_cpus : int
+        See ``devices.open_devices``.
+    n_steps : int, optional
+        Steps in all, where the last epoch is to end early.
+
+    Returns
+    -------
+    dict
+        ``run``, ``val_mae`` of the saved weights (None before the first epoch was completed),
+        ``epochs`` completed, ``stopped`` by the user.
+    """
+    run = RunFolder(context.folder.path)
+    config = run.config
+    state = _state_to_resume(run, config) if context.request.get("resume") else None
+    if state is None:
+        for stale in (run.history_path, run.split_path, run.scaler_path, run.model_path):
+            stale.unlink(missing_ok=True)
+    prepared = prepare(context, run, config)
+    context.report(message="Loading TensorFlow.", now=True)
+    from redshift_core.learning.devices import open_devices
+    from redshift_core.learning.training.loop import Data, Loop
+
+    devices = open_devices(config.training, virtual_cpus)
+    context.report(message="Building the network.", device=devices.text, now=True)
+    data = Data.of(prepared.train, prepared.val, devices)
+    loop = Loop(config, prepared.scaler, data, devices)
+    facts = environment(prepared.dataset, prepared.split, devices.describe())
+    facts |= {"scaler": scaler_facts(prepared.scaler), "n_parameters": loop.n_parameters}
+    write_json(run.environment_path, facts)
+    del prepared.train, prepared.val  # the loop holds its own copy
+    return Trainer(context, run, config, loop, state, n_steps).train()
+
+
+def _state_to_resume(run: RunFolder, config: RunConfig) -> State | None:
+    """Checkpoint of the run; None where it ended before it wrote one, and so starts anew."""
+    state = load_state(run)
+    if state is None:
+        return None
+    done, wanted = state.progress.epoch, config.training.epochs
+    if wanted < done or (state.progress.finished and wanted == done):
+        raise InputError(
+            f"{run.id} has completed {done} epochs already and is asked for {wanted} in all; "
+            f"ask for more than {done}."
+        )
+    state.progress.finished = False
+    return state
+
+
+class Pace:
+    """How many items to compute per call, so that a call takes about CALL_SECONDS."""
+
+    def __init__(self) -> None:
+        self.n = 1
+        self.seconds = 0.0  # per item, as last measured
+        self._calls = 0
+
+    def update(self, n: int, seconds: float) -> None:
+        """Learn from a call; the first one is not typical, since it compiles."""
+        self._calls += 1
+        if self._calls > 1:
+            self.seconds = seconds / n
+        fitting = int(CALL_SECONDS * n / max(seconds, 1e-6))
+        self.n = max(1, min(4 * self.n, fitting if self._calls > 1 else 4))
+
+
+class Trainer:
+    """One run between its start, or its resumption, and its end or stop."""
+
+    def __init__(
+        self,
+        context: JobContext,
+        run: RunFolder,
+        config: RunConfig,
+        loop: Loop,
+        state: State | None,
+        n_steps: int | None = None,
+    ):
+        self.context, self.run, self.config, self.loop = context, run, config, loop
+        self.n_steps = n_steps or config.training.epochs * loop.n_steps  # in all
+        self.progress = state.progress if state else Progress()
+        self.kept = state.kept if state else []  # weights that model.keras shall hold
+        self.model_is_saved = bool(state) and run.model_path.exists()
+        self.steps, self.blocks = Pace(), Pace()
+        if state and not loop.restore(state.variables):
+            raise InputError(
+                f"The checkpoint of {run.id} does not fit its config.json, which was changed. "
+                "Start a new run with the new settings."
+            )
+        if self._exhausted():  # the user asks for more, so early stopping gets its patience back
+            self.progress.n_worse = 0
+
+    def train(self) -> dict[str, Any]:
+        """Do the epochs that are left; the job's result."""
+        write_history(self.run, self.progress)
+        self.saved = self.mark = time.monotonic()
+        stopped = False
+        while self.progress.epoch < self.config.training.epochs and not self._exhausted():
+            if not (self._train_epoch() and self._validate()):
+                stopped = True
+                break
+        self.progress.finished = not stopped
+        self._calibrate()
+        self._save()
+        done = self.progress.epoch
+        ending = "Stopped" if stopped else "Finished"
+        self.context.report(message=f"{ending} after {_count(done, 'epoch')}.", now=True)
+        return _result(self.run, self.progress, stopped)
+
+    def _calibrate(self) -> None:
+        """Fit the temperature of a PDF head to the weights that are saved."""
+        if self.kept and self.config.model.head == "pdf":
+            self.loop.calibrate(self.kept)
+            self.model_is_saved = False
+
+    def _exhausted(self) -> bool:
+        patience = self.config.training.early_stopping
+        return 0 < patience <= self.progress.n_worse
+
+    def _train_epoch(self) -> bool:
+        """Do the steps left in this epoch; False where the user stops."""
+        loop, progress, training = self.loop, self.progress, self.config.training
+        generator = np.random.default_rng([self.config.seed, progress.epoch])
+        order = generator.permutation(loop.n_train).astype(np.int32)
+        order = loop.on_device(order)
+        loop.sums.assign(progress.sums)
+        offset = progress.epoch * loop.n_steps
+        end = min(loop.n_steps, self.n_steps - offset)
+        while progress.step < end:
+            first = progress.step
+            last = min(first + self.steps.n, end)
+            rates = learning_rates(training, offset + first, offset + last, self.n_steps)
+            begin = time.monotonic()
+            progress.sums = loop.train(order, rates, first, last).numpy().tolist()
+            self.steps.update(last - first, time.monotonic() - begin)
+            self._refuse_nan(progress.sums)
+            progress.step, progress.learning_rate = last, float(rates[-1])
+            if not self._go_on():
+                return False
+        return True
+
+    def _validate(self) -> bool:
+        """Validate and close the epoch; False where the user stops before that."""
+        loop = self.loop
+        loop.sums.assign([0.0, 0.0, 0.0])
+        sums, first = [0.0, 0.0, 0.0], 0
+        while first < loop.n_blocks:
+            last = min(first + self.blocks.n, loop.n_blocks)
+            begin = time.monotonic()
+            sums = loop.validate(first, last).numpy().tolist()
+            self.blocks.update(last - first, time.monotonic() - begin)
+            first = last
+            if not self._go_on(blocks_done=first):
+                return False
+        self._refuse_nan(sums)
+        self._close_epoch(val_loss=sums[0] / sums[2], val_mae=sums[1] / sums[2])
+        return True
+
+    def _close_epoch(self, val_loss: float, val_mae: float) -> None:
+        progress, training = self.progress, self.config.training
+        loss, mae, n = progress.sums
+        self._tick()
+        line = (progress.epoch + 1, loss / n, mae / n, val_loss, val_mae)
+        names = ("epoch", "loss", "mae", "val_loss", "val_mae")
+        line_dict = dict(zip(names, line, strict=True))
+        line_dict |= {"seconds": progress.seconds, "learning_rate": progress.learning_rate}
+        progress.history.append(line_dict)
+        is_best = progress.best_val_mae is None or val_mae < progress.best_val_mae
+        if is_best:
+            progress.best_val_mae = val_mae
+        if is_best or training.keep == "last":
+            self.kept, progress.kept_val_mae = self.loop.weights(), val_mae
+            self.model_is_saved = False
+        lowest = progress.best_val_loss
+        if lowest is None or val_loss < lowest - training.min_delta:
+            progress.best_val_loss, progress.n_worse = val_loss, 0
+        else:
+            progress.n_worse += 1
+        progress.epoch += 1
+        progress.step, progress.seconds, progress.sums = 0, 0.0, [0.0, 0.0, 0.0]
+        if progress.epoch == 1 or time.monotonic() - self.saved > EPOCH_SAVE_SECONDS:
+            self._save()
+        write_history(self.run, progress)
+        self.context.report(val_mae=progress.kept_val_mae, now=True)
+
+    def _tick(self) -> None:
+        """Add the time since the last tick to the epoch's seconds."""
+        now = time.monotonic()
+        self.progress.seconds += now - self.mark
+        self.mark = now
+
+    def _go_on(self, blocks_done: int | None = None) -> bool:
+        """Report, save where it is time; False where the user asked for a stop."""
+        self._tick()
+        self._report(blocks_done)
+        if self.context.should_stop():
+            return False
+        if time.monotonic() - self.saved > SAVE_SECONDS:
+            self._save()
+        return True
+
+    def _report(self, blocks_done: int | None) -> None:
+        progress, loop, epochs = self.progress, self.loop, self.config.training.epochs
+        loss, mae, n = progress.sums
+        what = "Validating" if blocks_done is not None else "Training"
+        rate = loop.batch / self.steps.seconds if self.steps.seconds else None
+        self.context.report(
+            done=progress.epoch + progress.step / loop.n_steps,
+            total=epochs,
+            message=f"{what}, epoch {progress.epoch + 1} of {epochs}.",
+            epoch=progress.epoch + 1,
+            epochs=epochs,
+            step=progress.step,
+            steps=loop.n_steps,
+            validated=(blocks_done or 0) / loop.n_blocks,
+            rate=rate,
+            seconds_left=self._seconds_left(blocks_done or 0),
+            loss=loss / n,
+            mae=mae / n,
+            val_mae=progress.kept_val_mae,
+        )
+
+    def _seconds_left(self, blocks_done: int) -> float | None:
+        if not self.steps.seconds:
+            return None
+        epochs = self.config.training.epochs - self.progress.epoch
+        # A validation row costs a third of a training row, until it has been measured.
+        guess = self.steps.seconds / self.loop.batch / 3 * self.loop.block
+        per_block = self.blocks.seconds or guess
+        blocks = epochs * self.loop.n_blocks - blocks_done
+        return (
+            self.steps.seconds * (epochs * self.loop.n_steps - self.progress.step)
+            + per_block * blocks
+        )
+
+    def _refuse_nan(self, sums: list[float]) -> None:
+        if not all(map(math.isfinite, sums)):
+            raise InputError(
+                f"The loss became NaN in epoch {self.progress.epoch + 1}: the training diverged. "
+                f"Lower the learning rate (now {self.config.training.learning_rate:g}) or clip the "
+                "gradient (clip_norm = 1)."
+            )
+
+    def _save(self) -> None:
+        """Write a checkpoint, and the model where better weights wait to be saved."""
+        self._tick()
+        save_state(self.run, State(self.progress, self.loop.values(), self.kept))
+        if self.kept:
+            self._save_model()
+        self.saved = time.monotonic()
+
+    def _save_model(self) -> None:
+        if not self.model_is_saved:
+            self.loop.save_model(self.run.model_path, self.kept)
+            self.model_is_saved = True
+
+
+def _result(run: RunFolder, progress: Progress, stopped: bool) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "val_mae": progress.kept_val_mae,
+        "epochs": progress.epoch,
+        "stopped": stopped,
+    }
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

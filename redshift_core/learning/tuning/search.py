@@ -1,0 +1,125 @@
+"""Trial after trial, the same for a lone process and for a worker.
+
+KerasTuner's own loop (``BaseTuner.search``) cannot be stopped inside a trial, asks an idle oracle
+without a pause and keeps tracebacks for reasons; so this one speaks to the oracle itself.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from keras_tuner.engine.trial import Trial, TrialStatus
+
+from redshift_core.errors import InputError
+from redshift_core.learning.devices import Devices
+from redshift_core.learning.tuning.trial import (
+    Interrupted,
+    Rows,
+    TrialContext,
+    train_trial,
+    trial_run,
+)
+from redshift_core.settings.run import RunConfig
+from redshift_core.settings.search import TuningConfig
+from redshift_core.settings.space import fixed, run_config
+from redshift_core.store import TuningFolder
+
+IDLE_SECONDS = 0.5  # s between two questions to an oracle that waits for other workers
+REASON_LENGTH = 500  # characters of a failure that are kept
+
+Tell = Callable[[str, dict[str, Any]], None]
+
+
+class NotMine(Exception):  # noqa: N818 - not an error
+    """The trial was given to another worker, since this one had not been heard for too long."""
+
+
+class Oracle(Protocol):
+    """What a search asks of KerasTuner's oracle, or of the chief that has it."""
+
+    def create_trial(self, tuner_id: str) -> Trial: ...  # noqa: D102
+
+    def update_trial(self, trial_id: str, metrics: dict[str, float]) -> Any: ...  # noqa: D102
+
+    def end_trial(self, trial: Trial) -> None: ...  # noqa: D102
+
+
+class Searcher:
+    """What trains the trials of a search in this process."""
+
+    def __init__(
+        self,
+        tuning: TuningFolder,
+        config: TuningConfig,
+        rows: Rows,
+        devices: Devices,
+        tell: Tell,
+        should_stop: Callable[[], bool],
+    ):
+        self.tuning, self.config, self.rows, self.devices = tuning, config, rows, devices
+        self.tell, self.should_stop = tell, should_stop
+
+    def search(self, oracle: Oracle, worker: str) -> None:
+        """Do trials until the oracle has no more.
+
+        Raises
+        ------
+        Interrupted
+            Where the user stops.
+        """
+        while not self.should_stop():
+            trial = oracle.create_trial(worker)
+            if trial.status == TrialStatus.STOPPED:
+                return
+            if trial.status == TrialStatus.IDLE:
+                time.sleep(IDLE_SECONDS)
+                continue
+            try:
+                self._do(oracle, trial)
+            except NotMine:
+                continue
+        raise Interrupted
+
+    def _do(self, oracle: Oracle, trial: Trial) -> None:
+        try:
+            metrics = self._train(trial)
+        except (Interrupted, NotMine, ConnectionError):
+            raise
+        except Exception as error:
+            trial.status, trial.message = TrialStatus.FAILED, reason(error)
+        else:
+            oracle.update_trial(trial.trial_id, metrics)
+            trial.status = TrialStatus.COMPLETED
+        oracle.end_trial(trial)
+
+    def _train(self, trial: Trial) -> dict[str, float]:
+        values = trial.hyperparameters.values
+        epochs = values.get("tuner/epochs", self.config.epochs)  # of Hyperband's round
+        context = TrialContext(
+            lambda progress: self.tell(trial.trial_id, progress), self.should_stop
+        )
+        return train_trial(
+            self.config,
+            trial_run(self.config, self._run(values), epochs),
+            self.tuning.trial(trial.trial_id),
+            self.rows,
+            self.devices,
+            context,
+        )
+
+    def _run(self, values: dict[str, Any]) -> RunConfig:
+        own = {name: value for name, value in values.items() if not name.startswith("tuner/")}
+        return run_config(self.config.base, {**fixed(self.config.space), **own})[0]
+
+
+def reason(error: Exception) -> str:
+    """Why a trial failed, in one sentence; a traceback goes to the log."""
+    if isinstance(error, InputError):
+        return str(error)
+    traceback.print_exc()
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return "Out of memory: the network or its batch is too large for this machine."
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:REASON_LENGTH]

@@ -1,0 +1,158 @@
+"""One trial: its rows, its training with the same loop as a run's, its score."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from redshift_core.data.scaling import Scaler, fit_scaler
+from redshift_core.data.split import Split
+from redshift_core.evaluation.metrics import METRICS
+from redshift_core.learning.devices import Devices
+from redshift_core.learning.training.job import Trainer
+from redshift_core.learning.training.loop import Data, Loop, start_session
+from redshift_core.learning.training.prepare import new_split, open_for, scaled_part, training_part
+from redshift_core.settings.run import RunConfig, ScalerConfig
+from redshift_core.settings.search import TuningConfig
+from redshift_core.store import RunFolder, Store, TuningFolder
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error
+    """The user asked for a stop."""
+
+
+class Rows:
+    """Rows of a search, scaled once per scaler; the test rows are not read.
+
+    Every trial shares them, where it computes.
+    """
+
+    def __init__(self, tuning: TuningFolder, config: TuningConfig, store: Store):
+        self.dataset = open_for(tuning, store, config.dataset)
+        self.split = _split(tuning, config, self.dataset)
+        self._scaled: dict[tuple[ScalerConfig, bool], tuple[Scaler, Data]] = {}
+
+    def scaled(self, run: RunConfig, devices: Devices) -> tuple[Scaler, Data]:
+        """Scaler fitted on the training rows, and what a run's loop takes of it and of the rows."""
+        key = (run.scaler, run.augmentation.active)
+        if key not in self._scaled:
+            scaler = fit_scaler(run.scaler, self.dataset.flux, self.split)
+            train = training_part(run, self.dataset, scaler, self.split.train)
+            val = scaled_part(self.dataset, scaler, self.split.val)
+            self._scaled[key] = scaler, Data.of(train, val, devices)
+        return self._scaled[key]
+
+
+class TrialContext:
+    """What a `Trainer` sees of the outside: where it tells its progress, the wish to stop."""
+
+    def __init__(self, tell: Callable[[dict[str, Any]], None], should_stop: Callable[[], bool]):
+        self._tell, self.should_stop = tell, should_stop
+        self._progress: dict[str, Any] = {}
+
+    def report(
+        self,
+        done: float | None = None,
+        total: float | None = None,
+        message: str | None = None,
+        *,
+        now: bool = False,
+        **detail: Any,
+    ) -> None:
+        """Tell progress, in the words of `JobContext.report`."""
+        self._progress |= detail
+        if done is not None:
+            self._progress |= {"done": done, "total": total}
+        self._tell(self._progress)
+
+
+class TrialTrainer(Trainer):
+    """Trainer that leaves no weights behind: a search judges networks, it does not keep them."""
+
+    def _save(self) -> None:
+        pass
+
+    def _calibrate(self) -> None:
+        pass
+
+    def _close_epoch(self, val_loss: float, val_mae: float) -> None:
+        super()._close_epoch(val_loss, val_mae)
+        self.context.report(epochs_done=self.progress.epoch, now=True)
+
+
+def train_trial(
+    config: TuningConfig,
+    run: RunConfig,
+    folder: RunFolder,
+    rows: Rows,
+    devices: Devices,
+    context: TrialContext,
+) -> dict[str, float]:
+    """Train the run a trial stands for, once per repeat; writes the history.
+
+    Returns
+    -------
+    dict
+        The objective and ``val_mae``, means over the repeats, both at the epoch of the lowest
+        validation MAE; ``epochs`` done (of the longest repeat); ``seconds``.
+
+    Raises
+    ------
+    Interrupted
+        Where the user stops.
+    InputError
+        Where the training diverges.
+    """
+    begin, results = time.monotonic(), []
+    for repeat in range(config.repeats):
+        where = RunFolder(folder.path / f"repeat_{repeat + 1}") if repeat else folder
+        where.path.mkdir(exist_ok=True)
+        again = run.with_values({"seed": run.seed + repeat})
+        results.append(_train(config.objective, again, where, rows, devices, context))
+    mean = {name: float(np.mean([one[name] for one in results])) for name in results[0]}
+    mean["epochs"] = max(one["epochs"] for one in results)
+    return {**mean, "seconds": time.monotonic() - begin}
+
+
+def trial_run(config: TuningConfig, run: RunConfig, epochs: int) -> RunConfig:
+    """Run of a trial: that of ``trials/<trial>/config.json``, as long as the search wants it."""
+    return run.with_values(
+        {"epochs": epochs, "early_stopping": config.early_stopping, "keep": "best"}
+    )
+
+
+def _train(
+    objective: str,
+    run: RunConfig,
+    folder: RunFolder,
+    rows: Rows,
+    devices: Devices,
+    context: TrialContext,
+) -> dict[str, float]:
+    start_session(devices)  # forget the network before this one
+    scaler, data = rows.scaled(run, devices)
+    loop = Loop(run, scaler, data, devices)
+    trainer = TrialTrainer(context, folder, run, loop, None)
+    if trainer.train()["stopped"]:
+        raise Interrupted
+    val_mae = trainer.progress.best_val_mae
+    score = val_mae
+    if objective != "val_mae":
+        score = abs(METRICS[objective](*loop.validation_redshifts(trainer.kept)))
+    return {objective: score, "val_mae": val_mae, "epochs": trainer.progress.epoch}
+
+
+def _split(tuning: TuningFolder, config: TuningConfig, dataset: Any) -> Split:
+    """Split of the base's settings, its training rows thinned to the share that trials see."""
+    if tuning.split_path.exists():
+        return Split.load(tuning.split_path)
+    split = new_split(config.base.split, dataset)
+    n = max(1, round(config.train_share * len(split.train)))
+    if n < len(split.train):
+        chosen = np.random.default_rng(config.seed).choice(split.train, n, replace=False)
+        split = Split(chosen, split.val, split.test)
+    split.save(tuning.split_path)
+    return split

@@ -1,0 +1,1 @@
+"""What leaves the product: HTML documents, tables of bench, the dissertation again."""

@@ -1,0 +1,169 @@
+"""The result of a study: limit.json, limit.md, limit.html, each of which says SIMULATED."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from redshift_core.evaluation.comparison import recipe_text
+from redshift_core.evaluation.extrapolation import MIN_SIZES
+from redshift_core.figures import limit_curve
+from redshift_core.store import LimitFolder, atomic, read_json, write_json
+
+WORDS = {"mae": "MAE", "crps": "CRPS"}
+MEANING = (
+    "The intervals hold (1) the choice of test galaxies, drawn again {draws:,} times, the same "
+    "ones for every training and recipe; (2) the scatter from one training to the next and what "
+    "the form of the curve leaves, as Student-t deviates with {dof} degrees of freedom and a scale "
+    "of {scatter:.1e} ({source}) at every training of every draw. They do not hold what a larger "
+    "network, longer training or a bend of the curve beyond the largest size would change."
+)
+
+
+def write_results(folder: LimitFolder, limits: dict[str, Any]) -> None:
+    """Write what is there in every form.
+
+    Parameters
+    ----------
+    limits : dict
+        {"mae": …, "crps": …} as `extrapolate` gives them; empty where there are too few sizes.
+
+    Notes
+    -----
+    ``limit.json`` holds ``simulated``, ``recipe`` (the preset and what departs from it),
+    ``config``, ``plan``, ``environment``, ``rows``, ``recipes`` and ``limits``.
+    """
+    result = {
+        "simulated": True,
+        "limit": folder.id,
+        "recipe": recipe_text(folder.config.base),
+        "config": folder.config.to_dict(),
+        "plan": read_json(folder.plan_path),
+        "environment": folder.environment,
+        "rows": folder.rows,
+        "recipes": folder.recipes,
+        "limits": limits,
+    }
+    _write(folder.table_path, markdown(result))
+    if result["rows"]:
+        figure = limit_curve(result["rows"], limits.get("mae"), result["recipes"])
+        _write(folder.figure_path, figure.to_html(include_plotlyjs=True))
+    write_json(folder.limit_path, result)  # last: where it is, the others are
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """A study's ``limit.json`` as Markdown, for a note or a README."""
+    environment = result["environment"]
+    date = datetime.fromtimestamp(environment.get("date", 0), UTC)
+    device = environment.get("device", {}).get("text", "")
+    parts = [
+        "# The information limit of the simulated survey (SIMULATED)",
+        f"Recipe {result['recipe']}: trained on ever more fresh SIMULATED galaxies, judged on the "
+        f"same {result['config']['n_test']:,} SIMULATED galaxies (seed "
+        f"{result['config']['seed']}). {date:%Y-%m-%d}, {device}.",
+        _rows_table(result),
+        *_limit_texts(result),
+        *_check_text(result),
+        _recipes_table(result),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _rows_table(result: dict[str, Any]) -> str:
+    limit = (result["limits"].get("mae") or {}).get("limit")
+    lines = []
+    for row in result["rows"]:
+        lines.append([
+            f"{row['n']:,}" + (" (half the steps)" if row["check"] else ""),
+            f"{row['epochs']:.3g}",
+            f"{row['spectra']:,}",
+            f"{row['mae']:.5f}",
+            f"{row['mae'] / limit - 1:+.1%}" if limit else "–",
+            _number(row["crps"]),
+            f"{row['sigma_nmad']:.5f}",
+            f"{row['seconds']:,.0f} s",
+        ])  # fmt: skip
+    heads = ("galaxies", "epochs", "spectra shown", "MAE", "above the limit", "CRPS", "σ_NMAD",
+             "training")  # fmt: skip
+    return _table(heads, lines)
+
+
+def _limit_texts(result: dict[str, Any]) -> list[str]:
+    """Limit of each figure, and what its interval means."""
+    limits = result["limits"]
+    if not limits:
+        sizes = len({row["n"] for row in result["rows"] if not row["check"]})
+        return [f"No limit yet: {sizes} sizes are done, and the curve a + b·n^(−c) has three "
+                f"numbers; it needs {MIN_SIZES} sizes or more."]  # fmt: skip
+    texts = []
+    for name, found in limits.items():
+        texts.append(
+            f"**{WORDS[name]} at infinite data: {found['limit']:.5f}** (68 %: "
+            f"{_interval(found, '68')}; 95 %: {_interval(found, '95')}), the a of a + b·n^(−c) "
+            f"with b = {found['b']:.4g}, c = {found['c']:.3f}. SIMULATED."
+        )
+        if found["without"]:
+            low, high = min(found["without"].values()), max(found["without"].values())
+            texts[-1] += f" Any one size left out: {low:.5f} to {high:.5f}."
+        if found["at_edge"]:
+            texts[-1] += " The exponent c ran into its range: these sizes do not determine a limit."
+    first = next(iter(limits.values()))
+    repeats = result["config"]["repeats"] > 1
+    source = "from repeats or residuals, the larger" if repeats else "from the residuals"
+    texts.append(MEANING.format(**first, source=source))
+    return texts
+
+
+def _check_text(result: dict[str, Any]) -> list[str]:
+    """What half the steps cost at one large size."""
+    half = next((row for row in result["rows"] if row["check"]), None)
+    if half is None:
+        return []
+    whole = next(
+        row for row in result["rows"]
+        if not row["check"] and (row["n"], row["repeat"]) == (half["n"], half["repeat"])
+    )  # fmt: skip
+    return [
+        f"Do more steps still help? On the same {half['n']:,} galaxies, {half['epochs']:.3g} "
+        f"instead of {whole['epochs']:.3g} epochs gave MAE {half['mae']:.5f} instead of "
+        f"{whole['mae']:.5f} ({half['mae'] / whole['mae'] - 1:+.1%})."
+    ]
+
+
+def _recipes_table(result: dict[str, Any]) -> str:
+    limits = result["limits"]
+    if not result["recipes"]:
+        return ""
+    lines = []
+    for row in sorted(result["recipes"], key=lambda one: one["mae"]):
+        ratio = (limits.get("mae") or {}).get("ratios", {}).get(row["run"])
+        lines.append([
+            f"{row['preset']} ({row['name']})",
+            f"{row['n']:,}" if row["n"] else "–",
+            f"{row['mae']:.5f}",
+            f"{ratio['ratio']:.3f} ({_interval(ratio, '68', 3)})" if ratio else "–",
+            _number(row["crps"]),
+            f"{row['sigma_nmad']:.5f}",
+        ])  # fmt: skip
+    heads = ("recipe", "training galaxies", "MAE", "MAE / limit (68 %)", "CRPS", "σ_NMAD")
+    said = "Recipes against the limit, on the study's own test galaxies (SIMULATED):"
+    return f"{said}\n\n{_table(heads, lines)}"
+
+
+def _table(heads: tuple[str, ...], lines: list[list[str]]) -> str:
+    rule = ["---"] + ["---:"] * (len(heads) - 1)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *lines))
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.5f}"
+
+
+def _interval(found: dict[str, Any], level: str, digits: int = 5) -> str:
+    low, high = found["intervals"][level]
+    return f"{low:.{digits}f} to {high:.{digits}f}"
+
+
+def _write(path: Any, text: str) -> None:
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8")

@@ -1,0 +1,75 @@
+"""Every setting of a bench, and the rows it may have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from redshift_core.errors import InputError
+from redshift_core.settings import names
+from redshift_core.settings.run import Settings, setting
+
+ORDER = (  # cheap ones first, the dissertation's net last: an interrupted bench shows most
+    "prior", "ridge", "knn", "fast", "lightgbm", "fast_cnn", "best",
+    "hist_gradient_boosting", "random_forest", "svm", "xgboost", "catboost", "flexzboost",
+    "dissertation",
+)  # fmt: skip
+ROWS = {name: (names.BASELINES | names.PRESETS)[name] for name in ORDER}
+PEERS = {  # rows of the extra ``peers`` → package that each needs
+    "xgboost": "xgboost", "lightgbm": "lightgbm", "catboost": "catboost", "flexzboost": "xgboost",
+}  # fmt: skip
+QUICK = {"n": 10_000, "epochs_dissertation": 3}  # what --quick replaces
+
+
+def installed(row: str) -> bool:
+    """Whether a row has the package that it needs."""
+    return row not in PEERS or find_spec(PEERS[row]) is not None
+
+
+def check_installed(row: str) -> None:
+    """Refuse a row whose package is not installed, and say how to install it."""
+    if not installed(row):
+        raise InputError(
+            f"The row {row} needs the package {PEERS[row]}, which is not installed; get it with "
+            "pip install 'redshift-lab[peers]'."
+        )
+
+
+@dataclass(frozen=True)
+class BenchConfig(Settings):
+    """One bench, whole."""
+
+    dataset: str = setting("", "Dataset id; empty simulates a survey.")
+    n: int = setting(200_000, "Galaxies of the simulated survey.", low=100, high=100_000_000)
+    seed: int = setting(5, "Seed of the simulated survey.", low=0, high=2**31 - 1)
+    rows: tuple[str, ...] = setting(
+        tuple(row for row in ROWS if installed(row)),
+        "What stands side by side; as it stands all whose packages are installed.",
+        names=ROWS,
+    )
+    epochs_dissertation: int = setting(
+        20, "Epochs of the dissertation's recipe.", low=1, high=100_000
+    )
+    epochs: int = setting(
+        0, "Epochs of the other networks; 0 takes each preset's own.", low=0, high=100_000
+    )
+    flat_n: int = setting(
+        0, "Galaxies of a second survey with flat redshifts, on which `best` is judged; 0 none.",
+        low=0, high=100_000_000,
+    )  # fmt: skip
+    flat_seed: int = setting(6, "Seed of that survey.", low=0, high=2**31 - 1)
+
+    def check(self) -> None:
+        """There is something to do, and no survey is judged by what is not trained."""
+        if not self.rows:
+            raise InputError(f"A bench needs a row; choose some of {', '.join(ROWS)}.")
+        if self.flat_n and "best" not in self.rows:
+            raise InputError(
+                "A survey with flat redshifts judges the row best, which is not among those "
+                f"chosen ({', '.join(self.rows)}); add it, or leave --flat-n out."
+            )
+
+    @property
+    def ordered(self) -> list[str]:
+        """Rows in the order in which they are done."""
+        return [name for name in ROWS if name in self.rows]

@@ -1,0 +1,254 @@
+"""A run as a ZIP file that another store takes in, and only what such a file may hold.
+
+    redshift-lab-run.json                  format, id, name, note, SHA-256 of every other file
+    config.json environment.json result.json history.csv split.npz scaler.npz coverage.npz
+    prior.npz model.keras evaluations/<dataset>/…    as in the run folder
+
+No checkpoint, no log, no path of the computer it was made on. What comes in is unpacked under a
+hidden name, checked, and shown only when it is whole; the model is never loaded here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import time
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+from redshift_core.errors import JUDGE_AGAIN, DamagedError, InputError
+from redshift_core.reference.real_galaxies import RealAnswers
+from redshift_core.store import (
+    RunFolder,
+    Store,
+    atomic,
+    damage,
+    read_json,
+    reading,
+    slug,
+    write_json,
+)
+from redshift_core.store.arrays import load_arrays, read_table
+from redshift_core.store.tables import check_out
+
+FORMAT = 1
+MANIFEST = "redshift-lab-run.json"
+NAMES = (
+    "config.json", "environment.json", "result.json", "history.csv", "split.npz", "scaler.npz",
+    "coverage.npz", "prior.npz", "model.keras",
+)  # fmt: skip
+NEEDED = ("config.json", "model.keras", "scaler.npz", "coverage.npz")
+_EVALUATION = re.compile(
+    r"evaluations/[A-Za-z0-9][A-Za-z0-9-]{0,99}/"
+    r"((metrics|stress|real_galaxies)\.json|predictions\.parquet|pdf\.npy)"
+)
+_ID = re.compile(r"\d{8}-\d{6}-[a-z0-9-]{1,60}")
+MAX_FILES = 200
+MAX_TEXT = 5_000_000  # bytes of one JSON or CSV file
+MAX_BYTES = 2_000_000_000  # of all files unpacked
+PIECE = 1 << 20
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    NotImplementedError,
+    RecursionError,
+)
+
+
+def export_run(run: RunFolder, out: Path) -> Path:
+    """Pack a run that is not at work, as ``.zip``; the path written, whole or not at all."""
+    out = check_out(out, suffixes=(".zip",))
+    if not run.model_path.exists():
+        raise InputError(
+            f"Run {run.id} has no model to share; let it train to the end of an epoch."
+        )
+    check_run(run)
+    state = read_json(run.status_path).get("state")
+    paths = [run.path / name for name in NAMES]
+    evaluations = run.evaluations()
+    stamps = [one.stamp for one in evaluations]
+    paths += sorted(path for one in evaluations for path in one.path.glob("*"))
+    names = {path.relative_to(run.path).as_posix(): path for path in paths if path.is_file()}
+    names = {name: path for name, path in names.items() if _known(name)}
+    manifest = {
+        "format": FORMAT, "run": run.id, "name": run.name, "note": run.note, "state": state,
+        "files": {name: _digest(path) for name, path in names.items()},
+    }  # fmt: skip
+    with atomic(out) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
+        for name, path in names.items():
+            archive.write(path, name)
+        if [one.stamp for one in evaluations] != stamps:
+            raise InputError(f"Run {run.id} was evaluated while it was packed; export it again.")
+    return out
+
+
+def import_run(store: Store, path: Path) -> tuple[RunFolder, bool]:
+    """Take in a run that `export_run` packed.
+
+    Returns
+    -------
+    run : RunFolder
+        The new run, or the one with the same id and model that is here already.
+    existing : bool
+        Whether it was here already; nothing is ever overwritten.
+
+    Raises
+    ------
+    InputError
+        Where the file is not such a ZIP, is damaged, or holds anything else; nothing is left.
+    """
+    (store.root / "runs").mkdir(parents=True, exist_ok=True)
+    staged = store.root / "runs" / f".import-{os.getpid()}-{time.time_ns()}"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = _unpack(archive, staged)
+        check_run(RunFolder(staged))
+        if (known := _same(store, manifest)) is not None:
+            return known, True
+        return _place(store, staged, manifest), False
+    except _DAMAGED as error:
+        raise InputError(f"{path.name} is not a readable ZIP file: {error}.") from error
+    except InputError as error:
+        raise InputError(f"{path.name} was not imported: {_inside(error, staged)}") from error
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _inside(error: InputError, staged: Path) -> str:
+    """The sentence with the name that a file has in the archive, in place of its path here."""
+    return str(error).replace(f"{staged}/", "")
+
+
+def _known(name: str) -> bool:
+    return name in NAMES or _EVALUATION.fullmatch(name) is not None
+
+
+def _unpack(archive: zipfile.ZipFile, folder: Path) -> dict[str, Any]:
+    """Write the files of an archive that all have known names, bounded sizes and right digests."""
+    infos = archive.infolist()
+    if len(infos) > MAX_FILES:
+        raise InputError(f"it holds {len(infos):,} files; a run has at most {MAX_FILES}.")
+    by_name = {info.filename: info for info in infos}
+    if MANIFEST not in by_name or len(by_name) != len(infos):
+        raise InputError(
+            f"it is no run packed by Redshift Lab ({MANIFEST} is not in it, or twice)."
+        )
+    manifest = _manifest(_text(archive, by_name.pop(MANIFEST)))
+    for name, info in by_name.items():
+        is_link = stat.S_ISLNK(info.external_attr >> 16)
+        if not _known(name) or is_link or info.flag_bits & 1:
+            raise InputError(f"it holds {name!r}, which no packed run has.")
+    if missing := [n for n in (*NEEDED, *manifest["files"]) if n not in by_name]:
+        raise InputError(f"{missing[0]} is missing in it; pack the run again.")
+    left = MAX_BYTES
+    for name, info in by_name.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        limit = min(left, MAX_TEXT if name.endswith((".json", ".csv")) else left)
+        digest, size = _copy(archive, info, target, limit)
+        left -= size
+        if digest != manifest["files"].get(name):
+            raise InputError(f"{name} in it is damaged; pack the run again.")
+    return manifest
+
+
+def _copy(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, limit: int
+) -> tuple[str, int]:
+    """Digest and size of one file written; the size is counted, not believed."""
+    digest, size = hashlib.sha256(), 0
+    with archive.open(info) as source, target.open("xb") as file:
+        while piece := source.read(PIECE):
+            size += len(piece)
+            if size > limit:
+                raise InputError(f"{info.filename} in it is larger than a run's can be.")
+            digest.update(piece)
+            file.write(piece)
+    return digest.hexdigest(), size
+
+
+def _text(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    with archive.open(info) as file:
+        content = file.read(MAX_TEXT + 1)
+    if len(content) > MAX_TEXT:
+        raise InputError(f"{info.filename} in it is larger than a run's can be.")
+    return content.decode("utf-8", "replace")
+
+
+def _manifest(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+        good = _ID.fullmatch(found["run"]) and isinstance(found["files"], dict)
+        texts = all(isinstance(found[key], str) for key in ("name", "note"))
+        version = int(found["format"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        good = texts = False
+        version = FORMAT
+    if version > FORMAT:
+        raise InputError("it was packed by a newer Redshift Lab; update this one.")
+    if not (good and texts):
+        raise InputError(f"its {MANIFEST} cannot be read; pack the run again.")
+    return {**found, "name": found["name"][:100], "note": found["note"][:2000]}
+
+
+def check_run(run: RunFolder) -> None:
+    """Refuse a run with a file that a page or the worker could not read later."""
+    if why := damage(run):
+        raise DamagedError(why)
+    for path in sorted(run.path.glob("*.npz")):
+        with reading(path), zipfile.ZipFile(path) as arrays:
+            if sum(info.file_size for info in arrays.infolist()) > MAX_BYTES:
+                raise InputError(f"{path.name} is too large.")
+        load_arrays(path)
+    for folder in run.evaluations():
+        _ = folder.metrics, folder.stress
+        if (path := folder.predictions_path).exists():
+            read_table(path, ["z_spec", "z_phot"])
+        if (path := folder.real_galaxies_path).exists():
+            with reading(path, JUDGE_AGAIN):
+                RealAnswers.from_dict(read_json(path))
+    if not zipfile.is_zipfile(run.model_path):
+        raise DamagedError.of(run.model_path, "it is no Keras model")
+
+
+def _same(store: Store, manifest: dict[str, Any]) -> RunFolder | None:
+    """The same run where it is here already, under its own id or imported before."""
+    wanted = manifest["files"]["model.keras"]
+    for run in store.runs():
+        ids = (run.id, run.info.get("imported", {}).get("run"))
+        here = manifest["run"] in ids and run.model_path.exists()
+        if here and _digest(run.model_path) == wanted:
+            return run
+    return None
+
+
+def _place(store: Store, staged: Path, manifest: dict[str, Any]) -> RunFolder:
+    """Show the unpacked run under its own id, or a new one where that is taken."""
+    name, note = manifest["name"] or slug(manifest["run"]), manifest["note"]
+    origin = {"run": manifest["run"], "at": time.time()}
+    write_json(staged / "meta.json", {"name": name, "note": note, "imported": origin})
+    state = "finished" if manifest.get("state") == "finished" else "stopped"
+    message = "Imported from a ZIP; its checkpoint was not in it, so it cannot go on."
+    write_json(staged / "status.json", {"state": state, "kind": "train", "message": message})
+    for attempt in range(1, 1000):
+        final = staged.with_name(manifest["run"] + (f"-{attempt}" if attempt > 1 else ""))
+        try:
+            if not final.exists():
+                os.rename(staged, final)  # fails where a folder with files came in between
+                return RunFolder(final)
+        except OSError:
+            continue
+    raise InputError(f"more than 1,000 runs are called {manifest['run']} here; delete some.")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

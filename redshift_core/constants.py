@@ -6,6 +6,8 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
+FloatArray = NDArray[np.floating]  # of either precision
+
 N_BP = 80  # BP pixels kept of 120 (dissertation)
 N_RP = 106  # RP pixels kept of 120 (dissertation)
 N_PIXELS = N_BP + N_RP  # fluxes of one spectrum, BP then RP

@@ -12,9 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import N_BP, N_PIXELS, pixel_grid
-
-FloatArray = NDArray[np.floating]
+from redshift_core.constants import N_BP, N_PIXELS, FloatArray, pixel_grid
 
 N_BASES = 55  # of each band in DR3
 # u from, u to and what they become as argument of the Hermite functions: gaiaxpy 2.1.5,

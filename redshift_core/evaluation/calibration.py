@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from redshift_core import pdf
+from redshift_core.constants import FloatArray
 from redshift_core.evaluation.bins import bin_edges, bin_index, brightness_edges, number
 from redshift_core.evaluation.bootstrap import LEVEL, N_RESAMPLES, SEED
-
-FloatArray = NDArray[np.floating]
 
 BLOCK = 16_384  # densities in memory at a time
 PIT_BINS = 20  # bars of the PIT histogram

@@ -18,9 +18,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from redshift_core.constants import FloatArray
 from redshift_core.data import bases
-
-FloatArray = NDArray[np.floating]
 
 FLOOR = 3e-5  # added to the variance of a component, in units of that of one number of the span
 N_MOVED = 4  # directions of displacement

@@ -11,14 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core.evaluation.metrics import METRICS
-from redshift_core.evaluation.predictions import Judged
+from redshift_core.evaluation.predictions import Predictions
 from redshift_core.evaluation.training_range import FLAGS
 
 SHOWN = ("mae", "sigma_nmad", "outlier_fraction_0.05")  # metrics beside each flag
 FORMATS = {"galaxies": "localized", "%": "%.2f", **{METRICS[name].title: "%.4f" for name in SHOWN}}
 
 
-def flag_table(known: Judged) -> pd.DataFrame:
+def flag_table(known: Predictions) -> pd.DataFrame:
     """Galaxies with each flag, without any, and all of them: a line each, with their errors.
 
     Returns
@@ -40,12 +40,14 @@ def flag_table(known: Judged) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _carrying(known: Judged, chosen: list[bool]) -> NDArray[np.bool_]:
+def _carrying(known: Predictions, chosen: list[bool]) -> NDArray[np.bool_]:
     """Galaxies whose entry of ``flag_names`` is chosen, shape (n,)."""
     return np.array(chosen, bool)[known.flag] if chosen else np.zeros(len(known.z_spec), bool)
 
 
-def _line(known: Judged, inside: NDArray[np.bool_], flag: str, meaning: str) -> dict[str, object]:
+def _line(
+    known: Predictions, inside: NDArray[np.bool_], flag: str, meaning: str
+) -> dict[str, object]:
     n = int(inside.sum())
     spec, phot = known.z_spec[inside], known.z_phot[inside]
     figures = {METRICS[name].title: METRICS[name](spec, phot) if n else np.nan for name in SHOWN}

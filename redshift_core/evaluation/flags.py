@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core import pdf
-from redshift_core.constants import N_BP, Z_MAX, Z_MIN
+from redshift_core.constants import N_BP, Z_MAX, Z_MIN, FloatArray
 from redshift_core.evaluation.metrics import NMAD_FACTOR
-
-FloatArray = NDArray[np.floating]
 
 END = 0.01  # redshifts this near to an end of the range have piled up there
 END_SHARE = 0.2  # of p(z) there that tells the same

@@ -14,9 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from redshift_core.constants import shown
-
-FloatArray = NDArray[np.floating]
+from redshift_core.constants import FloatArray, shown
 
 NMAD_FACTOR = 1.4826  # median absolute deviation → standard deviation of a normal distribution
 IQR_FACTOR = 1.349  # interquartile range of a normal distribution, in standard deviations

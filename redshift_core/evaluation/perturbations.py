@@ -16,10 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import N_PIXELS, pixel_grid
+from redshift_core.constants import N_PIXELS, FloatArray, pixel_grid
 from redshift_core.data.bases import PIXELS
 
-FloatArray = NDArray[np.floating]
 Flux = NDArray[np.float32]  # (n, 186), e⁻ s⁻¹ per pixel
 
 SEED = 12  # of the draws

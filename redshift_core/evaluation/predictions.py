@@ -16,14 +16,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from redshift_core.constants import FLAGS, FLUX_UNIT, N_Z_BINS, Z_MAX
+from redshift_core.constants import FLAGS, FLUX_UNIT, N_Z_BINS, Z_MAX, FloatArray
 from redshift_core.errors import JUDGE_AGAIN, InputError
 from redshift_core.evaluation import metrics
 from redshift_core.pdf import Estimate
 from redshift_core.store import reading
 from redshift_core.store.arrays import open_array
 
-FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.integer]
 
 BOX = "box"
@@ -33,7 +32,7 @@ N_MEAN = 500  # galaxies averaged, at most
 
 
 @dataclass(frozen=True)
-class Judged:
+class Predictions:
     """Galaxies with a true and a predicted redshift, in the order of their rows."""
 
     row: IntArray  # (n,) in the dataset
@@ -81,7 +80,7 @@ def read_judged(
     pdf_path: Path | None = None,
     estimate: Estimate | None = None,
     priors: Mapping[str, FloatArray] | None = None,
-) -> Judged:
+) -> Predictions:
     """Content of ``predictions.parquet``; its arrays are read-only.
 
     Rows that ingest flagged take no part; only earlier versions wrote them.
@@ -129,7 +128,7 @@ def read_judged(
     names = tuple(map(str, flags.categories))
     n_flagged = int((~unflagged).sum())
     n_without = int(len(good) - good.sum()) - n_flagged
-    return Judged(
+    return Predictions(
         **arrays, brightness=brightness, flag_names=names, n_without=n_without, n_flagged=n_flagged
     )
 
@@ -198,7 +197,7 @@ class Choice:
         unit = f" {FLUX_UNIT}" if self.by == "brightness" else ""
         return f"{self.by} {low}–{high}{unit}"
 
-    def positions(self, judged: Judged) -> IntArray:
+    def positions(self, judged: Predictions) -> IntArray:
         """Positions of the galaxies among those judged, rising.
 
         A bin is [low, high), and closed where it is the last one, as in `evaluation.binned`; a box
@@ -216,7 +215,7 @@ class Choice:
         return np.flatnonzero(_within(values, *self.limits, closed=self.limits[1] >= top))
 
 
-ORDERS: dict[str, Callable[[Judged], FloatArray]] = {  # what a list is sorted by, rising
+ORDERS: dict[str, Callable[[Predictions], FloatArray]] = {  # what a list is sorted by, rising
     "Largest error first": lambda judged: -np.abs(judged.error),
     "Smallest error first": lambda judged: np.abs(judged.error),
     "Row": lambda judged: judged.row,
@@ -228,13 +227,13 @@ ORDERS: dict[str, Callable[[Judged], FloatArray]] = {  # what a list is sorted b
 BY_BRIGHTNESS = ("Brightest first", "Faintest first")  # orders that need to know it
 
 
-def ordered(judged: Judged, positions: IntArray, order: str) -> IntArray:
+def ordered(judged: Predictions, positions: IntArray, order: str) -> IntArray:
     """The same positions, sorted by an entry of ``ORDERS``; equal ones by row."""
     return positions[np.argsort(ORDERS[order](judged)[positions], kind="stable")]
 
 
 def twins(
-    judged: Judged, positions: IntArray, n: int = N_MEAN, seed: int = 0
+    judged: Predictions, positions: IntArray, n: int = N_MEAN, seed: int = 0
 ) -> tuple[IntArray, IntArray]:
     """Some of the galaxies chosen, and for each the well-predicted one nearest in redshift.
 

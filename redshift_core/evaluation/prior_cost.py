@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from redshift_core.constants import BIN_WIDTH, Z_MAX
+from redshift_core.constants import BIN_WIDTH, Z_MAX, FloatArray
 from redshift_core.evaluation import metrics
-
-FloatArray = NDArray[np.floating]
 
 N_TAIL = 20  # fewest galaxies whose mean error is worth a sentence
 WIDEST = 6  # bins of 0.05 that the tail takes in, at most
@@ -46,7 +41,7 @@ galaxies at z_spec 0.45–0.60 come out 0.100 too low on average. With a flat pr
         )
 
 
-def trade(z_spec: FloatArray, training: FloatArray, flat: FloatArray) -> Trade | None:
+def prior_cost(z_spec: FloatArray, training: FloatArray, flat: FloatArray) -> Trade | None:
     """The trade on some galaxies; None where too few are distant.
 
     Parameters

@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from redshift_core.constants import BIN_WIDTH, Z_MAX, Z_MIN
+from redshift_core.constants import BIN_WIDTH, Z_MAX, Z_MIN, FloatArray
 from redshift_core.errors import InputError
 from redshift_core.evaluation.bins import bin_edges, bin_index
 
-FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.integer]
 
 PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)

@@ -18,13 +18,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core import pdf
+from redshift_core.constants import FloatArray
 from redshift_core.evaluation import metrics
 from redshift_core.evaluation.bins import number
 from redshift_core.evaluation.perturbations import PERTURBATIONS, SEED, perturbed
 from redshift_core.evaluation.training_range import Coverage
 from redshift_core.evaluation.verdict import verdict
 
-FloatArray = NDArray[np.floating]
 Line = dict[str, Any]  # of one perturbation, see `judge`
 Report = Callable[[float, float, str], None]
 

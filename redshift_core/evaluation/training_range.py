@@ -45,15 +45,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import BIN_WIDTH, N_BP, N_PIXELS, Z_MAX, Z_MIN
+from redshift_core.constants import BIN_WIDTH, N_BP, N_PIXELS, Z_MAX, Z_MIN, FloatArray
 from redshift_core.data import open_dataset
 from redshift_core.data.split import Split
 from redshift_core.errors import InputError
 from redshift_core.evaluation.departures import departures, whitening
 from redshift_core.store import RunFolder, Store
 from redshift_core.store.arrays import load_arrays, save_arrays
-
-FloatArray = NDArray[np.floating]
 
 FLAGS = {  # what is said of one predicted redshift
     "bad_flux": "Flux missing, infinite, beyond float32 or zero throughout: no redshift is given.",

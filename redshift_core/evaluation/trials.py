@@ -14,13 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from redshift_core.constants import FloatArray
 from redshift_core.errors import InputError
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.space import PER_LAYER
 from redshift_core.store import TuningFolder
 from redshift_core.store.history import read_history
-
-FloatArray = NDArray[np.floating]
 
 FEWEST = 8  # finished trials below which importance is not computed
 FOLDS, TREES, SHUFFLES = 5, 60, 10

@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from redshift_core.constants import FloatArray
 from redshift_core.evaluation.training_range import FALSE_FLAGS, MEASURES, USUAL, Coverage
-
-FloatArray = NDArray[np.floating]
 
 BLOCK = 4096  # spectra looked at at a time
 FEWEST = 20  # fewer spectra cannot tell

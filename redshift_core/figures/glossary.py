@@ -7,18 +7,15 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 from scipy.special import erf
 
-from redshift_core.constants import N_BP
+from redshift_core.constants import N_BP, FloatArray
 from redshift_core.evaluation import metrics
 from redshift_core.figures.frame import AMBER, BLUE, GREY, RED, TEAL, layout, range_colours
 from redshift_core.figures.spectra import FLUX_TITLE, WAVELENGTH_TITLE
 from redshift_core.settings.names import SCHEDULES
 from redshift_core.settings.run import TrainingConfig
 from redshift_core.settings.schedules import learning_rates
-
-FloatArray = NDArray[np.floating]
 
 LOSS_AT = 0.05  # error at which the three losses are drawn equal, and Huber's δ there
 KERNELS = {  # weights of two kernels, as a network might learn them

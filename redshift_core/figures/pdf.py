@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from redshift_core import pdf
+from redshift_core.constants import FloatArray
 from redshift_core.figures.frame import AMBER, BLUE, RED, TEAL, layout
-
-FloatArray = NDArray[np.floating]
 
 SIGMAS = 1.96  # half the width of the band that holds 95 % of a uniform histogram's bars
 SHADES = {0.95: "rgba(59, 130, 214, 0.14)", 0.68: "rgba(59, 130, 214, 0.26)"}  # BLUE, translucent

@@ -11,9 +11,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
+from redshift_core.constants import FloatArray
 from redshift_core.figures.frame import AMBER, BLUE, FAINT, RED, TEAL, layout
-
-FloatArray = NDArray[np.floating]
 
 DENSITY_SCALES = ("inferno", "viridis", "cividis", "plasma")
 

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from redshift_core.constants import FLUX_UNIT, N_BP
+from redshift_core.constants import FLUX_UNIT, N_BP, FloatArray
 from redshift_core.evaluation.statistics import AverageSpectrum
 from redshift_core.figures.frame import (
     AMBER,
@@ -23,8 +23,6 @@ from redshift_core.figures.frame import (
     layout,
     range_colours,
 )
-
-FloatArray = NDArray[np.floating]
 
 FLUX_TITLE = f"Flux / {FLUX_UNIT}"
 WAVELENGTH_TITLE = "Wavelength / nm (inferred)"

@@ -5,14 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from redshift_core.constants import FLUX_UNIT, N_BP
+from redshift_core.constants import FLUX_UNIT, N_BP, FloatArray
 from redshift_core.figures.frame import BLUE, GREY, layout
 from redshift_core.figures.spectra import PIXEL_TITLE, WAVELENGTH_TITLE
-
-FloatArray = NDArray[np.floating]
 
 PUBLISHED, SIMULATED = "published", "SIMULATED"
 LINES = {PUBLISHED: {"color": GREY, "width": 4}, SIMULATED: {"color": BLUE, "width": 1.6}}

@@ -28,15 +28,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import N_BP, N_PIXELS, N_Z_BINS, Z_MAX, Z_MIN, wavelength
+from redshift_core.constants import N_BP, N_PIXELS, N_Z_BINS, Z_MAX, Z_MIN, FloatArray, wavelength
 from redshift_core.data import Dataset, open_dataset
 from redshift_core.data.bases import PIXELS
 from redshift_core.data.split import Split
 from redshift_core.errors import InputError
 from redshift_core.figures import line_positions
 from redshift_core.store import JobContext, RunFolder, Store
-
-FloatArray = NDArray[np.floating]
 
 GROUP = 5  # pixels replaced at a time, about; no group lies across the seam
 N_STEPS = 64  # points on the way from the mean spectrum to the galaxy's

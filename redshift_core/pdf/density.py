@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from redshift_core.constants import N_Z_BINS, Z_MAX, Z_MIN
-
-FloatArray = NDArray[np.floating]
+from redshift_core.constants import N_Z_BINS, Z_MAX, Z_MIN, FloatArray
 
 EDGES = np.linspace(Z_MIN, Z_MAX, N_Z_BINS + 1)  # limits of the bins, shape (241,)
 CENTRES = (EDGES[:-1] + EDGES[1:]) / 2  # shape (240,)

@@ -78,7 +78,7 @@ def evaluate_run(
             writer.write(table)
         write_json(new.real_galaxies_path, judge_real_galaxies(reader).to_dict())
         write_json(new.metrics_path, result)
-    report(len(rows), len(rows), f"Judged {len(rows):,} spectra.")
+    report(len(rows), len(rows), f"Predictions {len(rows):,} spectra.")
     return result
 
 

@@ -18,7 +18,7 @@ from redshift_core.evaluation import density_metrics, statistics
 from redshift_core.evaluation.comparison import interval_text, settings_table
 from redshift_core.evaluation.error_table import CAPTION, FORMATS, error_table
 from redshift_core.evaluation.metrics import METRICS
-from redshift_core.evaluation.predictions import Judged, read_judged
+from redshift_core.evaluation.predictions import Predictions, read_judged
 from redshift_core.reports import document
 from redshift_core.reports.document import Chart, Part, Section, Table
 from redshift_core.settings.layers import layer_table
@@ -100,7 +100,7 @@ def _results(dataset: str, metrics: Mapping[str, Any]) -> Section:
     if not metrics:
         return Section("Results", ["This run has not been evaluated yet."])
     what = "its own test rows" if metrics.get("rows", "test") == "test" else "every usable row"
-    lead = f"Judged on {metrics.get('n', 0):,} galaxies of {dataset}, {what}."
+    lead = f"Predictions on {metrics.get('n', 0):,} galaxies of {dataset}, {what}."
     if n_flagged := metrics.get("n_flagged"):
         lead += f" Flagged rows, not counted: {n_flagged:,}."
     parts: list[Part] = [lead]
@@ -201,7 +201,7 @@ def _densities(judged: Mapping[str, Any]) -> list[Part]:
     ]  # fmt: skip
 
 
-def _redshifts(known: Judged) -> list[Part]:
+def _redshifts(known: Predictions) -> list[Part]:
     edges, counts = statistics.density(known.z_spec, known.z_phot, 200)
     fine = np.linspace(Z_MIN, Z_MAX, 121)
     both = [statistics.histogram(z, fine) for z in (known.z_spec, known.z_phot)]

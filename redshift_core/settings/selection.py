@@ -16,10 +16,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import FLAGS, Z_MAX
+from redshift_core.constants import FLAGS, Z_MAX, FloatArray
 from redshift_core.errors import InputError
 
-FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.integer]
 Interval = tuple[float | None, float | None]  # low ≤ value < high; None leaves an end open
 

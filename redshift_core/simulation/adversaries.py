@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from redshift_core.constants import FloatArray
 from redshift_core.simulation import instrument, survey
 from redshift_core.simulation.galaxies import Galaxies, Population, RedshiftLaw
 from redshift_core.simulation.inputs import load_inputs
 from redshift_core.simulation.observing import Telescope
 from redshift_core.simulation.table import RP_CELLS, open_table
-
-FloatArray = NDArray[np.floating]
 
 TEMPERATURE = (2500.0, 30_000.0)  # K, of the black bodies; log-uniform
 SECOND_RADIATION = 1.438776877e7  # hc/k, nm K

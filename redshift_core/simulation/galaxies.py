@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core import reference
-from redshift_core.constants import BIN_WIDTH, Z_MAX, Z_MIN
+from redshift_core.constants import BIN_WIDTH, Z_MAX, Z_MIN, FloatArray
 from redshift_core.simulation import physics
 from redshift_core.simulation.inputs import Inputs
 from redshift_core.simulation.table import DUST, PROFILES, SIZES, Z_GRID, Z_STEP, Table
 
-FloatArray = NDArray[np.floating]
 IntArray = NDArray[np.integer]
 
 RP_ZERO_POINT = 24.7479  # mag of 1 e⁻ s⁻¹ in RP (Gaia DR3, Vega)

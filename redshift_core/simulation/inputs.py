@@ -12,10 +12,10 @@ from functools import cache
 from importlib.resources import as_file, files
 
 import numpy as np
-from numpy.typing import NDArray
+
+from redshift_core.constants import FloatArray
 
 FILE_NAME = "simulation_inputs.npz"
-FloatArray = NDArray[np.floating]
 
 
 @dataclass(frozen=True)

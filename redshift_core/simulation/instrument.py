@@ -9,14 +9,11 @@ fitted with 55 Hermite functions a band, which makes the wiggles of real mean sp
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from redshift_core.constants import N_PIXELS
+from redshift_core.constants import N_PIXELS, FloatArray
 from redshift_core.data import bases
 from redshift_core.simulation.inputs import Inputs
-
-FloatArray = NDArray[np.floating]
 
 APERTURE = 7278.0  # cm², 1.45 m × 0.5 m of primary mirror with its losses in the response
 HC = 1.98644586e-8  # Planck's constant times the speed of light, erg Å

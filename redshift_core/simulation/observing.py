@@ -7,13 +7,11 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import N_BP, N_PIXELS
+from redshift_core.constants import N_BP, N_PIXELS, FloatArray
 from redshift_core.simulation import instrument, physics
 from redshift_core.simulation.galaxies import Galaxies, redshift_step
 from redshift_core.simulation.inputs import Inputs
 from redshift_core.simulation.table import N_WINDOW, Table
-
-FloatArray = NDArray[np.floating]
 
 EXPOSURE = 4.42  # s, one transit over one CCD
 READ_NOISE = 5.2  # e⁻

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
-FloatArray = NDArray[np.floating]
+from redshift_core.constants import FloatArray
 
 H0 = 70.0  # Hubble constant, km s⁻¹ Mpc⁻¹
 OMEGA_M = 0.3  # matter density of a flat universe

@@ -17,13 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from redshift_core.constants import SIMULATOR_VERSION, Z_MAX
+from redshift_core.constants import SIMULATOR_VERSION, Z_MAX, FloatArray
 from redshift_core.errors import InputError
 from redshift_core.simulation import instrument, physics
 from redshift_core.simulation.inputs import Inputs, load_inputs
 from redshift_core.store import Store, part_of
-
-FloatArray = NDArray[np.floating]
 
 VERSION = SIMULATOR_VERSION  # of the table's content
 DUST = np.linspace(-0.25, 0.5, 7)  # A_V of the galaxy's own dust, mag

@@ -20,7 +20,7 @@ from redshift_core.errors import InputError
 from redshift_core.evaluation import bins as evaluation
 from redshift_core.evaluation import flag_table, prior_cost, statistics
 from redshift_core.evaluation import predictions as judged
-from redshift_core.evaluation.predictions import Choice, Judged
+from redshift_core.evaluation.predictions import Choice, Predictions
 from redshift_core.pdf import FLAT, Estimate
 from redshift_core.store import DatasetFolder, EvaluationFolder, RunFolder
 from redshift_core.store.arrays import load_arrays, read_table
@@ -78,7 +78,7 @@ def seen(run: RunFolder, dataset: str, estimate: Estimate) -> Key:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def galaxies(key: Key) -> Judged:
+def galaxies(key: Key) -> Predictions:
     """The galaxies of one evaluation, read-only."""
     run, estimate = RunFolder(Path(key.run)), Estimate.parse(key.estimate)
     evaluation = run.evaluation(key.dataset)
@@ -168,7 +168,7 @@ def traded(run: RunFolder, dataset: str, point: str) -> str:
 @st.cache_data(max_entries=32, show_spinner=False)
 def _traded(training: Key, flat: Key) -> str:
     one, other = galaxies(training), galaxies(flat)
-    found = prior_cost.trade(one.z_spec, one.z_phot, other.z_phot)
+    found = prior_cost(one.z_spec, one.z_phot, other.z_phot)
     return found.sentences() if found else ""
 
 

@@ -17,7 +17,7 @@ from pages.ui.evaluate.explain import show_explanation
 from pages.ui.evaluate.spectra import show_density, show_mean, show_spectrum
 from pages.ui.evaluate.state import GALAXIES, GALAXY, choose, current, select_rows
 from pages.ui.text import count
-from redshift_core.evaluation.predictions import BOX, BY_BRIGHTNESS, ORDERS, Choice, Judged
+from redshift_core.evaluation.predictions import BOX, BY_BRIGHTNESS, ORDERS, Choice, Predictions
 from redshift_core.settings.selection import Selection
 from redshift_core.store import RunFolder, Store
 
@@ -99,7 +99,7 @@ def _place(rows: np.ndarray) -> int:
     return int(found[0]) if len(found) else 0
 
 
-def _list(known: Judged, by: str, positions: np.ndarray, place: int) -> None:
+def _list(known: Predictions, by: str, positions: np.ndarray, place: int) -> None:
     n = len(positions)
     frame = known.table(positions[:SHOWN])
     first = f"First {count(SHOWN)} of " if n > SHOWN else ""

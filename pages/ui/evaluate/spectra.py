@@ -17,14 +17,14 @@ from pages.ui.explore.averages import WAVELENGTH_NOTE
 from pages.ui.text import count, escape
 from redshift_core import constants, figures
 from redshift_core.constants import shown
-from redshift_core.evaluation.predictions import N_MEAN, Choice, Judged
+from redshift_core.evaluation.predictions import N_MEAN, Choice, Predictions
 from redshift_core.pdf import Estimate
 from redshift_core.store import DatasetFolder
 
 
 def show_spectrum(
     folder: DatasetFolder,
-    known: Judged,
+    known: Predictions,
     positions: np.ndarray,
     place: int,
     metrics: Mapping[str, Any],
@@ -72,7 +72,9 @@ def show_spectrum(
     )  # fmt: skip
 
 
-def show_density(found: data.Key, known: Judged, position: int, metrics: Mapping[str, Any]) -> None:
+def show_density(
+    found: data.Key, known: Predictions, position: int, metrics: Mapping[str, Any]
+) -> None:
     """p(z) of one galaxy, where its run gives one.
 
     Parameters

@@ -27,10 +27,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import N_PIXELS
+from redshift_core.constants import N_PIXELS, FloatArray
 from redshift_core.evaluation.flags import signal_to_noise
-
-FloatArray = NDArray[np.floating]
 
 PRIOR = 200  # spectra that the source's covariance counts for in the target's
 LEAST_SIGNAL = 2.0  # mean flux in units of the pixels' scatter; below, there is no spectrum to see

@@ -4,7 +4,7 @@ Layer i's own parameters exist only where there are i layers (KerasTuner's condi
 and grid search never train one network twice for the sake of a layer it has not, and in the
 Bayesian model two networks that are the same are one point, not two.
 
-What KerasTuner 1.4.8 leaves open, and ``Lasting`` closes: it writes its files in place; after a
+What KerasTuner 1.4.8 leaves open, and ``Resumable`` closes: it writes its files in place; after a
 reload it repeats trials that had ended; its grid search forgets where it was; and three failures
 in a row end in an exception that keeps its lock.
 """
@@ -41,7 +41,7 @@ SHARE_CHANGED = 0.2  # of the values of a candidate near a trial
 _ENDED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 
 
-class Lasting:
+class Resumable:
     """Mixin before an oracle of KerasTuner: files that are whole, a reload that loses nothing."""
 
     book: TrialBook
@@ -153,7 +153,7 @@ class Lasting:
         self._save_trial(trial)
 
 
-class Bayesian(Lasting, keras_tuner.oracles.BayesianOptimizationOracle):
+class Bayesian(Resumable, keras_tuner.oracles.BayesianOptimizationOracle):
     """Gaussian process over the trials so far; the next is the most promising of many candidates.
 
     KerasTuner's process, kernel and bound (mean − β · deviation, the lowest wins). Only the search
@@ -214,15 +214,15 @@ class Bayesian(Lasting, keras_tuner.oracles.BayesianOptimizationOracle):
         return drawn.values
 
 
-class Random(Lasting, keras_tuner.oracles.RandomSearchOracle):
+class Random(Resumable, keras_tuner.oracles.RandomSearchOracle):
     """Independent draws."""
 
 
-class Hyperband(Lasting, keras_tuner.oracles.HyperbandOracle):
+class Hyperband(Resumable, keras_tuner.oracles.HyperbandOracle):
     """Many short trials, the best of them longer."""
 
 
-class Grid(Lasting, keras_tuner.oracles.GridSearchOracle):
+class Grid(Resumable, keras_tuner.oracles.GridSearchOracle):
     """Every combination in order; the order follows from the last trial, so it can be resumed."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -251,7 +251,7 @@ def open_oracle(tuning: TuningFolder, config: TuningConfig, book: TrialBook) -> 
         "objective": keras_tuner.Objective(config.objective, "min"),
         "hyperparameters": space,
         "seed": _spread(config.seed),
-        "max_consecutive_failed_trials": sys.maxsize,  # Lasting counts them itself
+        "max_consecutive_failed_trials": sys.maxsize,  # Resumable counts them itself
     }
     oracle = _ORACLES[config.algorithm](config, common)
     oracle.max_trials = config.trials

@@ -9,13 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from redshift_core import reference
-from redshift_core.constants import N_BP
+from redshift_core.constants import N_BP, FloatArray
 from redshift_core.simulation.study.rows import RANGE_NAMES, RANGES, Row
-
-FloatArray = NDArray[np.floating]
 
 PART = "Mean spectra in absolute units"
 SEAM = slice(N_BP - 1, N_BP + 1)

@@ -7,15 +7,13 @@ leaves the noise and what lines and breaks there are, alike for real and simulat
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 
+from redshift_core.constants import FloatArray
 from redshift_core.data.bases import PIXELS
 from redshift_core.reference.real_galaxies import real_galaxies
 from redshift_core.simulation.study.rows import Row
 from redshift_core.simulation.study.survey_facts import SurveyFacts
-
-FloatArray = NDArray[np.floating]
 
 PART = "Noise"
 WINDOW = 25  # pixels the cubic is fitted to

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from redshift_core import reference
+from redshift_core.constants import FloatArray
 from redshift_core.simulation.study.rows import RANGE_NAMES, RANGES, Row
 from redshift_core.simulation.survey import blocks
-
-FloatArray = NDArray[np.floating]
 
 PART = "Brightness"
 PIXELS = (0, 73, 80, 140, 185)  # whose extremes are shown: ends of the bands and their peaks

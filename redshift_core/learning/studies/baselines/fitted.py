@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating]
+from redshift_core.constants import FloatArray
+
 IntArray = NDArray[np.integer]
 
 N_CHOOSING = 4_000  # validation rows on which a choice is made, at most

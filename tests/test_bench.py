@@ -224,6 +224,7 @@ def test_a_stop_ends_the_job_at_work_and_the_bench(store, dataset, monkeypatch):
 def test_a_fit_that_sees_no_stop_is_killed(store, dataset, monkeypatch):
     led = leader(store, dataset, rows=("prior",))
     job = store.new_job("baseline")
+    write_json(job.request_path, {"kind": "baseline"})
     deaf = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
     JobContext(job, store).set_state(
         "running", host=platform.node(), pid=deaf.pid,

@@ -11,8 +11,8 @@ from redshift_core.jobs.machine import cpu_name
 
 REPORT = """
 import json
-from redshift_core.config import TrainingConfig
-from redshift_core.devices import open_devices
+from redshift_core.settings.run import TrainingConfig
+from redshift_core.learning.devices import open_devices
 from redshift_core.errors import InputError
 import tensorflow as tf
 try:

@@ -17,6 +17,7 @@ from redshift_core.store import JobContext, Store, write_json
 def made(store: Store, state: str = "finished", n_bytes: int = 1000, age: float = 0.0):
     """A short job with an output of some bytes."""
     job = store.new_job("predict")
+    write_json(job.request_path, {"kind": "predict"})
     context = JobContext(job, store)
     own = {"host": os.uname().nodename, "pid": os.getpid(), "pid_started": _started()}
     context.set_state(state, kind="predict", submitted=time.time() - age, **own)

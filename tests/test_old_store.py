@@ -20,10 +20,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from redshift_core import jobs, trials
-from redshift_core.history import read_history
-from redshift_core.runs import CHECKOUT, JobFolder, Store, read_json, write_json
-from redshift_core.share import import_run
+from redshift_core import jobs
+from redshift_core.evaluation import trials
+from redshift_core.store import CHECKOUT, JobFolder, Store, read_json, write_json
+from redshift_core.store.archive import import_run
+from redshift_core.store.history import read_history
 from tests.pages.made_up import open_page
 
 HERE = Path(__file__).parent / "old_store"

@@ -15,14 +15,14 @@ from redshift_core import jobs
 from redshift_core.errors import InputError
 from redshift_core.jobs import queue
 from redshift_core.jobs.machine import n_cores
-from redshift_core.store import JobContext, JobFolder, Stopped, read_json
+from redshift_core.store import JobContext, JobFolder, Stopped, read_json, write_json
 
 SUBMIT = """
 import sys, threading, time
 from pathlib import Path
 from redshift_core import jobs
 from redshift_core.errors import InputError
-from redshift_core.runs import JobFolder
+from redshift_core.store import JobFolder
 
 folder, moment, n = JobFolder(Path(sys.argv[1])), float(sys.argv[2]), int(sys.argv[3])
 won = []
@@ -128,6 +128,7 @@ def in_line(store, name, state="queued", kind="train", submitted=100.0):
     alive = {"pid": process.pid, "pid_started": process.create_time()}
     context = JobContext(job, store)
     context.request = {"kind": kind}
+    write_json(job.request_path, context.request)
     context.set_state(state, kind=kind, submitted=submitted, **alive)
     return context
 

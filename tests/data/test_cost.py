@@ -20,7 +20,7 @@ INGEST = """
 import json, re, sys
 from pathlib import Path
 from redshift_core.data import ingest
-from redshift_core.runs import Store
+from redshift_core.store import Store
 seen = []
 def report(*_):
     text = Path("/proc/self/status").read_text()

@@ -34,7 +34,7 @@ FILLER = """
 import sys, time
 from pathlib import Path
 from redshift_core.data.staging import take_ownership
-from redshift_core.runs import Store
+from redshift_core.store import Store
 folder = Store(Path(sys.argv[1])).new_dataset("half")
 take_ownership(folder.path)
 folder.flux_path.write_bytes(b"half a file")

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from pages.ui import server
-from redshift_core.store import Store
+from redshift_core.store import Store, write_json
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +185,7 @@ def get(port: int, path: str, **headers: str):
 
 def test_a_download_gives_a_file_of_the_job_and_nothing_else(port, store):
     job = store.new_job("predict")
+    write_json(job.request_path, {"kind": "predict"})
     job.output.mkdir()
     (job.output / "predictions.csv").write_text("row,z_phot\n0,0.1\n")
     job.log_path.write_text("private")

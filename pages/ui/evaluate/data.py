@@ -168,7 +168,7 @@ def traded(run: RunFolder, dataset: str, point: str) -> str:
 @st.cache_data(max_entries=32, show_spinner=False)
 def _traded(training: Key, flat: Key) -> str:
     one, other = galaxies(training), galaxies(flat)
-    found = prior_cost(one.z_spec, one.z_phot, other.z_phot)
+    found = prior_cost.prior_cost(one.z_spec, one.z_phot, other.z_phot)
     return found.sentences() if found else ""
 
 

@@ -25,7 +25,14 @@ from redshift_core.reports.bench_rows import baseline_row, network_row
 from redshift_core.settings.bench import check_installed
 from redshift_core.settings.names import PRESETS
 from redshift_core.settings.run import SplitConfig, preset
-from redshift_core.store import BenchFolder, JobContext, JobFolder, RunFolder, write_json
+from redshift_core.store import (
+    ACTIVE_STATES,
+    BenchFolder,
+    JobContext,
+    JobFolder,
+    RunFolder,
+    write_json,
+)
 from redshift_core.store.history import read_history
 
 LOOK = 0.5  # s between two looks at the job that computes
@@ -159,7 +166,7 @@ class _Leader:
             config = preset(name, self.dataset).with_values({"epochs": epochs} if epochs else {})
             run = jobs.start_training(self.store, config, f"{name}, {self.bench.id}")
             self._note(name, run=run.id, resumed=False)
-        elif jobs.status(run).state not in (*jobs.ACTIVE_STATES, "finished"):
+        elif jobs.status(run).state not in (*ACTIVE_STATES, "finished"):
             if len(read_history(run)) < run.config.training.epochs:
                 self._note(name, run=run.id, resumed=True)
                 jobs.resume(run)
@@ -172,7 +179,7 @@ class _Leader:
         """Finished job of a part of the bench: a new one, or the one begun unless that failed."""
         begun = self.bench.row(part).get("job")
         job = next((job for job in self.store.jobs() if job.id == begun), None)
-        if job is None or jobs.status(job).state not in (*jobs.ACTIVE_STATES, "finished"):
+        if job is None or jobs.status(job).state not in (*ACTIVE_STATES, "finished"):
             job = jobs.start(self.store, kind, **request)
             self._note(part, job=job.id)
         self._follow(part, job)

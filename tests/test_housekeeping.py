@@ -18,6 +18,7 @@ def made(store: Store, state: str = "finished", n_bytes: int = 1000, age: float 
     """A short job with an output of some bytes."""
     job = store.new_job("predict")
     write_json(job.request_path, {"kind": "predict"})
+    write_json(job.result_path, {"files": [], "rows": 0, "flagged": {}})
     context = JobContext(job, store)
     own = {"host": os.uname().nodename, "pid": os.getpid(), "pid_started": _started()}
     context.set_state(state, kind="predict", submitted=time.time() - age, **own)
@@ -52,7 +53,7 @@ def test_the_oldest_outputs_go_until_the_rest_is_within_the_limit(store, monkeyp
         True, False, True, False,
     ]  # fmt: skip
     assert len(store.jobs()) == 4, "request, result and log of a job stay"
-    assert sorted(path.name for path in oldest.path.iterdir()) == ["status.json"]
+    assert sorted(path.name for path in oldest.path.iterdir()) == ["request.json", "result.json", "status.json"]
     assert housekeeping.keep_within_limit(store).jobs == ()
 
 

@@ -38,7 +38,7 @@ def test_predictions_that_were_removed_are_offered_again(store, dataset):
     job = made(store)
     job.request_path.write_text('{"kind": "predict", "file": "/somewhere/new.csv"}')
     table = job.output / "predictions.parquet"
-    job.result_path.write_text(f'{{"files": ["{table}"]}}')
+    job.result_path.write_text(f'{{"files": ["{table}"], "rows": 1, "flagged": {{}}}}')
     housekeeping.clean(store)
     at = app("Predict", job=job.id)
     assert not at.exception

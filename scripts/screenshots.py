@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from pages.ui.nav import SECTIONS
 from redshift_core import data, jobs
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import CHECKOUT, Store, demo_file
 from tests.browser import Server, Visit, browser
 

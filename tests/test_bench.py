@@ -25,7 +25,7 @@ from redshift_core.learning.studies.bench.run import bench_job
 from redshift_core.reports.bench import _against_dissertation, comparison, extras
 from redshift_core.settings import bench as bench_config
 from redshift_core.settings.bench import ORDER, ROWS, BenchConfig
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import JobContext, Store, read_json, write_json
 from tests.pages.made_up import bench_row
 

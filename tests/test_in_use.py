@@ -7,7 +7,7 @@ from redshift_core import jobs
 from redshift_core.errors import InputError
 from redshift_core.jobs import in_use
 from redshift_core.settings.bench import BenchConfig
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import write_json
 from tests.pages.made_up import every_slot_taken
 

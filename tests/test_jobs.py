@@ -12,7 +12,7 @@ import pytest
 
 from redshift_core import jobs
 from redshift_core.errors import InputError
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import JobContext, write_json
 
 

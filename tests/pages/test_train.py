@@ -10,7 +10,8 @@ from redshift_core import jobs
 from redshift_core.cli.follow import describe
 from redshift_core.settings.names import LOSSES, LOSSES_OF
 from redshift_core.settings.names import PRESETS as PRESET_LINES
-from redshift_core.settings.run import PRESETS, SECTIONS, TrainingConfig
+from redshift_core.settings.presets import PRESETS
+from redshift_core.settings.run import SECTIONS, TrainingConfig
 from redshift_core.store import read_json, write_json
 from tests.pages.made_up import every_slot_taken, make_dataset, make_run, open_page, texts
 

@@ -24,7 +24,8 @@ from redshift_core.reports.bench import summary, write_tables
 from redshift_core.reports.bench_rows import baseline_row, network_row
 from redshift_core.settings.bench import check_installed
 from redshift_core.settings.names import PRESETS
-from redshift_core.settings.run import SplitConfig, preset
+from redshift_core.settings.presets import preset
+from redshift_core.settings.run import SplitConfig
 from redshift_core.store import (
     ACTIVE_STATES,
     BenchFolder,

@@ -84,6 +84,17 @@ def test_a_study_keeps_the_runs_it_quotes(store, dataset):
     in_use.delete(store, dataset)
 
 
+@pytest.mark.parametrize("name", ["config.json", "environment.json", "result.json"])
+def test_a_training_keeps_its_dataset_while_a_file_of_its_own_is_damaged(store, dataset, name):
+    run = trained(store, dataset)
+    write_json(run.environment_path, {"dataset": {"id": dataset.id}})
+    at_work(run, "train")
+    (run.path / name).write_text("{")
+    assert store.runs() == []
+    assert refused(store, dataset, run)
+    assert refused(store, run, run)
+
+
 def test_settings_that_cannot_be_read_do_not_stand_in_the_way(store, dataset):
     bad = trained(store, dataset, "bad")
     bad.config_path.write_text('"not settings"')

@@ -361,3 +361,15 @@ def test_a_run_with_unreadable_settings_does_not_hide_the_others(store):
     assert "surprise" in texts(at)
     assert "is damaged" in texts(at)
     assert list(at.dataframe[-1].value["name"]) == ["good"]
+
+
+def test_the_list_says_whether_the_dataset_of_a_run_is_damaged_or_deleted(store):
+    named = enumerate(("whole", "cut", "gone"))
+    whole, damaged, gone = (make_dataset(store, name, seed=seed) for seed, name in named)
+    runs = [make_run(store, folder, "finished") for folder in (whole, damaged, gone)]
+    damaged.flux_path.write_bytes(b"")
+    gone.delete()
+    frame = opened(view="Runs").dataframe[-1].value.set_index("id")
+    assert [frame["dataset"][run.id] for run in runs] == [
+        "whole", "cut (damaged)", f"{gone.id} (deleted)",
+    ]  # fmt: skip

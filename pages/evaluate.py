@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui import choose
+from pages.ui.damaged import DatasetNames
 from pages.ui.empty import empty_state, simulated_badge
 from pages.ui.estimate_picker import STORED, current_estimate
 from pages.ui.evaluate import data
@@ -41,7 +42,7 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
         reservation = known.reservation
     with st.container(horizontal=True, vertical_alignment="center"):
         simulated_badge(found.info if found else metrics)
-        name = escape(found.name) if found else f"{dataset} (deleted)"
+        name = escape(DatasetNames(store)[dataset])
         st.caption(f"{count(metrics.get('n', 0))} {rows} of {name}{without}")
     if reservation:
         st.warning(reservation)

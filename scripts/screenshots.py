@@ -18,8 +18,8 @@ from urllib.parse import urlencode
 
 from pages.ui.nav import SECTIONS
 from redshift_core import data, jobs
-from redshift_core.settings.run import preset
-from redshift_core.store import CHECKOUT, Store, demo_file
+from redshift_core.settings.presets import preset
+from redshift_core.store import CHECKOUT, JobFolder, Store, demo_file
 from tests.browser import Server, Visit, browser
 
 EPOCHS = 12  # of the run that is shown
@@ -59,7 +59,7 @@ def fill(store: Store) -> dict[str, str]:
     return {"dataset": dataset.id, "run": run.id, "job": predicted.id}
 
 
-def expect(job: jobs.JobFolder) -> jobs.JobFolder:
+def expect(job: JobFolder) -> JobFolder:
     """Wait for a job; a picture of a failed one would mislead."""
     ended = jobs.wait(job)
     if ended.state != "finished":

@@ -17,7 +17,7 @@ import pandas as pd
 
 from redshift_core import jobs
 from redshift_core.data import ingest
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import DatasetFolder, JobFolder, RunFolder, Store, read_json
 from scripts.study_change_of_survey import changed_survey
 

@@ -12,7 +12,7 @@ import statistics
 import time
 
 from redshift_core import jobs
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.settings.search import TuningConfig
 from redshift_core.store import Store, TuningFolder
 

@@ -19,7 +19,7 @@ from redshift_core.learning.training.checkpoint import Progress, State, save_sta
 from redshift_core.reports.bench import write_tables
 from redshift_core.settings.bench import BenchConfig
 from redshift_core.settings.limit import LimitConfig
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import Folder, JobContext, RunFolder, Store, read_json, write_json
 from redshift_core.store.arrays import save_arrays
 from tests.pages.made_up import bench_row, make_dataset, stress_lines

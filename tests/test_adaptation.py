@@ -19,7 +19,7 @@ from redshift_core.learning.adaptation import (
 )
 from redshift_core.prediction import judgement
 from redshift_core.settings.adapt import LEAST
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import JobContext, demo_file, read_json, write_json
 from tests.pages.made_up import every_slot_taken
 

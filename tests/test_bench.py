@@ -25,7 +25,7 @@ from redshift_core.learning.studies.bench.run import bench_job
 from redshift_core.reports.bench import _against_dissertation, comparison, extras
 from redshift_core.settings import bench as bench_config
 from redshift_core.settings.bench import ORDER, ROWS, BenchConfig
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import JobContext, Store, read_json, write_json
 from tests.pages.made_up import bench_row
 
@@ -226,6 +226,7 @@ def test_a_fit_that_sees_no_stop_is_killed(store, dataset, monkeypatch):
     job = store.new_job("baseline")
     write_json(job.request_path, {"kind": "baseline"})
     deaf = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+    write_json(job.request_path, {"kind": "baseline"})
     JobContext(job, store).set_state(
         "running", host=platform.node(), pid=deaf.pid,
         pid_started=psutil.Process(deaf.pid).create_time(),

@@ -53,7 +53,7 @@ def here(capsys):
 
 def fake_run(store, name, state="finished", dataset="d", **status):
     """Run folder whose worker has ended, or is said to be this very process."""
-    from redshift_core.settings.run import preset
+    from redshift_core.settings.presets import preset
 
     run = store.new_run(name)
     write_json(run.config_path, preset("fast", dataset).to_dict())
@@ -597,7 +597,7 @@ def test_the_app_command_opens_the_dashboard(tmp_path):
 
 def fake_tuning(store, name, scores):
     """Search whose worker has ended, with finished trials and a failed one."""
-    from redshift_core.settings.run import preset
+    from redshift_core.settings.presets import preset
     from redshift_core.settings.search import TuningConfig
     from redshift_core.settings.space import run_config
 

@@ -9,7 +9,8 @@ from redshift_core.evaluation.comparison import (
     metrics_table,
     settings_table,
 )
-from redshift_core.settings.run import RunConfig, preset
+from redshift_core.settings.presets import preset
+from redshift_core.settings.run import RunConfig
 
 FAST = preset("fast", "one")
 

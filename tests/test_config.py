@@ -7,6 +7,7 @@ import pytest
 
 from redshift_core.errors import InputError
 from redshift_core.settings import names as choices
+from redshift_core.settings import presets
 from redshift_core.settings import run as config
 from redshift_core.settings.bench import BenchConfig
 from redshift_core.settings.limit import LimitConfig
@@ -14,16 +15,16 @@ from redshift_core.settings.search import TuningConfig
 from redshift_core.settings.space import Parameter
 
 
-@pytest.mark.parametrize("name", config.PRESETS)
+@pytest.mark.parametrize("name", presets.PRESETS)
 def test_a_preset_survives_json(name):
-    preset = config.preset(name, "some-dataset")
+    preset = presets.preset(name, "some-dataset")
     assert config.RunConfig.from_dict(json.loads(json.dumps(preset.to_dict()))) == preset
     assert preset.dataset == "some-dataset"
     assert preset.preset == name
 
 
 def test_the_dissertation_preset_is_the_dissertations_recipe():
-    preset = config.preset("dissertation")
+    preset = presets.preset("dissertation")
     training = preset.training
     assert (training.optimizer, training.learning_rate) == ("adamax", 0.001)
     assert (training.loss, training.huber_delta) == ("huber", 1.0)
@@ -32,7 +33,7 @@ def test_the_dissertation_preset_is_the_dissertations_recipe():
 
 
 def test_values_are_taken_as_text_by_leaf_or_dotted_name():
-    changed = config.preset("fast").with_values(
+    changed = presets.preset("fast").with_values(
         {"batch_size": "64", "model.dense_units": "32, 16", "scaler": "robust", "seed": "7",
          "include_flagged": "yes"}
     )  # fmt: skip
@@ -63,18 +64,18 @@ def test_values_are_taken_as_text_by_leaf_or_dotted_name():
 )
 def test_a_wrong_value_is_refused_in_one_sentence(values, sentence):
     with pytest.raises(InputError) as error:
-        config.preset("dissertation").with_values(values)
+        presets.preset("dissertation").with_values(values)
     assert sentence in str(error.value)
 
 
 def test_unknown_keys_and_newer_versions_are_refused():
-    tree = config.preset("fast").to_dict()
+    tree = presets.preset("fast").to_dict()
     with pytest.raises(InputError, match="Unknown setting 'droput'"):
         config.RunConfig.from_dict({**tree, "droput": 1})
     with pytest.raises(InputError, match="update Redshift Lab"):
         config.RunConfig.from_dict({**tree, "schema_version": config.SCHEMA_VERSION + 1})
     with pytest.raises(InputError, match="choose dissertation or fast"):
-        config.preset("best-ever")
+        presets.preset("best-ever")
 
 
 def test_every_setting_explains_itself():
@@ -90,7 +91,7 @@ def test_every_choice_is_explained_in_one_line():
             for name, line in item.metadata["choices"].items():
                 assert line.endswith("."), (item.name, name)
                 assert 10 < len(line) <= 100, (item.name, name)
-    assert set(choices.PRESETS) == set(config.PRESETS)
+    assert set(choices.PRESETS) == set(presets.PRESETS)
 
 
 def test_no_two_sections_share_a_leaf_name():

@@ -7,7 +7,8 @@ import pytest
 from redshift_core.jobs import cost, machine
 from redshift_core.jobs.cost import PastRun, estimate, memory, past_runs, plain_seconds
 from redshift_core.settings.layers import n_flops
-from redshift_core.settings.run import PRESETS, RunConfig
+from redshift_core.settings.presets import PRESETS
+from redshift_core.settings.run import RunConfig
 from redshift_core.store import write_json
 
 N_TRAIN, N_VAL = 1000, 400

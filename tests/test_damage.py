@@ -19,7 +19,7 @@ from redshift_core.data.scaling import Scaler
 from redshift_core.data.split import Split
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.evaluation.bootstrap import bootstrap
-from redshift_core.jobs import launch
+from redshift_core.jobs import launch, watch
 from redshift_core.learning import models
 from redshift_core.learning.training.checkpoint import load_state
 from redshift_core.reports.run import write_report
@@ -149,7 +149,7 @@ def check_listings(scene: Scene, whole: dict[str, list[str]], thing, path: Path)
         missing = set(ids) - set(now[name])
         assert missing == (set(broken) if name == part else set())
     for job in (*scene.store.long_jobs(), *scene.store.jobs(), *[thing][: part != "datasets"]):
-        assert jobs.status(job).state in jobs.STATES
+        assert jobs.status(job).state in watch.STATES
     assert thing.name
 
 

@@ -15,7 +15,7 @@ from redshift_core import data, prediction
 from redshift_core.data.split import split_rows
 from redshift_core.errors import InputError
 from redshift_core.evaluation import stress, training_range
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import CHECKOUT, RunFolder, write_json
 from redshift_core.store.archive import export_run
 

@@ -7,7 +7,7 @@ from redshift_core import jobs
 from redshift_core.errors import InputError
 from redshift_core.jobs import in_use
 from redshift_core.settings.bench import BenchConfig
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import write_json
 from tests.pages.made_up import every_slot_taken
 
@@ -82,6 +82,17 @@ def test_a_study_keeps_the_runs_it_quotes(store, dataset):
     at_work(study, "limit", against=[run.id])
     assert refused(store, run, study)
     in_use.delete(store, dataset)
+
+
+@pytest.mark.parametrize("name", ["config.json", "environment.json", "result.json"])
+def test_a_training_keeps_its_dataset_while_a_file_of_its_own_is_damaged(store, dataset, name):
+    run = trained(store, dataset)
+    write_json(run.environment_path, {"dataset": {"id": dataset.id}})
+    at_work(run, "train")
+    (run.path / name).write_text("{")
+    assert store.runs() == []
+    assert refused(store, dataset, run)
+    assert refused(store, run, run)
 
 
 def test_settings_that_cannot_be_read_do_not_stand_in_the_way(store, dataset):

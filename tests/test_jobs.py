@@ -12,7 +12,8 @@ import pytest
 
 from redshift_core import jobs
 from redshift_core.errors import InputError
-from redshift_core.settings.run import preset
+from redshift_core.jobs import watch
+from redshift_core.settings.presets import preset
 from redshift_core.store import JobContext, write_json
 
 
@@ -105,7 +106,7 @@ def test_a_job_that_never_got_a_process_is_lost_after_a_while(store):
     job = store.new_job("ingest")
     JobContext(job, store).set_state("starting", submitted=time.time())
     assert jobs.status(job).state == "starting"
-    JobContext(job, store).set_state("starting", submitted=time.time() - 2 * jobs.START_LIMIT)
+    JobContext(job, store).set_state("starting", submitted=time.time() - 2 * watch.START_LIMIT)
     assert jobs.status(job).state == "lost"
 
 
@@ -141,6 +142,6 @@ def test_a_job_of_another_machine_lives_by_its_heartbeat(store):
     context = JobContext(job, store)
     context.set_state("running", host="another machine", pid=1, pid_started=1.0)
     assert jobs.status(job).state == "running"
-    silent = time.time() - 2 * jobs.SILENCE
+    silent = time.time() - 2 * watch.SILENCE
     write_json(job.status_path, {**json.loads(job.status_path.read_text()), "heartbeat": silent})
     assert jobs.status(job).state == "lost"

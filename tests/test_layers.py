@@ -10,7 +10,8 @@ from redshift_core import reference
 from redshift_core.data.scaling import fit_scaler
 from redshift_core.errors import InputError
 from redshift_core.settings.layers import CONVOLVED, layer_table, n_flops, n_parameters
-from redshift_core.settings.run import ARCHITECTURES, SCALERS, ModelConfig, ScalerConfig
+from redshift_core.settings.names import ARCHITECTURES, SCALERS
+from redshift_core.settings.run import ModelConfig, ScalerConfig
 
 
 def random_config(architecture: str, generator: random.Random) -> ModelConfig:

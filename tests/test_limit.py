@@ -22,7 +22,7 @@ from redshift_core.settings.limit import (
     spectra_of,
     trainings,
 )
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.settings.schedules import learning_rates
 from redshift_core.simulation.table import VERSION
 from redshift_core.store import Store, read_json, write_json

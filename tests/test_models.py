@@ -9,7 +9,7 @@ from redshift_core import reference
 from redshift_core.data.scaling import fit_scaler
 from redshift_core.errors import InputError
 from redshift_core.learning.models import PDF, SCALING, build_model, load_model, trunk
-from redshift_core.settings import run as settings
+from redshift_core.settings import names as settings
 from redshift_core.settings.layers import ARCHITECTURES
 from redshift_core.settings.run import ModelConfig, ScalerConfig
 
@@ -56,7 +56,7 @@ def test_the_first_layer_equals_the_scaler_in_numpy(name, flux):
     ("architecture", "name"),
     [
         *((one, "whitened") for one in settings.ARCHITECTURES),
-        *(("mlp", s) for s in settings.SCALERS[:-1]),
+        *(("mlp", s) for s in list(settings.SCALERS)[:-1]),
     ],
 )
 def test_a_saved_model_predicts_the_same_from_raw_flux(architecture, name, flux, tmp_path):

@@ -16,7 +16,7 @@ from redshift_core.evaluation import training_range
 from redshift_core.evaluation.bins import evaluate
 from redshift_core.evaluation.bootstrap import bootstrap
 from redshift_core.learning import models
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import JobContext, Store, read_json, write_json
 from redshift_core.store.archive import export_run, import_run
 from redshift_core.store.arrays import save_arrays

@@ -4,7 +4,7 @@ import pytest
 
 from redshift_core.jobs import machine
 from redshift_core.jobs.preflight import remarks
-from redshift_core.settings.run import PRESETS
+from redshift_core.settings.presets import PRESETS
 
 FAST = PRESETS["fast"]
 

@@ -13,7 +13,7 @@ import pytest
 
 from redshift_core import jobs
 from redshift_core.errors import InputError
-from redshift_core.jobs import queue
+from redshift_core.jobs import launch, queue
 from redshift_core.jobs.machine import n_cores
 from redshift_core.store import JobContext, JobFolder, Stopped, read_json, write_json
 
@@ -172,7 +172,7 @@ def test_a_job_waits_for_those_before_it(store, other, goes_on):
 
 
 def test_a_short_job_has_one_thread_from_its_first_moment(store, slots, monkeypatch):
-    for name in jobs.ONE_THREAD:
+    for name in launch.ONE_THREAD:
         monkeypatch.delenv(name, raising=False)
     found = {}
     for kind in ("evaluate", "ingest"):
@@ -181,20 +181,20 @@ def test_a_short_job_has_one_thread_from_its_first_moment(store, slots, monkeypa
         process = psutil.Process(jobs.status(job).pid)
         found[kind] = process.environ(), process.num_threads()
     environment, n_threads = found["evaluate"]
-    assert [environment[name] for name in jobs.ONE_THREAD] == ["1", "1", "1"]
+    assert [environment[name] for name in launch.ONE_THREAD] == ["1", "1", "1"]
     assert environment["CUDA_VISIBLE_DEVICES"] == "-1"
     assert n_threads == 1  # NumPy is loaded, and OpenBLAS has no thread of its own
     environment, n_threads = found["ingest"]
-    assert not set(jobs.ONE_THREAD) & set(environment)
+    assert not set(launch.ONE_THREAD) & set(environment)
     assert n_threads == n_cores()
 
 
 @pytest.mark.parametrize(("kind", "threads"), [("report", 1), ("train", 0)])
 def test_libraries_see_the_limit(kind, threads, monkeypatch):
-    for name in jobs.ONE_THREAD:
+    for name in launch.ONE_THREAD:
         monkeypatch.delenv(name, raising=False)
     code = "import numpy, threadpoolctl; print(threadpoolctl.threadpool_info()[0]['num_threads'])"
     said = subprocess.run(
-        [sys.executable, "-c", code], env=jobs.environment(kind), capture_output=True, check=True
+        [sys.executable, "-c", code], env=launch.environment(kind), capture_output=True, check=True
     ).stdout
     assert int(said) == (threads or n_cores())

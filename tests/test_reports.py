@@ -11,7 +11,7 @@ from redshift_core.errors import InputError
 from redshift_core.evaluation.metrics import METRICS
 from redshift_core.jobs import Status
 from redshift_core.reports.run import write_report
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import read_json, write_json
 from redshift_core.store.tables import cell_text
 from tests.pages.made_up import add_densities, add_evaluation, make_run

@@ -21,7 +21,7 @@ from redshift_core.reports.reproduce import (
     write_reproduction,
 )
 from redshift_core.reports.reproduce.result_items import PRINTED, summary
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import write_json
 from tests.pages.made_up import add_evaluation, make_run
 

@@ -9,7 +9,8 @@ import pytest
 from redshift_core.errors import InputError
 from redshift_core.evaluation.metrics import METRICS
 from redshift_core.settings.layers import layer_table
-from redshift_core.settings.run import RunConfig, preset
+from redshift_core.settings.presets import preset
+from redshift_core.settings.run import RunConfig
 from redshift_core.settings.search import OBJECTIVES, TuningConfig
 from redshift_core.settings.space import (
     ADDABLE,

@@ -12,7 +12,7 @@ import pytest
 from redshift_core import jobs
 from redshift_core.data.split import Split
 from redshift_core.errors import InputError
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import Store, read_json, write_json
 from redshift_core.store import archive as share
 from redshift_core.store.archive import MANIFEST, export_run, import_run

@@ -19,7 +19,8 @@ from redshift_core.errors import InputError
 from redshift_core.learning.training import train_job
 from redshift_core.learning.training.checkpoint import Progress, State, load_state, save_state
 from redshift_core.pdf import training_prior
-from redshift_core.settings.run import TrainingConfig, preset
+from redshift_core.settings.presets import preset
+from redshift_core.settings.run import TrainingConfig
 from redshift_core.settings.schedules import learning_rates
 from redshift_core.store import JobContext, RunFolder, Store, read_json, write_json
 from redshift_core.store.arrays import load_arrays

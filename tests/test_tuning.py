@@ -18,7 +18,7 @@ import pytest
 from redshift_core import data, jobs
 from redshift_core.data.split import Split
 from redshift_core.errors import InputError
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.settings.search import ALGORITHMS, TuningConfig
 from redshift_core.settings.space import DEFAULT_SPACE, Parameter, n_combinations, run_config
 from redshift_core.store import CHECKOUT, JobContext, Store, TuningFolder, read_json, write_json

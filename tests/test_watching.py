@@ -3,7 +3,7 @@
 import pytest
 
 from redshift_core import jobs
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from tests.browser import Server, Visit, browser
 
 pytestmark = pytest.mark.browser

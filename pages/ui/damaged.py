@@ -34,6 +34,18 @@ def show_damaged(*parts: str) -> None:
             st.caption(f"And {len(found) - SHOWN} more.")
 
 
+class DatasetNames(dict[str, str]):
+    """Id of a dataset → what it is called, also of one that is damaged or was deleted."""
+
+    def __init__(self, store: Store):
+        super().__init__({folder.id: folder.name for folder in store.datasets()})
+        damaged = store.damaged("datasets")
+        self.update({folder.id: f"{folder.name} (damaged)" for folder, _ in damaged})
+
+    def __missing__(self, name: str) -> str:
+        return f"{name} (deleted)"
+
+
 def _delete(folder: Folder, key: str) -> None:
     """Delete after asking."""
     with st.popover("Delete", icon=":material/delete:"):

@@ -11,7 +11,7 @@ from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, emit, say
 from redshift_core.cli.training import DetachOption, parse_setting
 from redshift_core.settings.limit import LimitConfig
-from redshift_core.settings.run import PRESETS, preset
+from redshift_core.settings.presets import PRESETS, preset
 from redshift_core.store import LimitFolder, Store
 
 USUAL = LimitConfig()

@@ -13,7 +13,7 @@ from redshift_core.cli.follow import check, follow, run_job
 from redshift_core.cli.output import JsonOption, emit, say
 from redshift_core.cli.training import RunArgument
 from redshift_core.errors import InputError
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import DatasetFolder, RunFolder, Store
 from redshift_core.store.simulator_version import simulated_mark
 

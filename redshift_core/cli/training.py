@@ -16,7 +16,7 @@ from redshift_core.cli.manage import find
 from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, say
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.settings.names import FORMAT_TITLES
-from redshift_core.settings.run import PRESETS, preset
+from redshift_core.settings.presets import PRESETS, preset
 from redshift_core.store import BenchFolder, LimitFolder, RunFolder, Store, TuningFolder
 from redshift_core.store.simulator_version import simulated_mark
 

@@ -16,7 +16,8 @@ from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, say, table
 from redshift_core.cli.training import DetachOption, parse_setting
 from redshift_core.errors import InputError
-from redshift_core.settings.run import PRESETS, RunConfig, preset
+from redshift_core.settings.presets import PRESETS, preset
+from redshift_core.settings.run import RunConfig
 from redshift_core.settings.search import ALGORITHMS, OBJECTIVES, TuningConfig
 from redshift_core.settings.space import DEFAULT_SPACE, Parameter
 from redshift_core.store import Store, TuningFolder

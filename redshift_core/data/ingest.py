@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from redshift_core.constants import FLUX_UNIT, N_PIXELS
 from redshift_core.data.blocks import Table
 from redshift_core.data.catalogue import Catalogue
@@ -24,15 +22,11 @@ from redshift_core.data.readers import find_columns, numbered_blocks, open_table
 from redshift_core.data.spectra import BAD_FLUX
 from redshift_core.data.staging import construction, sweep
 from redshift_core.errors import InputError
-from redshift_core.store import DatasetFolder, JobContext, Store, publish, write_json
+from redshift_core.store import DatasetFolder, JobContext, Stopped, Store, publish, write_json
+from redshift_core.store.arrays import RowWriter
 
 SCHEMA_VERSION = 1  # of dataset.json
-HEADER_BYTES = 128  # of flux.npy, for any number of rows
 Report = Callable[[float, float, str], None]
-
-
-class StoppedError(Exception):
-    """The user stopped the ingest; the staged folder is gone."""
 
 
 def ingest(
@@ -65,18 +59,16 @@ def ingest(
 
 def ingest_job(context: JobContext) -> dict[str, Any]:
     """Ingest as a job; the request holds ``file``, ``name`` and, if need be, ``columns``."""
-
-    def report(done: float, total: float, message: str) -> None:
-        if context.should_stop():
-            raise StoppedError
-        context.report(done, total, message)
-
     request = context.request
     try:
         folder, existing = ingest_file(
-            request["file"], context.store, request.get("name", ""), request.get("columns"), report
+            request["file"],
+            context.store,
+            request.get("name", ""),
+            request.get("columns"),
+            context.report_or_stop,
         )
-    except StoppedError:
+    except Stopped:
         return {"dataset": None, "rows": 0, "flagged": {}, "existing": False, "stopped": True}
     info = folder.info
     return {
@@ -116,14 +108,11 @@ def _fill(folder: DatasetFolder, table: Table, columns: Columns, report: Report)
     total = table.path.stat().st_size
     catalogue = Catalogue(columns)
     with Fingerprint(table.path) as fingerprint:
-        with folder.flux_path.open("wb", buffering=0) as file:
-            file.write(bytes(HEADER_BYTES))
+        with RowWriter(folder.flux_path, N_PIXELS, "float32") as writer:
             for spectra, done in numbered_blocks(table, columns):
-                _write(file, spectra.flux)
+                writer.write(spectra.flux)
                 catalogue.add(spectra)
                 report(done, total, f"{catalogue.n_rows:,} spectra read")
-            file.seek(0)
-            file.write(_npy_header(catalogue.n_rows))
         report(total, total, "Writing the catalogue")
         catalogue.finish(simulated=bool(table.simulation.get("simulated")))
         _check_usable(table.path.name, catalogue)
@@ -140,19 +129,6 @@ def _fill(folder: DatasetFolder, table: Table, columns: Columns, report: Report)
         "simulation": table.simulation,
         **catalogue.summary(),
     }
-
-
-def _write(file: Any, flux: np.ndarray) -> None:
-    view = memoryview(flux).cast("B")
-    while view:
-        view = view[file.write(view) :]
-
-
-def _npy_header(n_rows: int) -> bytes:
-    """Header of flux.npy, of a length that does not depend on the number of rows (NEP 1)."""
-    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({n_rows}, {N_PIXELS}), }}"
-    padded = text.ljust(HEADER_BYTES - 11).encode("latin-1") + b"\n"
-    return b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded
 
 
 def _check_usable(file: str, catalogue: Catalogue) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from redshift_core.errors import InputError
 from redshift_core.store import DatasetFolder, Store
+from redshift_core.store.processes import is_alive
 
 OWNER = "owner.json"  # process that fills a hidden folder
 ORPHAN_AGE = 3_600.0  # s without a change after which a folder without an owner is left over
@@ -75,8 +76,6 @@ def sweep(store: Store) -> None:
 
 
 def _is_left_over(folder: Path) -> bool:
-    import psutil
-
     age = time.time() - _last_change(folder)
     try:
         owner = json.loads((folder / OWNER).read_text(encoding="utf-8"))
@@ -85,12 +84,7 @@ def _is_left_over(folder: Path) -> bool:
         return age > ORPHAN_AGE
     if host != socket.gethostname():
         return age > FOREIGN_AGE
-    try:
-        process = psutil.Process(pid)
-        alive = abs(process.create_time() - started) < 1.0
-        return not alive or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return True
+    return not is_alive(pid, started)
 
 
 def _last_change(folder: Path) -> float:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from redshift_core.evaluation.density_metrics import FIGURES
 from redshift_core.evaluation.metrics import METRICS
-from redshift_core.settings.run import RunConfig, preset
+from redshift_core.settings.presets import preset
+from redshift_core.settings.run import RunConfig
 
 OF_DENSITIES = ("crps", "ks", "coverage68")  # figures of p(z) that stand beside the metrics
 UNSEEN = ("schema_version",)  # of no interest where settings are compared

@@ -1,19 +1,6 @@
 """Start, watch, stop and resume jobs; the worker that executes them."""
 
 from redshift_core.jobs.launch import (
-    LEADING_KINDS,
-    LONG_KINDS,
-    ONE_THREAD,
-    POLL,
-    SILENCE,
-    START_LIMIT,
-    STATES,
-    UNKNOWN,
-    Status,
-    at_work,
-    environment,
-    kill,
-    log_tail,
     resume,
     resume_bench,
     resume_limit,
@@ -23,24 +10,13 @@ from redshift_core.jobs.launch import (
     start_limit,
     start_training,
     start_tuning,
-    status,
-    stop,
     submit,
-    wait,
 )
+from redshift_core.jobs.watch import Status, at_work, kill, log_tail, status, stop, wait
 
 __all__ = [
-    "LEADING_KINDS",
-    "LONG_KINDS",
-    "ONE_THREAD",
-    "POLL",
-    "SILENCE",
-    "START_LIMIT",
-    "STATES",
-    "UNKNOWN",
     "Status",
     "at_work",
-    "environment",
     "kill",
     "log_tail",
     "resume",

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from redshift_core import jobs
 from redshift_core.errors import InputError
+from redshift_core.jobs.watch import status
 from redshift_core.store import JobFolder, RunFolder, Store
 
 LIMIT_NAME = "REDSHIFT_LAB_OUTPUTS_LIMIT"  # environment variable, such as 20 GB; none: no limit
@@ -140,7 +140,7 @@ def keep_within_limit(store: Store) -> Cleaned:
 
 
 def _ended(made: list[Output]) -> list[Output]:
-    return [one for one in made if not jobs.status(one.job).active]
+    return [one for one in made if not status(one.job).active]
 
 
 def _clean(store: Store, made: list[Output], excess: float) -> Cleaned:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from redshift_core import jobs
-from redshift_core.errors import InputError
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from redshift_core.errors import DamagedError, InputError
+from redshift_core.jobs.watch import at_work, status
 from redshift_core.store import (
     BenchFolder,
     DatasetFolder,
@@ -13,7 +17,10 @@ from redshift_core.store import (
     Store,
     TuningFolder,
     read_json,
+    shapes,
 )
+
+JOBS = ("runs", "tuning", "limits", "bench", "jobs")  # folders of the store that hold jobs
 
 
 def delete(store: Store, folder: Folder) -> None:
@@ -29,7 +36,9 @@ def delete(store: Store, folder: Folder) -> None:
 
 def refuse_while_used(store: Store, folder: Folder) -> None:
     """InputError that names the job which works on a folder, where one does."""
-    for job, _ in jobs.at_work(store, recent=None):
+    working = [job for job, _ in at_work(store, recent=None)]
+    damaged = [job for job, _ in store.damaged(*JOBS) if status(job).active]
+    for job in [*working, *damaged]:
         if job.path == folder.path or folder.id in used_by(store, job):
             raise InputError(
                 f"{folder.id} cannot be deleted while {job.id} works on it; stop that first."
@@ -42,12 +51,16 @@ def trained_on(store: Store, dataset: DatasetFolder) -> list[RunFolder | TuningF
 
 
 def used_by(store: Store, job: JobFolder) -> set[str]:
-    """Ids of the datasets and the runs that a job works on, if it is at work."""
-    request = job.request
-    used = {request.get("run"), request.get("dataset"), *request.get("against", [])}
+    """Ids of the datasets and the runs that a job works on, if it is at work.
+
+    A file that cannot be read names none; what the others name is used all the same.
+    """
+    request = _read(job.request_path, shapes.check_request)
+    used = {request.get("run"), request.get("dataset"), *(request.get("against") or [])}
+    trained_on = _read(job.path / "environment.json", shapes.check_environment)
+    used.add(trained_on.get("dataset", {}).get("id"))
     if isinstance(job, BenchFolder):
-        used |= {job.row(path.stem).get("run") for path in (job.path / "rows").glob("*.json")}
-        used.add(read_json(job.environment_path).get("dataset", {}).get("id"))
+        used |= {_read(path).get("run") for path in (job.path / "rows").glob("*.json")}
     if request.get("kind") != "predict":  # others open the dataset of the run they are given
         runs = [RunFolder(store.root / "runs" / str(request.get("run"))), job]
         used |= {_dataset_of(run) for run in runs}
@@ -56,7 +69,15 @@ def used_by(store: Store, job: JobFolder) -> set[str]:
 
 def _dataset_of(job: JobFolder) -> str:
     """Dataset that the settings of a run, a search or a bench name; empty where none does."""
+    return _read(job.path / "config.json").get("dataset", "")
+
+
+def _read(path: Path, check: Callable[[Path, Any], None] | None = None) -> dict[str, Any]:
+    """Content of a JSON file; empty where there is none, or it is damaged."""
     try:
-        return read_json(job.path / "config.json").get("dataset", "")
-    except (AttributeError, ValueError):  # a configuration that cannot be read
-        return ""
+        found = read_json(path)
+        if check and found:
+            check(path, found)
+        return found
+    except DamagedError:
+        return {}

@@ -13,8 +13,8 @@ from typing import Any
 
 import filelock
 
-from redshift_core import jobs
-from redshift_core.jobs import LEADING_KINDS, LONG_KINDS, Status
+from redshift_core.jobs.launch import LEADING_KINDS, LONG_KINDS
+from redshift_core.jobs.watch import Status, at_work, status
 from redshift_core.store import JobContext, JobFolder, Stopped
 
 SHORT_SLOTS = 2
@@ -35,7 +35,7 @@ def slot(context: JobContext) -> contextlib.AbstractContextManager[Any]:
     if kind not in LONG_KINDS:
         names = [f"short-{number}" for number in range(SHORT_SLOTS)]
         os.nice(10)
-    earlier = _earlier(context, jobs.at_work(context.store, recent=None))
+    earlier = _earlier(context, at_work(context.store, recent=None))
     while True:
         if context.should_stop():
             raise Stopped
@@ -48,7 +48,7 @@ def slot(context: JobContext) -> contextlib.AbstractContextManager[Any]:
         others = "another job" if n == 1 else f"{n} other jobs"
         context.report(message=f"Waiting for {others} to end.")
         time.sleep(min(LONGEST_POLL, POLL * n))
-        earlier = _earlier(context, [(job, jobs.status(job)) for job, _ in earlier])
+        earlier = _earlier(context, [(job, status(job)) for job, _ in earlier])
 
 
 def _earlier(
@@ -58,7 +58,7 @@ def _earlier(
 
     Only these need to be looked at again: whatever is submitted later comes later.
     """
-    mine = jobs.status(context.folder)
+    mine = status(context.folder)
     is_long = mine.kind in LONG_KINDS
     return [
         (job, now)

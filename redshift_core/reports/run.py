@@ -22,7 +22,7 @@ from redshift_core.evaluation.predictions import Predictions, read_judged
 from redshift_core.reports import document
 from redshift_core.reports.document import Chart, Part, Section, Table
 from redshift_core.settings.layers import layer_table
-from redshift_core.settings.run import PRESETS
+from redshift_core.settings.presets import PRESETS
 from redshift_core.store import JobContext, RunFolder, Store, simulator_version, slug, write_json
 from redshift_core.store import archive as share
 from redshift_core.store.history import read_history

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from redshift_core.errors import InputError
 from redshift_core.settings import names
-from redshift_core.settings.run import Settings, setting
+from redshift_core.settings.fields import Settings, setting
 
 ORDER = (  # cheap ones first, the dissertation's net last: an interrupted bench shows most
     "prior", "ridge", "knn", "fast", "lightgbm", "fast_cnn", "best",

@@ -6,7 +6,9 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from redshift_core.errors import InputError
-from redshift_core.settings.run import RunConfig, Settings, preset, setting
+from redshift_core.settings.fields import Settings, setting
+from redshift_core.settings.presets import preset
+from redshift_core.settings.run import RunConfig
 
 SCHEMA_VERSION = 1
 SIZES = tuple(16_000 * 2**step for step in range(9))  # 16,000 to 4,096,000

@@ -1,134 +1,18 @@
-"""Every setting of a run: frozen dataclasses, the names they may take, presets and checks.
-
-A field carries its own one-line help, choices and limits, so that the checks here, the command
-line's ``--set`` and the form on the Train page all read the same source.
-"""
+"""Every setting of a run: frozen dataclasses with their checks."""
 
 from __future__ import annotations
 
 import dataclasses
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from redshift_core.errors import InputError
 from redshift_core.settings import names as choices
+from redshift_core.settings.fields import Settings, setting
 from redshift_core.settings.selection import Selection
 
 SCHEMA_VERSION = 2
-
-SCALERS = tuple(choices.SCALERS)
-ARCHITECTURES = tuple(choices.ARCHITECTURES)
-ACTIVATIONS = tuple(choices.ACTIVATIONS)
-INITIALIZERS = tuple(choices.INITIALIZERS)
-_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-
-
-def setting(
-    default: Any,
-    text: str,
-    *,
-    names: Mapping[str, str] | None = None,
-    low: float | None = None,
-    high: float | None = None,
-) -> Any:
-    """Field of a settings dataclass with its one-line help and inclusive limits.
-
-    Parameters
-    ----------
-    names : mapping, optional
-        Every name the setting may take → one line on it.
-    """
-    metadata = {"help": text, "choices": dict(names or {}), "low": low, "high": high}
-    return field(default=default, metadata=metadata)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Settings):
-        return value.to_dict()
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-def _coerce(name: str, value: Any, kind: Any) -> Any:
-    """Value in the type of its field, from JSON or command-line text; InputError otherwise."""
-    origin = typing.get_origin(kind)
-    if origin is tuple:
-        parts = [p for p in value.split(",") if p.strip()] if isinstance(value, str) else value
-        if not isinstance(parts, list | tuple):
-            parts = [parts]
-        return tuple(_coerce(name, part, typing.get_args(kind)[0]) for part in parts)
-    if isinstance(kind, type) and issubclass(kind, Settings):
-        if not isinstance(value, kind | Mapping):
-            raise InputError(
-                f"{name} = {value!r} is not a section of settings; give names and values in "
-                "braces, or leave it out."
-            )
-        return value if isinstance(value, kind) else kind.from_dict(value)
-    if kind is bool and isinstance(value, str):
-        word = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-        value = word.get(value.lower(), value)
-    if kind in (int, float) and not isinstance(value, bool):
-        try:
-            number = float(value)
-            value = int(number) if kind is int and number.is_integer() else number
-        except (TypeError, ValueError, OverflowError):
-            pass
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise InputError(f"{name} = {value!r} is not {_KINDS[kind]}.")
-    return value
-
-
-def _check(name: str, value: Any, limits: types.MappingProxyType[str, Any]) -> None:
-    names, low, high = (limits.get(key) for key in ("choices", "low", "high"))
-    if names and value not in names:
-        raise InputError(f"{name} = {value!r} is not known; choose one of {', '.join(names)}.")
-    if low is not None and not value >= low:
-        raise InputError(f"{name} = {value} is too small; the lowest value is {low:g}.")
-    if high is not None and not value <= high:
-        raise InputError(f"{name} = {value} is too large; the highest value is {high:g}.")
-
-
-class Settings:
-    """Checks on construction and dictionaries, shared by every settings dataclass."""
-
-    def __post_init__(self) -> None:
-        """Check every field against its type, choices and limits."""
-        hints = typing.get_type_hints(type(self))
-        for item in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = _coerce(item.name, getattr(self, item.name), hints[item.name])
-            object.__setattr__(self, item.name, value)
-            for single in value if isinstance(value, tuple) else (value,):
-                _check(item.name, single, item.metadata)
-        self.check()
-
-    def check(self) -> None:
-        """Rules between fields; overridden where there are any."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Nested dictionary of plain JSON types."""
-        return {
-            item.name: _plain(getattr(self, item.name))
-            for item in dataclasses.fields(self)  # type: ignore[arg-type]
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> typing.Self:
-        """Settings from a dictionary; unknown keys are refused by name."""
-        if not isinstance(values, Mapping):
-            raise InputError(
-                f"{values!r} is not a table of settings; give names and values in braces, such as "
-                '{"seed": 1}.'
-            )
-        known = [item.name for item in dataclasses.fields(cls)]  # type: ignore[arg-type]
-        unknown = sorted(set(values) - set(known), key=str)
-        if unknown:
-            raise InputError(
-                f"Unknown setting {', '.join(map(repr, unknown))}; known here are "
-                f"{', '.join(known)}."
-            )
-        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -387,104 +271,6 @@ SECTIONS: dict[str, type[Settings]] = {
     "training": TrainingConfig,
     "augmentation": AugmentationConfig,
 }
-
-# White noise of 0.4 % of the mean flux: no price in accuracy, and rounding to two decimals or noise
-# up to 1 % of the mean cost next to nothing (docs/robustness.md).
-NOISE = AugmentationConfig(white_noise=0.004)
-
-PRESETS: dict[str, RunConfig] = {
-    "dissertation": RunConfig(
-        preset="dissertation", training=TrainingConfig(keep="last"), model=ModelConfig()
-    ),
-    "fast": RunConfig(
-        preset="fast",
-        seed=1,
-        scaler=ScalerConfig(name="whitened"),
-        model=ModelConfig(
-            architecture="mlp",
-            dense_units=(256, 128, 64),
-            dense_activation="gelu",
-            initializer="lecun_normal",
-        ),
-        augmentation=NOISE,
-        training=TrainingConfig(
-            optimizer="adamw",
-            learning_rate=0.002,
-            schedule="one_cycle",
-            weight_decay=0.1,
-            averaging=0.999,
-            clip_norm=0.1,
-            huber_delta=0.05,  # about twice the typical error: outliers no longer upset a step
-            batch_size=128,
-            epochs=10,
-        ),
-    ),
-    "fast_cnn": RunConfig(
-        preset="fast_cnn",
-        seed=1,
-        scaler=ScalerConfig(name="whitened"),
-        model=ModelConfig(
-            architecture="cnn",
-            head="pdf",
-            conv_filters=(32, 64, 64),
-            conv_kernels=(8, 5, 5),
-            conv_strides=(4, 2, 2),
-            pooling="none",
-            conv_activation="gelu",
-            dense_units=(256, 128),
-            dense_activation="gelu",
-            initializer="lecun_normal",
-        ),
-        augmentation=NOISE,
-        training=TrainingConfig(
-            optimizer="adamw",
-            learning_rate=0.002,
-            schedule="one_cycle",
-            weight_decay=0.3,
-            averaging=0.999,
-            clip_norm=1.0,
-            loss="cross_entropy",
-            batch_size=256,
-            epochs=6,
-        ),
-    ),
-    "best": RunConfig(
-        preset="best",
-        seed=1,
-        scaler=ScalerConfig(name="whitened"),
-        model=ModelConfig(
-            architecture="rescnn",
-            head="pdf",
-            conv_filters=(32, 64, 64),
-            conv_kernels=(8, 5, 5),
-            conv_strides=(4, 2, 2),
-            pooling="none",
-            conv_activation="gelu",
-            dense_units=(512, 512, 512),
-            dense_activation="gelu",
-            initializer="lecun_normal",
-        ),
-        augmentation=NOISE,
-        training=TrainingConfig(
-            optimizer="adamw",
-            learning_rate=0.002,
-            schedule="one_cycle",
-            loss="cross_entropy",
-            averaging=0.999,
-            clip_norm=1.0,
-            weight_decay=1.0,
-            batch_size=512,
-            epochs=6,
-        ),
-    ),
-}
-
-
-def preset(name: str, dataset: str = "") -> RunConfig:
-    """Preset by name, for one dataset."""
-    if name not in PRESETS:
-        raise InputError(f"Unknown preset {name!r}; choose {' or '.join(PRESETS)}.")
-    return dataclasses.replace(PRESETS[name], dataset=dataset)
 
 
 def setting_paths() -> dict[str, tuple[str, ...]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from redshift_core.errors import InputError
-from redshift_core.settings.run import RunConfig, Settings, preset, setting
+from redshift_core.settings.fields import Settings, setting
+from redshift_core.settings.presets import preset
+from redshift_core.settings.run import RunConfig
 from redshift_core.settings.space import DEFAULT_SPACE, Parameter, free, run_config
 
 SCHEMA_VERSION = 1

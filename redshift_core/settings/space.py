@@ -16,17 +16,9 @@ from typing import Any
 
 from redshift_core.errors import InputError
 from redshift_core.settings import names as named
+from redshift_core.settings.fields import Settings, setting
 from redshift_core.settings.layers import CONVOLVED, layer_table
-from redshift_core.settings.run import (
-    ARCHITECTURES,
-    SCALERS,
-    SECTIONS,
-    ModelConfig,
-    RunConfig,
-    Settings,
-    setting,
-    setting_paths,
-)
+from redshift_core.settings.run import SECTIONS, ModelConfig, RunConfig, setting_paths
 
 KINDS = {
     "int": "Whole numbers of a range.",
@@ -201,9 +193,9 @@ DEFAULT_SPACE: tuple[Parameter, ...] = (
 ADDABLE: tuple[Parameter, ...] = (
     Parameter("learning_rate", "float", low=1e-4, high=1e-2, log=True),
     Parameter("batch_size", "int", low=32, high=512, step=2, log=True),
-    Parameter("scaler", "choice", choices=SCALERS),
+    Parameter("scaler", "choice", choices=tuple(named.SCALERS)),
     Parameter("dropout", "float", low=0.0, high=0.4, step=0.1),
-    Parameter("architecture", "choice", choices=ARCHITECTURES),
+    Parameter("architecture", "choice", choices=tuple(named.ARCHITECTURES)),
     Parameter("pooling", "choice", choices=("max", "average", "none")),
     Parameter("pool_size", "int", low=2, high=4),
     Parameter("padding", "choice", choices=("valid", "same")),
@@ -270,7 +262,7 @@ def run_config(base: RunConfig, values: Mapping[str, Any]) -> tuple[RunConfig, l
 
     Examples
     --------
-    >>> from redshift_core.settings.run import preset
+    >>> from redshift_core.settings.presets import preset
     >>> config, repaired = run_config(
     ...     preset("dissertation"), {"conv_layers": 8, "conv_filters": 16, "conv_kernels": 5}
     ... )

@@ -85,7 +85,7 @@ class RowWriter:
         """Append rows, shape (n, n_columns)."""
         if np.ndim(rows) != 2 or rows.shape[1] != self.n_columns:
             raise ValueError(f"Rows of shape {np.shape(rows)} in a table of {self.n_columns}.")
-        self._file.write(np.ascontiguousarray(rows, self.dtype).tobytes())
+        self._file.write(np.ascontiguousarray(rows, self.dtype))
         self._n_rows += len(rows)
 
     def __exit__(

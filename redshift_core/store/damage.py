@@ -91,7 +91,7 @@ def _check_job(folder: JobFolder) -> None:
 
 def _check_long(folder: Any) -> None:
     """What runs, searches, studies and benches have alike."""
-    _check_whole(folder.config_path, _WORDS[type(folder)])
+    _check_whole(folder.config_path, WORDS[type(folder)])
     for name in ("info", "config", "environment", "request", "result"):
         getattr(folder, name)
 
@@ -150,7 +150,7 @@ def _check_there(path: Path) -> None:
 
 
 _READ_AGAIN = "Delete the dataset and read its file in again, or bring it back from a copy."
-_WORDS: dict[type[LongFolder], str] = {
+WORDS: dict[type[LongFolder], str] = {
     RunFolder: "run", TuningFolder: "search", LimitFolder: "study", BenchFolder: "bench",
 }  # fmt: skip
 _CHECKS: dict[type[Folder], Callable[[Any], None]] = {

@@ -13,7 +13,8 @@ from typing import Any
 import filelock
 
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.settings.run import RunConfig, Settings
+from redshift_core.settings.fields import Settings
+from redshift_core.settings.run import RunConfig
 from redshift_core.settings.search import TuningConfig
 from redshift_core.store import shapes
 from redshift_core.store.evaluations import EvaluationFolder, evaluations_in

@@ -133,7 +133,7 @@ def check_bench(path: Path, value: dict[str, Any]) -> None:
 def check_request(path: Path, value: dict[str, Any]) -> None:
     """Content of ``request.json``."""
     texts = dict.fromkeys(("file", "run", "dataset"), (str, type(None)))
-    check(path, value, {"kind": str, **texts})
+    check(path, value, {"kind": str, "against": (list, type(None)), **texts})
 
 
 def check_result(path: Path, value: dict[str, Any], kind: str) -> None:

@@ -20,7 +20,7 @@ from redshift_core.evaluation.bootstrap import bootstrap
 from redshift_core.evaluation.calibration import evaluate_pdf
 from redshift_core.evaluation.metrics import METRICS
 from redshift_core.evaluation.perturbations import PERTURBATIONS
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import CHECKOUT, DatasetFolder, RunFolder, Store, write_json
 from redshift_core.store.arrays import save_arrays
 

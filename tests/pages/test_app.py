@@ -18,7 +18,7 @@ from pages.ui.data import intake
 from pages.ui.nav import SECTIONS
 from pages.ui.text import escape
 from redshift_core import data, jobs
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import CHECKOUT, RunFolder, Store, write_json
 from tests.pages.made_up import every_slot_taken
 

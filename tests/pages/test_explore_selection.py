@@ -10,7 +10,7 @@ from pages.ui.explore.table import galaxies
 from pages.ui.explore.view import selected_rows, view_of, whole_rows
 from redshift_core import data
 from redshift_core.data import open_dataset
-from redshift_core.settings.run import PRESETS
+from redshift_core.settings.presets import PRESETS
 from redshift_core.settings.selection import Selection
 from tests.pages.made_up import (
     add_evaluation,

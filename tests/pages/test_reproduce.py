@@ -5,7 +5,7 @@ import pytest
 from pages.ui import server
 from redshift_core import jobs
 from redshift_core.reports.reproduce import CHAPTERS, REMARKS
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import write_json
 from tests.pages.made_up import (
     add_evaluation,

@@ -10,7 +10,8 @@ from redshift_core import jobs
 from redshift_core.cli.follow import describe
 from redshift_core.settings.names import LOSSES, LOSSES_OF
 from redshift_core.settings.names import PRESETS as PRESET_LINES
-from redshift_core.settings.run import PRESETS, SECTIONS, TrainingConfig
+from redshift_core.settings.presets import PRESETS
+from redshift_core.settings.run import SECTIONS, TrainingConfig
 from redshift_core.store import read_json, write_json
 from tests.pages.made_up import every_slot_taken, make_dataset, make_run, open_page, texts
 
@@ -360,3 +361,15 @@ def test_a_run_with_unreadable_settings_does_not_hide_the_others(store):
     assert "surprise" in texts(at)
     assert "is damaged" in texts(at)
     assert list(at.dataframe[-1].value["name"]) == ["good"]
+
+
+def test_the_list_says_whether_the_dataset_of_a_run_is_damaged_or_deleted(store):
+    named = enumerate(("whole", "cut", "gone"))
+    whole, damaged, gone = (make_dataset(store, name, seed=seed) for seed, name in named)
+    runs = [make_run(store, folder, "finished") for folder in (whole, damaged, gone)]
+    damaged.flux_path.write_bytes(b"")
+    gone.delete()
+    frame = opened(view="Runs").dataframe[-1].value.set_index("id")
+    assert [frame["dataset"][run.id] for run in runs] == [
+        "whole", "cut (damaged)", f"{gone.id} (deleted)",
+    ]  # fmt: skip

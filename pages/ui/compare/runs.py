@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.choose import when
+from pages.ui.damaged import DatasetNames
 from pages.ui.display import chart, table
 from pages.ui.text import escape
 from redshift_core import figures, reference
@@ -113,11 +114,11 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
         st.info("None of these runs has been evaluated yet.")
         st.page_link("pages/evaluate.py", label="Evaluate one", icon=":material/fact_check:")
         return
-    known = {folder.id: folder.name for folder in store.datasets()}
+    known = DatasetNames(store)
     options = [name for name, _ in judged.most_common()]
     dataset = st.selectbox(
         "Evaluated on", options, key="compare_dataset",
-        format_func=lambda d: f"{known.get(d, f'{d} (deleted)')} · {judged[d]} of {len(runs)} runs",
+        format_func=lambda d: f"{known[d]} · {judged[d]} of {len(runs)} runs",
     )  # fmt: skip
     results = {}
     for name, run in runs.items():

@@ -13,7 +13,8 @@ from pages.ui.text import count
 from redshift_core import constants
 from redshift_core.data.scaling import Scaler, fit_scaler
 from redshift_core.evaluation import statistics
-from redshift_core.settings.run import SCALERS, ScalerConfig
+from redshift_core.settings.names import SCALERS
+from redshift_core.settings.run import ScalerConfig
 from redshift_core.settings.selection import Selection
 from redshift_core.store import RunFolder, Store
 

@@ -15,7 +15,7 @@ from redshift_core.data import open_dataset
 from redshift_core.errors import InputError
 from redshift_core.reports.document import Part
 from redshift_core.reports.reproduce import ITEMS, Item, Source, runs_on
-from redshift_core.settings.run import preset
+from redshift_core.settings.presets import preset
 from redshift_core.store import DatasetFolder, JobFolder, RunFolder, Store
 
 LONGER = 40  # epochs of the published record

@@ -19,7 +19,8 @@ from pages.ui.train.from_trial import from_trial
 from redshift_core.errors import InputError
 from redshift_core.settings import names as choices
 from redshift_core.settings.layers import CONVOLVED
-from redshift_core.settings.run import PRESETS, SECTIONS, RunConfig, preset
+from redshift_core.settings.presets import PRESETS, preset
+from redshift_core.settings.run import SECTIONS, RunConfig
 
 Values = dict[str, dict[str, Any]]  # section → field → value; "" holds the run's own
 

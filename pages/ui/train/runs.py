@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.choose import select, when
+from pages.ui.damaged import DatasetNames
 from pages.ui.display import download
 from pages.ui.jobs.job import delete
 from pages.ui.text import escape
@@ -21,7 +22,7 @@ SHOWN = 200  # newest runs in the table
 def show_runs(store: Store) -> None:
     """Table of the runs; a click on a line chooses that run."""
     runs = store.runs()
-    datasets = {folder.id: folder.name for folder in store.datasets()}
+    datasets = DatasetNames(store)
     frame = pd.DataFrame([_line(run, datasets) for run in runs[:SHOWN]])
 
     def choose() -> None:
@@ -40,7 +41,7 @@ def show_runs(store: Store) -> None:
     download(frame, "runs")
 
 
-def _line(run: RunFolder, datasets: dict[str, str]) -> dict[str, Any]:
+def _line(run: RunFolder, datasets: DatasetNames) -> dict[str, Any]:
     now = jobs.status(run)
     line = {"name": run.name, "state": now.state, "made": when(run), "note": run.note, "id": run.id}
     config = run.config
@@ -50,7 +51,7 @@ def _line(run: RunFolder, datasets: dict[str, str]) -> dict[str, Any]:
         "validation MAE": run.result.get("val_mae", now.detail.get("val_mae")),
         "epochs": config.training.epochs,
         "preset": config.preset,
-        "dataset": datasets.get(config.dataset, f"{config.dataset} (deleted)"),
+        "dataset": datasets[config.dataset],
         **line,
     }
 

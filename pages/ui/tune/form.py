@@ -12,7 +12,7 @@ from pages.ui.text import count, escape
 from pages.ui.tune.space import space_editor
 from redshift_core.errors import InputError
 from redshift_core.settings import names as choices
-from redshift_core.settings.run import PRESETS, preset
+from redshift_core.settings.presets import PRESETS, preset
 from redshift_core.settings.search import ALGORITHMS, OBJECTIVES, TuningConfig
 from redshift_core.settings.space import n_combinations
 

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.choose import select, when
+from pages.ui.damaged import DatasetNames
 from pages.ui.display import download
 from pages.ui.tune.watch import read_cached
 from redshift_core import jobs
@@ -20,7 +21,7 @@ SHOWN = 100  # newest searches in the table
 def show_searches(store: Store) -> None:
     """Table of the searches; a click on a line chooses that search."""
     found = store.tunings()
-    datasets = {folder.id: folder.name for folder in store.datasets()}
+    datasets = DatasetNames(store)
     frame = pd.DataFrame([_line(one, datasets) for one in found[:SHOWN]])
 
     def choose() -> None:
@@ -38,7 +39,7 @@ def show_searches(store: Store) -> None:
     download(frame, "searches")
 
 
-def _line(tuning: TuningFolder, datasets: dict[str, str]) -> dict[str, Any]:
+def _line(tuning: TuningFolder, datasets: DatasetNames) -> dict[str, Any]:
     now, found = jobs.status(tuning), read_cached(tuning)
     best = trials.best(found)
     line = {
@@ -50,7 +51,7 @@ def _line(tuning: TuningFolder, datasets: dict[str, str]) -> dict[str, Any]:
         **line,
         "objective": config.objective,
         "algorithm": config.algorithm,
-        "dataset": datasets.get(config.dataset, f"{config.dataset} (deleted)"),
+        "dataset": datasets[config.dataset],
         "made": when(tuning),
         "note": tuning.note,
         "id": tuning.id,

@@ -20,15 +20,11 @@ from redshift_core.learning.adaptation.transport import LEAST_SIGNAL, Adaptation
 from redshift_core.settings.adapt import LEAST
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.selection import OPEN, Selection
-from redshift_core.store import JobContext, RunFolder, Store
+from redshift_core.store import JobContext, RunFolder, Stopped, Store
 
 BLOCK_ROWS = 8192  # spectra looked at a time
 
 Report = Callable[[float, float, str], None]
-
-
-class _Stop(Exception):  # noqa: N818 - not an error
-    """The user asked for a stop."""
 
 
 def adapt_job(context: JobContext) -> dict[str, Any]:
@@ -44,20 +40,14 @@ def adapt_job(context: JobContext) -> dict[str, Any]:
     """
     request = context.request
     run = context.store.run(request["run"])
-    source = _source(run, context.store)
-
-    def report(done: float, total: float, message: str) -> None:
-        if context.should_stop():
-            raise _Stop
-        context.report(done, total, message)
-
+    source, report = _source(run, context.store), context.report_or_stop
     try:
         target, about = _target(context, report)
         adaptation = Adaptation.fit(_source_moments(run, source, report), target)
         name = f"{source.name} adapted to {about['name']}"
         origin = {"run": run.id, "target": about}
         folder = write_adapted(context.store, source, adaptation, name, origin, report)
-    except _Stop:
+    except Stopped:
         return {"stopped": True}
     new = _start(context, run, folder.id, about)
     return {"dataset": folder.id, "run": new.id, "target": about["name"], "n_target": target.n}

@@ -8,7 +8,8 @@ from redshift_core import figures, reference
 from redshift_core.reports.document import Chart, Part, Table
 from redshift_core.reports.reproduce.source import FEW_EPOCHS, MANY_EPOCHS, Item, Source
 from redshift_core.settings.layers import LayerRow, conv_shapes, layer_table
-from redshift_core.settings.run import PRESETS, ModelConfig
+from redshift_core.settings.presets import PRESETS
+from redshift_core.settings.run import ModelConfig
 
 
 def architecture(source: Source) -> list[Part]:

@@ -17,7 +17,8 @@ from redshift_core.data.split import Split, split_rows
 from redshift_core.errors import DamagedError
 from redshift_core.evaluation.predictions import read_judged
 from redshift_core.reports.document import Part
-from redshift_core.settings.run import RunConfig, preset
+from redshift_core.settings.presets import preset
+from redshift_core.settings.run import RunConfig
 from redshift_core.store import RunFolder
 from redshift_core.store.history import read_history
 

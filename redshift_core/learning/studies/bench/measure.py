@@ -25,15 +25,11 @@ from redshift_core.evaluation.perturbations import PERTURBATIONS
 from redshift_core.jobs.machine import peak_memory
 from redshift_core.learning.studies.baselines import BASELINES, Answer, Rows
 from redshift_core.settings.run import ScalerConfig, SplitConfig
-from redshift_core.store import JobContext
+from redshift_core.store import JobContext, Stopped
 
 N_WARM = 500  # spectra of the pass that is not timed
 STRESS_SECONDS = 30.0  # that a baseline's predictions of perturbed spectra may take
 LEAST_STRESSED = 2_000  # … unless it takes longer for so many: fewer say too little
-
-
-class _Stop(Exception):  # noqa: N818 - not an error
-    """The user asked for a stop."""
 
 
 def baseline_job(context: JobContext) -> dict[str, Any]:
@@ -68,7 +64,7 @@ def baseline_job(context: JobContext) -> dict[str, Any]:
     rows = np.sort(split.test)
     try:
         stressed = _stress(context, dataset, stress.some_rows(rows, n_stressed(speed)), answer)
-    except _Stop:
+    except Stopped:
         return {"stopped": True}
     return {
         "metrics": _judge(context, dataset, rows, answer(dataset.flux[rows])),
@@ -99,8 +95,8 @@ def speed_job(context: JobContext) -> dict[str, Any]:
     speed = spectra_per_second(predict, _timed_flux(dataset, run.split_path))
     memory = peak_memory()
     try:
-        stressed = stress_run(run, folder, _stoppable(context))["lines"]
-    except _Stop:
+        stressed = stress_run(run, folder, context.report_or_stop)["lines"]
+    except Stopped:
         return {"stopped": True}
     return {"spectra_per_second": speed, "peak_memory": memory, "stress": stressed}
 
@@ -110,16 +106,7 @@ def _stress(
 ) -> list[dict[str, Any]]:
     """Lines of `stress.judge` on some rows."""
     flux, z_spec = np.asarray(dataset.flux[rows]), np.asarray(dataset.z_spec)[rows]
-    return stress.judge(answer, flux, z_spec, report=_stoppable(context))
-
-
-def _stoppable(context: JobContext) -> stress.Report:
-    def report(done: float, total: float, message: str) -> None:
-        if context.should_stop():
-            raise _Stop
-        context.report(done, total, message)
-
-    return report
+    return stress.judge(answer, flux, z_spec, report=context.report_or_stop)
 
 
 def spectra_per_second(predict: Callable[[NDArray], Any], flux: NDArray[np.float32]) -> float:

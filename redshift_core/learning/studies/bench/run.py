@@ -24,23 +24,21 @@ from redshift_core.reports.bench import summary, write_tables
 from redshift_core.reports.bench_rows import baseline_row, network_row
 from redshift_core.settings.bench import check_installed
 from redshift_core.settings.names import PRESETS
-from redshift_core.settings.run import SplitConfig, preset
+from redshift_core.settings.presets import preset
+from redshift_core.settings.run import SplitConfig
 from redshift_core.store import (
     ACTIVE_STATES,
     BenchFolder,
     JobContext,
     JobFolder,
     RunFolder,
+    Stopped,
     write_json,
 )
 from redshift_core.store.history import read_history
 
 LOOK = 0.5  # s between two looks at the job that computes
 STOP_LIMIT = 60.0  # s that a job may take to stop
-
-
-class _Stop(Exception):  # noqa: N818 - not an error
-    """The user asked for a stop."""
 
 
 class _Failed(Exception):  # noqa: N818 - the row's failure, not the bench's
@@ -59,7 +57,7 @@ def bench_job(context: JobContext) -> dict[str, Any]:
     stopped = False
     try:
         leader.lead()
-    except _Stop:
+    except Stopped:
         stopped = True
     found = summary(leader.bench)
     return {
@@ -100,7 +98,7 @@ class _Leader:
             return
         try:
             compute(part)
-        except _Stop:
+        except Stopped:
             raise
         except (_Failed, InputError) as error:
             self._note(part, error=str(error))
@@ -193,7 +191,7 @@ class _Leader:
                     jobs.stop(job)
                 if jobs.wait(job, timeout=STOP_LIMIT).active:
                     jobs.kill(job)  # inside one fit of scikit-learn nobody looks for a stop
-                raise _Stop
+                raise Stopped
             total = len(self.config.ordered) + 1
             said = f"{part}: {now.message or now.state}"
             self.context.report(self.done + min(now.fraction, 0.99), total, said)

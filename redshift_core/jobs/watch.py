@@ -1,0 +1,145 @@
+"""Watch, stop and end jobs: what is known of one now, and of all that are active.
+
+A process is known by its pid and its start time, so a pid used again is never mistaken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+
+from redshift_core.errors import DamagedError, InputError
+from redshift_core.store import ACTIVE_STATES, JobFolder, Store, read_json
+from redshift_core.store.processes import is_alive
+from redshift_core.store.shapes import check
+
+START_LIMIT = 60.0  # s a job may be "starting" without a process before it counts as lost
+SILENCE = 120.0  # s without a sign of life after which a process of another machine is lost
+STATES = (*ACTIVE_STATES, "stopped", "finished", "failed", "lost")
+UNKNOWN = "How far it came is not known; a training run or a search can be resumed."
+POLL = 0.1  # s between two looks at a job's status
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of a job now."""
+
+    state: str = "lost"  # starting queued running stopping stopped finished failed lost
+    kind: str = ""
+    message: str = ""  # one sentence for the user
+    done: float = 0.0  # progress, in units of the job
+    total: float = 0.0
+    submitted: float = 0.0  # Unix time, s
+    heartbeat: float = 0.0  # Unix time of the last sign of life, s
+    host: str = ""  # machine on which the process runs
+    pid: int = 0
+    pid_started: float = 0.0  # Unix time at which that process started, s
+    user_error: bool = False  # the failure is one the user can fix
+    detail: dict[str, Any] = field(default_factory=dict)  # epoch, step, device, …
+
+    @property
+    def active(self) -> bool:
+        """Whether the job still has something to do."""
+        return self.state in ACTIVE_STATES
+
+    @property
+    def fraction(self) -> float:
+        """Progress from 0 to 1."""
+        return min(self.done / self.total, 1.0) if self.total else 0.0
+
+
+def status(folder: JobFolder) -> Status:
+    """State of a job; one whose process is gone without a word is ``lost``."""
+    found = _read(folder)
+    if not found.active or _alive(found):
+        stopping = found.state in ("queued", "running") and folder.stop_path.exists()
+        return dataclasses.replace(found, state="stopping") if stopping else found
+    again = _read(folder)  # it may have ended between the two looks
+    if not again.active:
+        return again
+    return dataclasses.replace(
+        found,
+        state="lost",
+        message="The worker process ended without a word: killed, out of memory, or a crash. "
+        "The end of its log is below; a training run or a search can be resumed.",
+    )
+
+
+def at_work(store: Store, recent: int | None = 50) -> list[tuple[JobFolder, Status]]:
+    """Active jobs and their status: the long ones and, of the newest short ones, ``recent``."""
+    folders = [*store.long_jobs(), *store.jobs()[:recent]]
+    return [(folder, now) for folder in folders if (now := status(folder)).active]
+
+
+def stop(folder: JobFolder) -> None:
+    """Ask a job to stop; it does so within a batch or a block."""
+    if not (now := status(folder)).active:
+        raise InputError(f"{folder.id} is not running: it is {now.state}.")
+    folder.stop_path.touch()
+
+
+def kill(folder: JobFolder) -> None:
+    """End the process of a job of this machine at once; the job is then ``lost``."""
+    found = status(folder)
+    if found.active and found.pid and found.host == platform.node():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(found.pid)
+            process.kill()
+            process.wait()
+
+
+def wait(
+    folder: JobFolder,
+    on_update: Callable[[Status], None] = lambda _: None,
+    timeout: float | None = None,
+) -> Status:
+    """Wait until a job has ended, or for ``timeout`` seconds; its last status."""
+    end = time.monotonic() + timeout if timeout else float("inf")
+    while (now := status(folder)).active and time.monotonic() < end:
+        on_update(now)
+        time.sleep(POLL)
+    on_update(now)
+    return now
+
+
+def log_tail(folder: JobFolder, lines: int = 20) -> str:
+    """Last lines of a job's log."""
+    try:
+        with folder.log_path.open("rb") as log:
+            log.seek(max(0, folder.log_path.stat().st_size - 200 * lines))
+            return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
+    except FileNotFoundError:
+        return ""
+
+
+def _read(folder: JobFolder) -> Status:
+    """What ``status.json`` says; ``lost`` with a sentence where it cannot be used."""
+    path, usual = folder.status_path, vars(Status())
+    try:
+        if not path.exists():
+            raise DamagedError.of(path, "it is missing", UNKNOWN)
+        values = read_json(path, remedy=UNKNOWN)
+        values = {name: value for name, value in values.items() if name in usual}
+        kinds = {name: type(usual[name]) for name in values}
+        whole = {name: (int, float) if kind is float else kind for name, kind in kinds.items()}
+        check(path, values, whole, UNKNOWN)
+        if values.get("state", "lost") not in STATES:
+            raise DamagedError.of(path, f"its state is {values['state']!r}", UNKNOWN)
+    except DamagedError as error:
+        return Status(message=str(error))
+    return Status(**values)
+
+
+def _alive(found: Status) -> bool:
+    if not found.pid:
+        return time.time() - found.submitted < START_LIMIT
+    if found.host not in ("", platform.node()):
+        return time.time() - found.heartbeat < SILENCE
+    return is_alive(found.pid, found.pid_started)

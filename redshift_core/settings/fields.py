@@ -1,0 +1,123 @@
+"""What every settings dataclass shares: a field with its help and limits, and its checks.
+
+A field carries its own one-line help, choices and limits, so that the checks here, the command
+line's ``--set`` and the form on the Train page all read the same source.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any
+
+from redshift_core.errors import InputError
+
+_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+def setting(
+    default: Any,
+    text: str,
+    *,
+    names: Mapping[str, str] | None = None,
+    low: float | None = None,
+    high: float | None = None,
+) -> Any:
+    """Field of a settings dataclass with its one-line help and inclusive limits.
+
+    Parameters
+    ----------
+    names : mapping, optional
+        Every name the setting may take → one line on it.
+    """
+    metadata = {"help": text, "choices": dict(names or {}), "low": low, "high": high}
+    return field(default=default, metadata=metadata)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.to_dict()
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _coerce(name: str, value: Any, kind: Any) -> Any:
+    """Value in the type of its field, from JSON or command-line text; InputError otherwise."""
+    origin = typing.get_origin(kind)
+    if origin is tuple:
+        parts = [p for p in value.split(",") if p.strip()] if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple):
+            parts = [parts]
+        return tuple(_coerce(name, part, typing.get_args(kind)[0]) for part in parts)
+    if isinstance(kind, type) and issubclass(kind, Settings):
+        if not isinstance(value, kind | Mapping):
+            raise InputError(
+                f"{name} = {value!r} is not a section of settings; give names and values in "
+                "braces, or leave it out."
+            )
+        return value if isinstance(value, kind) else kind.from_dict(value)
+    if kind is bool and isinstance(value, str):
+        word = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        value = word.get(value.lower(), value)
+    if kind in (int, float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+            value = int(number) if kind is int and number.is_integer() else number
+        except (TypeError, ValueError, OverflowError):
+            pass
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise InputError(f"{name} = {value!r} is not {_KINDS[kind]}.")
+    return value
+
+
+def _check(name: str, value: Any, limits: types.MappingProxyType[str, Any]) -> None:
+    names, low, high = (limits.get(key) for key in ("choices", "low", "high"))
+    if names and value not in names:
+        raise InputError(f"{name} = {value!r} is not known; choose one of {', '.join(names)}.")
+    if low is not None and not value >= low:
+        raise InputError(f"{name} = {value} is too small; the lowest value is {low:g}.")
+    if high is not None and not value <= high:
+        raise InputError(f"{name} = {value} is too large; the highest value is {high:g}.")
+
+
+class Settings:
+    """Checks on construction and dictionaries, shared by every settings dataclass."""
+
+    def __post_init__(self) -> None:
+        """Check every field against its type, choices and limits."""
+        hints = typing.get_type_hints(type(self))
+        for item in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = _coerce(item.name, getattr(self, item.name), hints[item.name])
+            object.__setattr__(self, item.name, value)
+            for single in value if isinstance(value, tuple) else (value,):
+                _check(item.name, single, item.metadata)
+        self.check()
+
+    def check(self) -> None:
+        """Rules between fields; overridden where there are any."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested dictionary of plain JSON types."""
+        return {
+            item.name: _plain(getattr(self, item.name))
+            for item in dataclasses.fields(self)  # type: ignore[arg-type]
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> typing.Self:
+        """Settings from a dictionary; unknown keys are refused by name."""
+        if not isinstance(values, Mapping):
+            raise InputError(
+                f"{values!r} is not a table of settings; give names and values in braces, such as "
+                '{"seed": 1}.'
+            )
+        known = [item.name for item in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        unknown = sorted(set(values) - set(known), key=str)
+        if unknown:
+            raise InputError(
+                f"Unknown setting {', '.join(map(repr, unknown))}; known here are "
+                f"{', '.join(known)}."
+            )
+        return cls(**values)

@@ -1,0 +1,112 @@
+"""The presets: whole configurations of a run, by name."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from redshift_core.errors import InputError
+from redshift_core.settings.run import (
+    AugmentationConfig,
+    ModelConfig,
+    RunConfig,
+    ScalerConfig,
+    TrainingConfig,
+)
+
+# White noise of 0.4 % of the mean flux: no price in accuracy, and rounding to two decimals or noise
+# up to 1 % of the mean cost next to nothing (docs/robustness.md).
+NOISE = AugmentationConfig(white_noise=0.004)
+
+PRESETS: dict[str, RunConfig] = {
+    "dissertation": RunConfig(
+        preset="dissertation", training=TrainingConfig(keep="last"), model=ModelConfig()
+    ),
+    "fast": RunConfig(
+        preset="fast",
+        seed=1,
+        scaler=ScalerConfig(name="whitened"),
+        model=ModelConfig(
+            architecture="mlp",
+            dense_units=(256, 128, 64),
+            dense_activation="gelu",
+            initializer="lecun_normal",
+        ),
+        augmentation=NOISE,
+        training=TrainingConfig(
+            optimizer="adamw",
+            learning_rate=0.002,
+            schedule="one_cycle",
+            weight_decay=0.1,
+            averaging=0.999,
+            clip_norm=0.1,
+            huber_delta=0.05,  # about twice the typical error: outliers no longer upset a step
+            batch_size=128,
+            epochs=10,
+        ),
+    ),
+    "fast_cnn": RunConfig(
+        preset="fast_cnn",
+        seed=1,
+        scaler=ScalerConfig(name="whitened"),
+        model=ModelConfig(
+            architecture="cnn",
+            head="pdf",
+            conv_filters=(32, 64, 64),
+            conv_kernels=(8, 5, 5),
+            conv_strides=(4, 2, 2),
+            pooling="none",
+            conv_activation="gelu",
+            dense_units=(256, 128),
+            dense_activation="gelu",
+            initializer="lecun_normal",
+        ),
+        augmentation=NOISE,
+        training=TrainingConfig(
+            optimizer="adamw",
+            learning_rate=0.002,
+            schedule="one_cycle",
+            weight_decay=0.3,
+            averaging=0.999,
+            clip_norm=1.0,
+            loss="cross_entropy",
+            batch_size=256,
+            epochs=6,
+        ),
+    ),
+    "best": RunConfig(
+        preset="best",
+        seed=1,
+        scaler=ScalerConfig(name="whitened"),
+        model=ModelConfig(
+            architecture="rescnn",
+            head="pdf",
+            conv_filters=(32, 64, 64),
+            conv_kernels=(8, 5, 5),
+            conv_strides=(4, 2, 2),
+            pooling="none",
+            conv_activation="gelu",
+            dense_units=(512, 512, 512),
+            dense_activation="gelu",
+            initializer="lecun_normal",
+        ),
+        augmentation=NOISE,
+        training=TrainingConfig(
+            optimizer="adamw",
+            learning_rate=0.002,
+            schedule="one_cycle",
+            loss="cross_entropy",
+            averaging=0.999,
+            clip_norm=1.0,
+            weight_decay=1.0,
+            batch_size=512,
+            epochs=6,
+        ),
+    ),
+}
+
+
+def preset(name: str, dataset: str = "") -> RunConfig:
+    """Preset by name, for one dataset."""
+    if name not in PRESETS:
+        raise InputError(f"Unknown preset {name!r}; choose {' or '.join(PRESETS)}.")
+    return dataclasses.replace(PRESETS[name], dataset=dataset)

@@ -53,7 +53,11 @@ def test_the_oldest_outputs_go_until_the_rest_is_within_the_limit(store, monkeyp
         True, False, True, False,
     ]  # fmt: skip
     assert len(store.jobs()) == 4, "request, result and log of a job stay"
-    assert sorted(path.name for path in oldest.path.iterdir()) == ["request.json", "result.json", "status.json"]
+    assert sorted(path.name for path in oldest.path.iterdir()) == [
+        "request.json",
+        "result.json",
+        "status.json",
+    ]
     assert housekeeping.keep_within_limit(store).jobs == ()
 
 

@@ -1,5 +1,6 @@
 """What several test files share: a store in a temporary folder, a small survey, a dataset."""
 
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,10 +8,23 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
+from streamlit.components.v2 import manifest_scanner
 
 from redshift_core import data
 from redshift_core.simulation import open_table
 from redshift_core.store import DatasetFolder, Store, demo_file
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_read_once() -> Iterator[None]:
+    """Keep what Streamlit finds in the metadata of all installed packages.
+
+    It reads them anew for every AppTest, which took more than half the time of a page's test.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        scan = manifest_scanner.scan_component_manifests
+        patch.setattr(manifest_scanner, "scan_component_manifests", functools.cache(scan))
+        yield
 
 
 @pytest.fixture

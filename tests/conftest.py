@@ -14,6 +14,21 @@ from redshift_core import data
 from redshift_core.simulation import open_table
 from redshift_core.store import DatasetFolder, Store, demo_file
 
+LONGEST = (  # files that take a minute or so, nearly all of it in child processes and browsers
+    "test_training", "test_tuning", "test_journey", "test_drill_down", "test_search_journey",
+    "test_explore_journey", "test_limit", "test_damage", "test_sharing_journey",
+    "test_accessibility", "test_watching", "test_adversaries",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no process waits for one at the end.
+
+    By itself pytest-xdist begins with those that have most tests, and the journeys have few.
+    """
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def packages_read_once() -> Iterator[None]:

@@ -1,5 +1,6 @@
 """What several test files share: a store in a temporary folder, a small survey, a dataset."""
 
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,10 +8,38 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
+from streamlit.components.v2 import manifest_scanner
 
 from redshift_core import data
 from redshift_core.simulation import open_table
 from redshift_core.store import DatasetFolder, Store, demo_file
+
+LONGEST = (  # files that take a minute or so, nearly all of it in child processes and browsers
+    "test_training", "test_tuning", "test_journey", "test_drill_down", "test_search_journey",
+    "test_explore_journey", "test_limit", "test_damage", "test_sharing_journey",
+    "test_accessibility", "test_watching", "test_adversaries",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no process waits for one at the end.
+
+    By itself pytest-xdist begins with those that have most tests, and the journeys have few.
+    """
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_read_once() -> Iterator[None]:
+    """Keep what Streamlit finds in the metadata of all installed packages.
+
+    It reads them anew for every AppTest, which took more than half the time of a page's test.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        scan = manifest_scanner.scan_component_manifests
+        patch.setattr(manifest_scanner, "scan_component_manifests", functools.cache(scan))
+        yield
 
 
 @pytest.fixture

@@ -226,7 +226,6 @@ def test_a_fit_that_sees_no_stop_is_killed(store, dataset, monkeypatch):
     job = store.new_job("baseline")
     write_json(job.request_path, {"kind": "baseline"})
     deaf = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
-    write_json(job.request_path, {"kind": "baseline"})
     JobContext(job, store).set_state(
         "running", host=platform.node(), pid=deaf.pid,
         pid_started=psutil.Process(deaf.pid).create_time(),

@@ -63,10 +63,14 @@ def fake_run(store, name, state="finished", dataset="d", **status):
     return run
 
 
-def test_help_comes_within_a_second_and_names_every_command():
-    start = time.perf_counter()
-    done = command("--help")
-    assert time.perf_counter() - start < 3.0  # about 0.5 s on an idle machine
+def test_help_takes_less_than_a_second_and_names_every_command():
+    """CPU time of the process itself, so a busy machine does not count."""
+    code = (
+        "import atexit, sys, time; from redshift_core import cli; "
+        "atexit.register(lambda: print(time.process_time(), file=sys.stderr)); cli.main(['--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert float(done.stderr) < 1.0  # about 0.4 s
     assert done.returncode == 0
     assert all(name in done.stdout for name in COMMANDS)
 

@@ -105,6 +105,11 @@ def export(scene: Scene):
     return arrived.config.to_dict()
 
 
+JOB, JUDGED = ("request.json", "result.json", "status.json"), ("real_galaxies.json", "stress.json")
+UNREAD = {  # what an action does not open: one kind of damage to it is enough
+    "report": (*JOB, *JUDGED),
+    "predict": (*JOB, *JUDGED, "metrics.json", "predictions.parquet", "pdf.npy", "history.csv"),
+}
 ACTIONS = {
     "evaluate": evaluate, "predict": predict, "resume": resume, "report": report, "export": export,
 }  # fmt: skip
@@ -195,11 +200,13 @@ def test_a_run_with_a_damaged_file_answers_rightly_or_says_why(scene):
         for name in ACTIONS:
             if name == "report" and path.suffix in (".npz", ".npy", ".keras"):
                 continue  # it reads none, and takes longest
+            if path.name in UNREAD.get(name, ()) and kind != "cut":
+                continue
             content = path.read_bytes() if path.exists() else None
             check_action(scene, name, path, kind)
             put(path, content)  # what an evaluation has written anew is damaged again
             n += 1
-    assert n == 488
+    assert n == 424
 
 
 def test_the_command_lists_what_is_damaged_refuses_it_and_deletes_it(scene, capsys):

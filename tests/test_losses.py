@@ -1,14 +1,17 @@
 """Losses and point estimates against slow NumPy twins; what weight decay touches."""
 
+import gc
 from types import SimpleNamespace
 
 import keras
 import numpy as np
+import psutil
 import pytest
 
 from redshift_core.errors import InputError
-from redshift_core.learning.training.loop import make_optimizer
+from redshift_core.learning.training.loop import Data, make_optimizer
 from redshift_core.learning.training.losses import LOWER, WIDTH, make_loss, point_estimate
+from redshift_core.learning.training.prepare import Part
 from redshift_core.settings import names
 from redshift_core.settings.run import ModelConfig, RunConfig, TrainingConfig
 
@@ -111,3 +114,18 @@ def test_weight_decay_moves_kernels_but_neither_biases_nor_norms():
     kernel, *others = (np.asarray(variable) for variable in net.trainable_variables)
     np.testing.assert_allclose(kernel, 0.95, rtol=1e-6)
     assert all((values == 1.0).all() for values in others)
+
+
+def test_tensorflow_keeps_one_copy_of_the_spectra():
+    devices = SimpleNamespace(data_device=lambda n_bytes: "/CPU:0")
+    z_spec, process = np.zeros(10, np.float32), psutil.Process()
+    Data.of(*2 * [Part(np.ones((10, 186), np.float32), z_spec)], devices)  # TensorFlow is loaded
+    gc.collect()
+    before = process.memory_info().rss
+    features = np.ones((100_000, 186), np.float32)
+    size = features.nbytes
+    data = Data.of(Part(features, z_spec), Part(features[:10], z_spec), devices)
+    del features
+    gc.collect()
+    assert data.train[0].shape == (100_000, 186)
+    assert process.memory_info().rss - before < 1.5 * size

@@ -323,7 +323,7 @@ def test_two_workers_do_every_trial_once_and_the_chief_ends(chief):
     assert [one["state"] for one in chief.tuning.trials] == ["finished"] * 8
     assert {one["worker"] for one in chief.tuning.trials} == {"a", "b"}
     for one in workers:
-        one.join(10)
+        one.join(30)
         assert not one.is_alive()
 
 
@@ -358,7 +358,7 @@ def test_a_stopped_chief_waits_only_for_workers_that_are_still_at_it(chief):
     assert chief.thread.is_alive()
     client.leave()
     client.gone = True
-    chief.thread.join(5)
+    chief.thread.join(30)
     assert not chief.thread.is_alive()
 
 

@@ -6,6 +6,7 @@ The folders are written as ingest and the worker leave them.
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Iterator
 
@@ -43,6 +44,12 @@ def texts(at: AppTest) -> str:
 
 def make_survey(path, n=400, seed=1, with_z=True):
     """Parquet file of smooth made-up spectra; the redshift is known but means nothing."""
+    path.write_bytes(_survey(n, seed, with_z))
+    return path
+
+
+@functools.cache
+def _survey(n, seed, with_z) -> bytes:
     generator = np.random.default_rng(seed)
     z = np.clip(generator.gamma(3.2, 0.045, n), 0.0, 0.6)
     pixels = np.arange(186)
@@ -52,8 +59,7 @@ def make_survey(path, n=400, seed=1, with_z=True):
     if with_z:
         frame.insert(0, "z", z)
     frame.insert(0, "source_id", 4_000_000_000_000_000_001 + np.arange(n))
-    frame.to_parquet(path)
-    return path
+    return frame.to_parquet()
 
 
 def make_dataset(store: Store, name="made up", **survey) -> DatasetFolder:

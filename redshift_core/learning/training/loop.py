@@ -325,7 +325,8 @@ def _update(
 
 
 def _tensors(part: Part) -> tuple[tf.Tensor, tf.Tensor]:
-    return tf.convert_to_tensor(part.features), tf.convert_to_tensor(part.z_spec)
+    """One copy of each array; a tensor made of an array directly keeps a second one for good."""
+    return tf.identity(part.features), tf.identity(part.z_spec)
 
 
 def _assign(variables: list[keras.Variable], values: list[NDArray]) -> None:

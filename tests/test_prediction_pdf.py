@@ -12,6 +12,7 @@ from redshift_core.cli.results import estimate_request, metrics_text, real_galax
 from redshift_core.data.split import Split
 from redshift_core.errors import InputError
 from redshift_core.evaluation.bins import evaluate
+from redshift_core.evaluation.density_metrics import FIGURES
 from redshift_core.evaluation.flags import density_flags, signal_to_noise
 from redshift_core.evaluation.predictions import open_densities, read_judged
 from redshift_core.learning import models
@@ -75,7 +76,10 @@ def test_the_metrics_hold_the_figures_of_the_densities(scene):
     assert read_json(scene[2].metrics_path(scene[1].id)) == metrics
     text = metrics_text(metrics)
     assert f"{metrics['pdf']['crps']:.4f}" in text
-    assert "PIT, KS distance" in text
+    lines = {line.split("  ")[0]: line for line in text.splitlines()}
+    for one in FIGURES.values():
+        assert one.text(one.value(metrics["pdf"])) in lines[one.title]
+        assert one.interval_text(metrics["pdf"]) in lines[one.title]
 
 
 def test_a_judgement_holds_what_the_run_says_of_three_real_galaxies(scene):

@@ -28,13 +28,6 @@ ShareOption = Annotated[
     float | None,
     typer.Option(help="How far from the training prior (0) to that one (1).", min=0, max=1),
 ]
-DENSITY_FIGURES = {  # figure of p(z) in metrics.json → its title and form
-    "crps": ("CRPS", ".4f"),
-    "cde_loss": ("CDE loss", ".3f"),
-    "log_likelihood": ("Log-likelihood", "+.3f"),
-    "coverage68": ("Inside the 68 % interval", ".1%"),
-    "coverage95": ("Inside the 95 % interval", ".1%"),
-}
 
 
 def evaluate(
@@ -199,30 +192,23 @@ def real_galaxies_text(run: RunFolder, dataset: str) -> str:
 
 def _headlines(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Metric, value, interval: a line each, then the numbers of galaxies and of flagged rows."""
+    from redshift_core.evaluation.density_metrics import FIGURES
     from redshift_core.evaluation.metrics import METRICS
 
-    intervals = metrics.get("intervals") or {}
-    lines = []
-    for name, metric in METRICS.items():
-        ends = intervals.get(name)
-        between = " to ".join(map(metric.text, ends)) if ends else ""
-        lines.append((metric.title, metric.text(metrics.get(name)), between))
-    lines += [*_density_lines(metrics.get("pdf")), ("Galaxies", f"{metrics['n']:,}", "")]
+    lines = [
+        (one.title, one.text(one.value(metrics)), one.interval_text(metrics))
+        for one in METRICS.values()
+    ]
+    pdf = metrics.get("pdf") or {}
+    lines += [
+        (one.title, one.text(value), one.interval_text(pdf))
+        for one in FIGURES.values()
+        if (value := one.value(pdf)) is not None
+    ]
+    lines.append(("Galaxies", f"{metrics['n']:,}", ""))
     if n_flagged := metrics.get("n_flagged"):
         lines.append(("Flagged rows, not counted", f"{n_flagged:,}", ""))
     return lines
-
-
-def _density_lines(figures: dict[str, Any] | None) -> list[tuple[str, str, str]]:
-    """The same of the figures of p(z), where there are any."""
-    if not figures or not figures["n"]:
-        return []
-    lines = []
-    for name, (title, form) in DENSITY_FIGURES.items():
-        ends = figures["intervals"][name]
-        value, *between = (format(number, form) for number in (figures[name], *ends))
-        lines.append((title, value, " to ".join(between)))
-    return [*lines, ("PIT, KS distance", shown(figures["pit"]["ks"]), "")]
 
 
 def _estimate_text(metrics: dict[str, Any]) -> str:

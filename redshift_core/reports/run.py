@@ -172,14 +172,10 @@ def _errors(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> list[Se
 
 def _densities(judged: Mapping[str, Any]) -> list[Part]:
     """Whether p(z) says how sure one may be, under the prior of the training set."""
-    shown = {figure: figure.value(judged) for figure in density_metrics.FIGURES.values()}
-    shown = {figure: value for figure, value in shown.items() if value is not None}
     frame = pd.DataFrame(
-        {
-            "figure": [figure.title for figure in shown],
-            "value": [figure.text(value) for figure, value in shown.items()],
-            "meaning": [figure.meaning(judged) for figure in shown],
-        }
+        {"figure": one.title, "value": one.text(value), "meaning": one.meaning(judged)}
+        for one in density_metrics.FIGURES.values()
+        if (value := one.value(judged)) is not None
     )
     return [
         Table(frame, "densities", "Of p(z) under the prior of the training set.",

@@ -106,20 +106,19 @@ def say_brittle(run: RunFolder) -> None:
 
 def estimate_request(point: str | None, prior: str | None, share: float | None) -> dict[str, Any]:
     """What a job is asked for of p(z); nothing where no option was given."""
-    from redshift_core.pdf import FLAT, TRAINING, Estimate, read_prior
+    from redshift_core.pdf import FLAT, TRAINING, USUAL, Estimate, read_prior
 
     if (point, prior, share) == (None, None, None):
         return {}
     if share is not None and prior in (None, TRAINING):
         raise InputError("--share parts the way to another prior; name it with --prior.")
-    own = prior not in (None, FLAT, TRAINING)
-    name = "own" if own else prior or TRAINING
-    estimate = Estimate(point or "median", name, 1.0 if share is None else share)
-    if not own:
-        return {"estimate": estimate.text()}
+    name = (prior or TRAINING) if prior in (None, FLAT, TRAINING) else "own"
+    estimate = Estimate(point or USUAL.point, name, USUAL.share if share is None else share)
+    if not estimate.own_prior:
+        return estimate.request()
     path = Path(prior or "").expanduser().absolute()
     read_prior(path)  # a bad table is refused before a job starts
-    return {"estimate": estimate.text(), "prior_file": str(path)}
+    return estimate.request(path)
 
 
 def explain(
@@ -214,5 +213,4 @@ def _headlines(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _estimate_text(metrics: dict[str, Any]) -> str:
     from redshift_core.pdf import Estimate
 
-    text = metrics.get("estimate")
-    return f"; {Estimate.parse(text).describe()}" if text else ""
+    return f"; {Estimate.asked_of(metrics).describe()}" if metrics.get("estimate") else ""

@@ -56,7 +56,7 @@ def show_network(config: RunConfig, n_rows: int) -> bool:
 def _cost(config: RunConfig, n_train: int, n_val: int, n_test: int) -> None:
     """Rows, memory and time, with what the time rests on."""
     needed = cost.memory(config, n_train, n_val)
-    epoch = cost.estimate(config, n_train, n_val, _past_runs())
+    epoch = cost.epoch_time(config, n_train, n_val, _past_runs())
     n_epochs = config.training.epochs
     with st.container(horizontal=True, gap="medium"):
         rows = f"{count(n_train)} · {count(n_val)} · {count(n_test)}"
@@ -73,7 +73,7 @@ def _span(seconds: float) -> str:
     return duration(seconds) if seconds >= 1 else "under 1 s"
 
 
-def _basis(epoch: cost.Estimate | None) -> str:
+def _basis(epoch: cost.EpochTime | None) -> str:
     if epoch is None:
         return "Time: no finished run on a GPU here yet to judge by."
     if not epoch.n_runs:

@@ -78,9 +78,8 @@ def test_only_runs_like_this_one_on_this_device_count():
         past(FAST.with_values({"threads": 1}), 3.0),
     ]
     assert epoch_time(FAST, N_TRAIN, N_VAL, other, SPEED).n_runs == 0
-    assert (
-        epoch_time(FAST.with_values({"threads": 2}), N_TRAIN, N_VAL, [past(FAST, 3.0)]).n_runs == 1
-    )
+    two = FAST.with_values({"threads": 2})
+    assert epoch_time(two, N_TRAIN, N_VAL, [past(FAST, 3.0)]).n_runs == 1
 
 
 def test_the_nearest_runs_in_size_and_batch_count():

@@ -183,6 +183,8 @@ def test_a_network_with_one_redshift_has_no_other_prior(store, dataset, tmp_path
 def test_options_of_the_command_line_become_an_estimate(tmp_path):
     assert estimate_request(None, None, None) == {}
     assert estimate_request("mean", None, None) == {"estimate": "mean,training,1.0"}
+    assert pdf.Estimate.asked_of(estimate_request("mean", None, None)) == pdf.Estimate("mean")
+    assert pdf.Estimate.asked_of({}) == pdf.USUAL
     assert estimate_request(None, "flat", 0.25) == {"estimate": "median,flat,0.25"}
     with pytest.raises(InputError, match="name it with --prior"):
         estimate_request(None, None, 0.5)

@@ -87,8 +87,8 @@ def show_density(
     chart(
         figures.one_density(*both, known.z_spec[position], known.z_phot[position]),
         "galaxy_density",
-        f"p(z) in units of 1/z; z_phot is the {escape(found.estimate.describe())}. Shaded: the central "
-        "68 and 95 %.",
+        f"p(z) in units of 1/z; z_phot is the {escape(found.estimate.describe())}. Shaded: the "
+        "central 68 and 95 %.",
         "p(z) of one galaxy with its 68 and 95 % intervals and its true redshift",
         metrics,
     )

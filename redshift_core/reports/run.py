@@ -198,13 +198,13 @@ def _densities(judged: Mapping[str, Any]) -> list[Part]:
 
 
 def _redshifts(known: Predictions) -> list[Part]:
-    edges, counts = statistics.density(known.z_spec, known.z_phot, 200)
+    edges, counts = statistics.redshift_plane(known.z_spec, known.z_phot, 200)
     fine = np.linspace(Z_MIN, Z_MAX, 121)
     both = [statistics.histogram(z, fine) for z in (known.z_spec, known.z_phot)]
     return [
         *([known.reservation] if known.reservation else []),
         Chart(
-            figures.density(edges, counts),
+            figures.redshift_plane(edges, counts),
             f"Galaxies per cell of {edges[1]:.3f} × {edges[1]:.3f} in redshift, logarithmic "
             f"colour; {int(counts.sum()):,} galaxies inside 0–0.6. Dashed: z_phot = z_spec.",
             "Two-dimensional histogram of true against predicted redshift with the 1:1 line",

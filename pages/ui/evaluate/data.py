@@ -104,10 +104,10 @@ def bins(key: Key, by: str, size: float) -> list[dict[str, Any]]:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def density(key: Key, n_bins: int, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+def redshift_plane(key: Key, n_bins: int, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Edges and counts of the two-dimensional histogram."""
     known = galaxies(key)
-    return statistics.density(known.z_spec, known.z_phot, n_bins, high, low)
+    return statistics.redshift_plane(known.z_spec, known.z_phot, n_bins, high, low)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -157,6 +157,7 @@ def explain(
 def metrics_text(metrics: dict[str, Any]) -> str:
     """Headline figures and the table per bin, beside the published one."""
     from redshift_core import reference
+    from redshift_core.evaluation.bins import limits_text
 
     mark = " (SIMULATED)" if metrics.get("simulated") else ""
     what = "test rows" if metrics["rows"] == "test" else "every usable row"
@@ -172,7 +173,7 @@ def metrics_text(metrics: dict[str, Any]) -> str:
         known = published.get(line["z_low"])
         rows.append(
             (
-                f"{line['z_low']:.2f}–{line['z_high']:.2f}", line["n"],
+                limits_text(line), line["n"],
                 shown(line["percent"], ".2f"), shown(line["mean_error"]), shown(line["std"]),
                 shown(line["sem"]), shown(known and known.mean_error), shown(known and known.std),
             )

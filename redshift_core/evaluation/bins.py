@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,21 @@ def _line(spec: metrics.FloatArray, phot: metrics.FloatArray) -> dict[str, Any]:
         "outlier_fraction_0.05": number(metrics.outlier_fraction(spec, phot, 0.05)),
         "outlier_fraction_0.15": number(metrics.outlier_fraction(spec, phot, 0.15)),
     }
+
+
+def limits_text(one: Mapping[str, Any]) -> str:
+    """Limits of a bin of `binned` or `binned_by_brightness`.
+
+    Examples
+    --------
+    >>> limits_text({"z_low": 0.1, "z_high": 0.15}), limits_text({"z_low": 0.1, "z_high": 0.125})
+    ('0.10–0.15', '0.1–0.125')
+    """
+    name = "brightness" if "brightness_low" in one else "z"
+    limits = one[f"{name}_low"], one[f"{name}_high"]
+    hundredths = all(abs(100 * limit - round(100 * limit)) < 1e-6 for limit in limits)
+    digits = ".2f" if name == "z" and hundredths else ".4g"
+    return "–".join(format(limit, digits) for limit in limits)
 
 
 def bin_edges(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from redshift_core.constants import Z_MAX, Z_MIN
+from redshift_core.evaluation.bins import limits_text
 from redshift_core.evaluation.metrics import Figure, Values
 
 FLAT = 1 / (Z_MAX - Z_MIN)  # the p(z) that knows nothing but the range, in 1/z
@@ -96,11 +97,8 @@ def bin_table(bins: Sequence[Values]) -> pd.DataFrame:
     """Bins of z_phot or brightness as they are read, a line each; shares in per cent."""
     lines = []
     for one in bins:
-        brightness = "brightness_low" in one
-        name = "brightness" if brightness else "z"
-        digits = ".4g" if brightness else ".2f"
-        limits = f"{one[f'{name}_low']:{digits}}–{one[f'{name}_high']:{digits}}"
-        line = {f"{'brightness' if brightness else 'z_phot'} bin": limits}
+        by = "brightness" if "brightness_low" in one else "z_phot"
+        line = {f"{by} bin": limits_text(one)}
         for key, (title, _) in COLUMNS.items():
             value = one.get(key)
             share = key.startswith("coverage") and value is not None

@@ -23,8 +23,15 @@ from redshift_core.reports import document
 from redshift_core.reports.document import Chart, Part, Section, Table
 from redshift_core.settings.layers import layer_table
 from redshift_core.settings.run import PRESETS
-from redshift_core.store import JobContext, RunFolder, Store, simulator_version, slug, write_json
-from redshift_core.store import archive as share
+from redshift_core.store import (
+    JobContext,
+    RunFolder,
+    Store,
+    archive,
+    simulator_version,
+    slug,
+    write_json,
+)
 from redshift_core.store.history import read_history
 from redshift_core.store.tables import cell_text
 
@@ -81,8 +88,8 @@ def report_job(context: JobContext) -> dict[str, Any]:
         run, output / f"{name}.html", context.store, context.request.get("dataset", "")
     )
     context.report(message="Packing the run.", now=True)
-    archive = share.export_run(run, output / f"{name}.zip")
-    return {"run": run.id, "files": [str(report), str(archive)]}
+    packed = archive.export_run(run, output / f"{name}.zip")
+    return {"run": run.id, "files": [str(report), str(packed)]}
 
 
 def _judged_on(run: RunFolder, dataset: str) -> str:
@@ -229,16 +236,12 @@ def _settings(run: RunFolder) -> Section:
         columns=["setting", "value", "preset's value, where it differs"],
     )
     rows = layer_table(config.model, config.scaler.name)
-    layers = pd.DataFrame(
-        {
-            "layer": [row.name for row in rows],
-            "kind": [row.kind for row in rows],
-            "output": [" × ".join(map(str, row.output_shape)) for row in rows],
-            "parameters": [row.n_parameters for row in rows],
-        }
+    layers = pd.DataFrame(row.cells() for row in rows)
+    total = (
+        f"{layers.parameters.sum():,} trainable parameters; output shape of one spectrum, and "
+        "operations of one forward, a multiply-add counted as two."
     )
-    total = f"{layers.parameters.sum():,} trainable parameters; output shape of one spectrum."
-    formats = {"parameters": "localized"}
+    formats = dict.fromkeys(("parameters", "operations"), "localized")
     return Section(
         "Settings",
         [

@@ -102,17 +102,8 @@ def _read_runs(root: str, newest: tuple[tuple[str, int], ...]) -> list[cost.Past
 
 def show_layers(rows: list[LayerRow], n_parameters: int, name: str = "layers") -> None:
     """Layer table with its download; ``name`` is the file's."""
-    frame = pd.DataFrame(
-        {
-            "layer": [row.name for row in rows],
-            "kind": [row.kind for row in rows],
-            "output": [" × ".join(map(str, row.output_shape)) for row in rows],
-            "parameters": [row.n_parameters for row in rows],
-            "operations": [row.n_flops for row in rows],
-        }
-    )
     table(
-        frame,
+        pd.DataFrame(row.cells() for row in rows),
         name,
         "Output shape of one spectrum; operations of one spectrum forward, a multiply-add "
         "counted as two.",

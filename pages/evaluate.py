@@ -54,12 +54,8 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     if has_predictions and data.has_densities(run, dataset):
         show_estimate(run, dataset)
         if (seen := data.key(run, dataset)).estimate != USUAL:
-            metrics = {
-                **metrics,
-                **data.headlines(seen),
-                "intervals": {},
-                "estimate": seen.estimate.text(),
-            }
+            metrics = {**metrics, **data.headlines(seen), "intervals": {}}
+            metrics["estimate"] = seen.estimate.text()
     show_headlines(metrics)
     if not has_predictions:
         st.info("The table of predictions of this evaluation is gone; evaluate the run again.")

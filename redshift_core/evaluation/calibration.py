@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from redshift_core import pdf
 from redshift_core.constants import FloatArray
 from redshift_core.evaluation.bins import bin_edges, bin_index, brightness_edges, number
-from redshift_core.evaluation.bootstrap import LEVEL, N_RESAMPLES, SEED
+from redshift_core.evaluation.bootstrap import N_RESAMPLES, SEED, middle
 
 BLOCK = 16_384  # densities in memory at a time
 PIT_BINS = 20  # bars of the PIT histogram
@@ -162,6 +162,4 @@ def _intervals(
         report(draw, N_RESAMPLES)
         often = np.bincount(random.integers(0, n, n), minlength=n)
         found[draw] = often @ terms[:, : len(MEANS)] / n
-    tail = 50 * (1 - LEVEL)
-    ends = np.percentile(found, (tail, 100 - tail), axis=0).T.tolist()
-    return dict(zip(MEANS, ends, strict=True))
+    return middle(MEANS, found)

@@ -183,16 +183,6 @@ class Metric(Figure):
         return self.function(z_spec, z_phot)
 
 
-def _metric(
-    key: str,
-    function: Callable[[ArrayLike, ArrayLike], float],
-    title: str,
-    says: Callable[[float, Values], str],
-    form: str = ".4f",
-) -> Metric:
-    return Metric(key, title, names.METRICS[key], says, form, function=function)
-
-
 def _beyond(limit: Callable[[Values], str]) -> Callable[[float, Values], str]:
     """Sentence on a share of outliers beyond a limit."""
 
@@ -215,45 +205,40 @@ def _lsst_limit(figures: Values) -> str:
 
 
 METRICS: dict[str, Metric] = {
-    one.key: one
-    for one in (
-        _metric("mae", mae, "MAE", lambda v, _: f"On average a redshift is off by {v:.4f}."),
-        _metric("rmse", rmse, "RMSE", _of_mae),
-        _metric(
-            "bias_median", bias_median, "Bias, median e_z",
-            lambda v, _: f"Half of all e_z lie above {v:+.4f}, half below.", "+.4f",
+    key: Metric(key, title, names.METRICS[key], says, form, function=function)
+    for key, (function, title, form, says) in {
+        "mae": (mae, "MAE", ".4f", lambda v, _: f"On average a redshift is off by {v:.4f}."),
+        "rmse": (rmse, "RMSE", ".4f", _of_mae),
+        "bias_median": (
+            bias_median, "Bias, median e_z", "+.4f",
+            lambda v, _: f"Half of all e_z lie above {v:+.4f}, half below.",
         ),
-        _metric(
-            "bias_mean", bias_mean, "Bias, mean e_z",
-            lambda v, _: (
-                f"On average redshifts come out {abs(v):.4f} (1 + z) too "
-                f"{'high' if v > 0 else 'low'}."
-            ),
-            "+.4f",
+        "bias_mean": (
+            bias_mean, "Bias, mean e_z", "+.4f",
+            lambda v, _: f"On average redshifts come out {abs(v):.4f} (1 + z) too "
+            + ("high." if v > 0 else "low."),
         ),
-        _metric(
-            "sigma_nmad", sigma_nmad, "σ_NMAD",
-            lambda v, _: (
-                f"Half of all galaxies lie within {v / NMAD_FACTOR:.4f} of the median e_z."
-            ),
+        "sigma_nmad": (
+            sigma_nmad, "σ_NMAD", ".4f",
+            lambda v, _: f"Half of all galaxies lie within {v / NMAD_FACTOR:.4f} of the median "
+            "e_z.",
         ),
-        _metric(
-            "sigma_iqr", sigma_iqr, "σ_IQR",
+        "sigma_iqr": (
+            sigma_iqr, "σ_IQR", ".4f",
             lambda v, _: f"The middle half of all e_z is {v * IQR_FACTOR:.4f} wide.",
         ),
-        _metric(
-            "outlier_fraction_0.05", partial(outlier_fraction, threshold=0.05), "Outliers > 0.05",
-            _beyond(lambda _: "0.05"), ".2%",
+        "outlier_fraction_0.05": (
+            partial(outlier_fraction, threshold=0.05), "Outliers > 0.05", ".2%",
+            _beyond(lambda _: "0.05"),
         ),
-        _metric(
-            "outlier_fraction_0.15", partial(outlier_fraction, threshold=0.15), "Outliers > 0.15",
-            _beyond(lambda _: "0.15"), ".2%",
+        "outlier_fraction_0.15": (
+            partial(outlier_fraction, threshold=0.15), "Outliers > 0.15", ".2%",
+            _beyond(lambda _: "0.15"),
         ),
-        _metric(
-            "outlier_fraction_lsst", outlier_fraction_lsst, "Outliers, LSST",
-            _beyond(_lsst_limit), ".2%",
+        "outlier_fraction_lsst": (
+            outlier_fraction_lsst, "Outliers, LSST", ".2%", _beyond(_lsst_limit)
         ),
-    )
+    }.items()
 }  # fmt: skip
 
 

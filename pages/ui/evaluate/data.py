@@ -18,10 +18,9 @@ from pages.ui.choose import open_cached
 from pages.ui.estimate_picker import current_estimate, priors
 from redshift_core.errors import InputError
 from redshift_core.evaluation import bins as evaluation
-from redshift_core.evaluation import flag_table, statistics
+from redshift_core.evaluation import flag_table, prior_cost, statistics
 from redshift_core.evaluation import predictions as judged
 from redshift_core.evaluation.predictions import Choice, Predictions
-from redshift_core.evaluation.prior_cost import prior_cost
 from redshift_core.pdf import FLAT, USUAL, Estimate
 from redshift_core.store import DatasetFolder, EvaluationFolder, RunFolder
 from redshift_core.store.arrays import load_arrays, read_table

@@ -5,7 +5,6 @@ import streamlit as st
 from pages.ui import choose
 from pages.ui.damaged import DatasetNames
 from pages.ui.empty import empty_state, simulated_badge
-from pages.ui.estimate_picker import STORED, current_estimate
 from pages.ui.evaluate import data
 from pages.ui.evaluate.bins import show_bins
 from pages.ui.evaluate.densities import show_densities
@@ -23,6 +22,7 @@ from pages.ui.share import share
 from pages.ui.text import count, escape
 from pages.ui.verdict import show_verdict
 from redshift_core.data.scaling import brittle_note
+from redshift_core.pdf import USUAL
 from redshift_core.store import RunFolder, Store, simulator_version
 
 guard("pages/evaluate.py")
@@ -54,9 +54,9 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
         st.warning(escape(why), icon=":material/broken_image:")
     if has_predictions and data.has_densities(run, dataset):
         show_estimate(run, dataset)
-        if current_estimate() != STORED:
-            known = data.headlines(data.key(run, dataset))
-            metrics = {**metrics, **known, "intervals": {}, "estimate": current_estimate().text()}
+        if (seen := data.key(run, dataset)).estimate != USUAL:
+            metrics = {**metrics, **data.headlines(seen), "intervals": {}}
+            metrics["estimate"] = seen.estimate.text()
     show_headlines(metrics)
     if not has_predictions:
         st.info("The table of predictions of this evaluation is gone; evaluate the run again.")

@@ -9,7 +9,7 @@ from pages.ui.parts import show_part
 from pages.ui.reproduce.items import continue_button, next_step, run_on, show_item
 from pages.ui.share import offer_files, share
 from pages.ui.text import escape
-from redshift_core.reports.reproduce import CHAPTERS, Source, notes, remarks_table
+from redshift_core.reports.reproduce import CHAPTERS, Source, discrepancies_table, notes
 from redshift_core.store import Store
 
 REMARKS = "Remarks"
@@ -67,7 +67,7 @@ chapter = st.segmented_control(
 )  # fmt: skip
 if chapter == REMARKS:
     st.subheader("Where text and numbers part")
-    show_part(remarks_table(), "remarks", {})
+    show_part(discrepancies_table(), "remarks", {})
     st.stop()
 if chapter == "Data":
     st.button("Draw other galaxies", key="draw_others", icon=":material/casino:",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from redshift_core import pdf
-from redshift_core.evaluation.calibration import FIGURES, evaluate_pdf, pit_figures
+from redshift_core.evaluation.calibration import MEANS, evaluate_pdf, pit_figures
 
 N = 20_000
 NOISE = 0.03
@@ -54,7 +54,7 @@ def test_bins_hold_every_galaxy_and_average_to_the_whole(right):
     for table in (right["by_z_phot"], right["by_brightness"]):
         n = np.array([line["n"] for line in table])
         assert n.sum() == N
-        for name in FIGURES:
+        for name in MEANS:
             values = np.array([line[name] or 0.0 for line in table])
             assert (n * values).sum() / N == pytest.approx(right[name], rel=1e-9)
         assert all((line["pit_ks"] is None) == (line["n"] == 0) for line in table)

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from redshift_core.jobs import cost, machine
-from redshift_core.jobs.cost import PastRun, estimate, memory, past_runs, plain_seconds
+from redshift_core.jobs.cost import PastRun, epoch_time, memory, past_runs, plain_seconds
 from redshift_core.settings.layers import n_flops
 from redshift_core.settings.presets import PRESETS
 from redshift_core.settings.run import RunConfig
@@ -59,13 +59,13 @@ def test_the_plain_model_by_hand():
 
 
 def test_without_a_run_the_plain_model_stands_and_says_so():
-    found = estimate(FAST, N_TRAIN, N_VAL, [], SPEED)
-    assert found == cost.Estimate(plain_seconds(FAST, N_TRAIN, N_VAL, SPEED), 0, "Abacus")
+    found = epoch_time(FAST, N_TRAIN, N_VAL, [], SPEED)
+    assert found == cost.EpochTime(plain_seconds(FAST, N_TRAIN, N_VAL, SPEED), 0, "Abacus")
 
 
 def test_finished_runs_correct_the_plain_model_by_their_median():
     runs = [past(FAST, times) for times in (1.5, 2.0, 7.0)]
-    found = estimate(FAST, N_TRAIN, N_VAL, runs, SPEED)
+    found = epoch_time(FAST, N_TRAIN, N_VAL, runs, SPEED)
     assert found.n_runs == 3
     assert found.seconds == pytest.approx(2.0 * plain_seconds(FAST, N_TRAIN, N_VAL, SPEED))
 
@@ -78,21 +78,22 @@ def test_only_runs_like_this_one_on_this_device_count():
         past(FAST.with_values({"device": "cpu"}), 3.0),
         past(FAST.with_values({"threads": 1}), 3.0),
     ]
-    assert estimate(FAST, N_TRAIN, N_VAL, other, SPEED).n_runs == 0
-    assert estimate(FAST.with_values({"threads": 2}), N_TRAIN, N_VAL, [past(FAST, 3.0)]).n_runs == 1
+    assert epoch_time(FAST, N_TRAIN, N_VAL, other, SPEED).n_runs == 0
+    two = FAST.with_values({"threads": 2})
+    assert epoch_time(two, N_TRAIN, N_VAL, [past(FAST, 3.0)]).n_runs == 1
 
 
 def test_the_nearest_runs_in_size_and_batch_count():
     far = [past(FAST.with_values({"batch_size": 8192}), 9.0)] * cost.NEAREST
-    found = estimate(FAST, N_TRAIN, N_VAL, [*far, *[past(FAST, 2.0)] * cost.NEAREST], SPEED)
+    found = epoch_time(FAST, N_TRAIN, N_VAL, [*far, *[past(FAST, 2.0)] * cost.NEAREST], SPEED)
     assert found.n_runs == cost.NEAREST
     assert found.seconds == pytest.approx(2.0 * plain_seconds(FAST, N_TRAIN, N_VAL, SPEED))
 
 
 def test_a_gpu_is_judged_by_its_own_runs_alone(monkeypatch):
     monkeypatch.setattr(machine, "has_gpu", lambda: True)
-    assert estimate(FAST, N_TRAIN, N_VAL, [past(CNN, 1.0, "gpu", "Tesla")], SPEED) is None
-    found = estimate(FAST, N_TRAIN, N_VAL, [past(FAST, 0.1, "gpu", "Tesla")], SPEED)
+    assert epoch_time(FAST, N_TRAIN, N_VAL, [past(CNN, 1.0, "gpu", "Tesla")], SPEED) is None
+    found = epoch_time(FAST, N_TRAIN, N_VAL, [past(FAST, 0.1, "gpu", "Tesla")], SPEED)
     assert (found.device, found.n_runs) == ("Tesla", 1)
 
 

@@ -135,7 +135,7 @@ def test_a_table_of_no_lines_has_a_head():
     assert len(markdown_text(empty).splitlines()) == 2
     assert len(latex_text(empty).splitlines()) == 6
     assert latex_text(pd.DataFrame()).startswith(r"\begin{tabular}{}")
-    assert markdown_text(pd.DataFrame())
+    assert markdown_text(pd.DataFrame()) == ""
 
 
 def test_the_examples_in_the_docstrings_hold():

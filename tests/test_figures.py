@@ -8,7 +8,7 @@ import pytest
 
 from redshift_core import figures, reference
 from redshift_core.evaluation.bins import bin_edges, binned_by_brightness
-from redshift_core.evaluation.statistics import AverageSpectrum, density
+from redshift_core.evaluation.statistics import AverageSpectrum, redshift_plane
 from tests.pages.made_up import stress_lines
 
 WAVELENGTH = np.concatenate([np.linspace(366, 660, 80), np.linspace(640, 996, 106)])
@@ -28,7 +28,7 @@ def averages(n=10):
 
 
 def every_figure():
-    edges, counts = density(np.full(5, 0.1), np.full(5, 0.12), 200)
+    edges, counts = redshift_plane(np.full(5, 0.1), np.full(5, 0.12), 200)
     fine = bin_edges(0.01)
     return {
         "histogram": figures.redshift_histogram(
@@ -38,7 +38,7 @@ def every_figure():
         "average": figures.average_flux(averages(), WAVELENGTH, published=reference.average_flux()),
         "published": figures.published_averages(reference.average_flux(), WAVELENGTH),
         "both": figures.true_and_predicted(fine, np.arange(60), np.arange(60)),
-        "density": figures.density(edges, counts),
+        "redshift_plane": figures.redshift_plane(edges, counts),
         "errors": figures.error_per_bin(BINS, reference.table_3(), show_ugc=True, other=BINS),
         "by brightness": figures.error_per_bin(
             binned_by_brightness([0.1] * 9, [0.2] * 9, np.arange(1, 10), 3),
@@ -187,18 +187,18 @@ def test_averages_can_be_drawn_relative_to_their_peaks():
     assert "highest value" in figure.layout.yaxis.title.text
 
 
-def test_density_colours_the_logarithm_and_leaves_empty_cells_out():
-    edges, counts = density(np.array([0.05] * 100), np.array([0.15] * 100), n_bins=6)
-    figure = figures.density(edges, counts)
+def test_the_redshift_plane_colours_the_logarithm_and_leaves_empty_cells_out():
+    edges, counts = redshift_plane(np.array([0.05] * 100), np.array([0.15] * 100), n_bins=6)
+    figure = figures.redshift_plane(edges, counts)
     z = np.asarray(figure.data[0].z)
     assert z[1, 0] == pytest.approx(2.0)
     assert np.isnan(z).sum() == 35
     assert list(figure.data[1].x) == list(figure.data[1].y) == [0.0, 0.6]
 
 
-def test_density_of_nothing_is_drawn():
-    edges, counts = density(np.array([]), np.array([]), n_bins=10)
-    json.loads(figures.density(edges, counts).to_json())
+def test_the_redshift_plane_of_nothing_is_drawn():
+    edges, counts = redshift_plane(np.array([]), np.array([]), n_bins=10)
+    json.loads(figures.redshift_plane(edges, counts).to_json())
 
 
 def test_error_bars_carry_sigma_and_bins_without_sources_are_not_drawn():
@@ -218,16 +218,16 @@ def test_each_point_of_the_error_figure_carries_the_limits_of_its_bin():
 def test_the_chosen_bin_is_shaded_and_the_chosen_box_outlined():
     shade = figures.error_per_bin(BINS, chosen=(0.05, 0.1)).layout.shapes[-1]
     assert (shade.type, shade.x0, shade.x1) == ("rect", 0.05, 0.1)
-    edges, counts = density(np.array([0.1]), np.array([0.1]), 10)
-    (box,) = figures.density(edges, counts, box=(0.1, 0.2, 0.3, 0.4)).layout.shapes
+    edges, counts = redshift_plane(np.array([0.1]), np.array([0.1]), 10)
+    (box,) = figures.redshift_plane(edges, counts, box=(0.1, 0.2, 0.3, 0.4)).layout.shapes
     assert (box.x0, box.x1, box.y0, box.y1) == (0.1, 0.2, 0.3, 0.4)
-    assert not figures.density(edges, counts).layout.shapes
+    assert not figures.redshift_plane(edges, counts).layout.shapes
 
 
-def test_the_running_median_lies_on_the_density():
+def test_the_running_median_lies_on_the_redshift_plane():
     lines = pd.DataFrame({"x": [0.1, 0.2], "p16": [0.0, 0.1], "p50": [0.1, 0.2], "p84": [0.2, 0.3]})
-    edges, counts = density(np.array([0.1]), np.array([0.1]), 10)
-    figure = figures.density(edges, counts, percentiles=lines)
+    edges, counts = redshift_plane(np.array([0.1]), np.array([0.1]), 10)
+    figure = figures.redshift_plane(edges, counts, percentiles=lines)
     drawn = {trace.name: list(trace.y) for trace in figure.data if trace.name}
     assert drawn["median z_phot"] == [0.1, 0.2]
     assert drawn["16 and 84 %"] == [0.2, 0.3]

@@ -12,6 +12,7 @@ from redshift_core.cli.results import estimate_request, metrics_text, real_galax
 from redshift_core.data.split import Split
 from redshift_core.errors import InputError
 from redshift_core.evaluation.bins import evaluate
+from redshift_core.evaluation.density_metrics import FIGURES
 from redshift_core.evaluation.flags import density_flags, signal_to_noise
 from redshift_core.evaluation.predictions import open_densities, read_judged
 from redshift_core.learning import models
@@ -75,7 +76,10 @@ def test_the_metrics_hold_the_figures_of_the_densities(scene):
     assert read_json(scene[2].metrics_path(scene[1].id)) == metrics
     text = metrics_text(metrics)
     assert f"{metrics['pdf']['crps']:.4f}" in text
-    assert "PIT, KS distance" in text
+    lines = {line.split("  ")[0]: line for line in text.splitlines()}
+    for one in FIGURES.values():
+        assert one.text(one.value(metrics["pdf"])) in lines[one.title]
+        assert one.interval_text(metrics["pdf"]) in lines[one.title]
 
 
 def test_a_judgement_holds_what_the_run_says_of_three_real_galaxies(scene):
@@ -179,6 +183,8 @@ def test_a_network_with_one_redshift_has_no_other_prior(store, dataset, tmp_path
 def test_options_of_the_command_line_become_an_estimate(tmp_path):
     assert estimate_request(None, None, None) == {}
     assert estimate_request("mean", None, None) == {"estimate": "mean,training,1.0"}
+    assert pdf.Estimate.asked_of(estimate_request("mean", None, None)) == pdf.Estimate("mean")
+    assert pdf.Estimate.asked_of({}) == pdf.USUAL
     assert estimate_request(None, "flat", 0.25) == {"estimate": "median,flat,0.25"}
     with pytest.raises(InputError, match="name it with --prior"):
         estimate_request(None, None, 0.5)

@@ -11,8 +11,8 @@ from redshift_core.data import open_dataset
 from redshift_core.data.split import split_rows
 from redshift_core.reports.document import Chart, Table
 from redshift_core.reports.reproduce import (
+    DISCREPANCIES,
     ITEMS,
-    REMARKS,
     Source,
     newest_run,
     notes,
@@ -175,7 +175,7 @@ def test_summary_figures_of_a_table_computed_by_hand():
 
 
 def test_every_number_in_the_remarks_follows_from_table_3():
-    table, said = reference.table_3(), " ".join(one.text + one.finding for one in REMARKS)
+    table, said = reference.table_3(), " ".join(one.text + one.finding for one in DISCREPANCIES)
     assert f"mean {PUBLISHED['mean bin σ, z < 0.35']:.4f}" in said
     assert f"but one: {table['std'].max():.4f} between 0.50 and 0.55" in said
     assert (table["std"] > 0.1).sum() == 1

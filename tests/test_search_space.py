@@ -8,6 +8,7 @@ import pytest
 
 from redshift_core.errors import InputError
 from redshift_core.evaluation.metrics import METRICS
+from redshift_core.settings import names
 from redshift_core.settings.layers import layer_table
 from redshift_core.settings.presets import preset
 from redshift_core.settings.run import RunConfig
@@ -77,6 +78,7 @@ def test_a_search_is_the_same_after_json():
 
 def test_every_metric_can_be_the_objective():
     assert set(OBJECTIVES) == {"val_mae", *METRICS} - {"mae"}
+    assert list(METRICS) == list(names.METRICS)
 
 
 def test_the_dissertation_s_network_is_inside_the_default_space():

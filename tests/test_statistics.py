@@ -9,13 +9,13 @@ from redshift_core.evaluation.statistics import (
     RANGES,
     average_spectra,
     average_table,
-    density,
     draw_rows,
     histogram,
     normalised,
     parse_edges,
     pixel_spread,
     redshift_percentiles,
+    redshift_plane,
     redshift_statistics,
     running_percentiles,
     share_per_bin,
@@ -54,15 +54,15 @@ def test_shares_of_all_bins_sum_to_one_hundred_per_cent():
     assert share_per_bin(np.linspace(0, 0.6, 997)).sum() == pytest.approx(100)
 
 
-def test_density_has_z_phot_on_the_first_axis():
-    edges, counts = density(np.array([0.05, 0.05]), np.array([0.55, 0.55]), n_bins=6)
+def test_the_redshift_plane_has_z_phot_on_the_first_axis():
+    edges, counts = redshift_plane(np.array([0.05, 0.05]), np.array([0.55, 0.55]), n_bins=6)
     assert edges.tolist() == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     assert counts[5, 0] == 2
     assert counts.sum() == 2
 
 
-def test_density_can_begin_above_zero():
-    edges, counts = density(np.array([0.1, 0.3]), np.array([0.3, 0.3]), 4, high=0.4, low=0.2)
+def test_the_redshift_plane_can_begin_above_zero():
+    edges, counts = redshift_plane(np.array([0.1, 0.3]), np.array([0.3, 0.3]), 4, high=0.4, low=0.2)
     assert edges.tolist() == pytest.approx([0.2, 0.25, 0.3, 0.35, 0.4])
     assert counts.sum() == 1
 

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from pages.ui.text import escape
 from redshift_core.errors import InputError
-from redshift_core.pdf import FLAT, POINTS, TRAINING, Estimate, parse_prior, read_prior
+from redshift_core.evaluation.predictions import read_priors
+from redshift_core.pdf import FLAT, POINTS, USUAL, Estimate, parse_prior
 from redshift_core.store import RunFolder, Store, atomic, slug
-from redshift_core.store.arrays import load_arrays
 
 ESTIMATE = "estimate"  # in the address
 STEP = 0.05  # of the slider between the priors
-STORED = Estimate()  # what the predictions of an evaluation hold
 MAX_MB = 1  # of a file with a redshift distribution
 
 
@@ -29,8 +28,8 @@ def current_estimate() -> Estimate:
     try:
         found = Estimate.parse(st.query_params.get(ESTIMATE, ""))
     except InputError:
-        return STORED
-    return found if found.prior in (TRAINING, FLAT, *Store().prior_names()) else STORED
+        return USUAL
+    return USUAL if found.own_prior and found.prior not in Store().prior_names() else found
 
 
 def estimate_picker(key: str) -> None:
@@ -81,12 +80,14 @@ def estimate_picker(key: str) -> None:
         st.error(escape(message))
 
 
+def prior_file(estimate: Estimate) -> Path | None:
+    """Where the store keeps the prior of an estimate; None where it needs no table."""
+    return Store().prior_path(estimate.prior) if estimate.own_prior else None
+
+
 def priors(run: RunFolder, estimate: Estimate) -> dict[str, NDArray[np.float64]]:
     """The priors that an estimate of a run's densities takes, by name."""
-    found = load_arrays(run.prior_path)
-    if estimate.prior not in (FLAT, TRAINING):
-        found[estimate.prior] = read_prior(Store().prior_path(estimate.prior))
-    return found
+    return read_priors(run, estimate, prior_file(estimate))
 
 
 def _title(prior: str) -> str:
@@ -95,7 +96,7 @@ def _title(prior: str) -> str:
 
 
 def _remember(estimate: Estimate) -> None:
-    if estimate == STORED:
+    if estimate == USUAL:
         st.query_params.pop(ESTIMATE, None)
     else:
         st.query_params[ESTIMATE] = estimate.text()

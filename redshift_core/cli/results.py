@@ -28,13 +28,6 @@ ShareOption = Annotated[
     float | None,
     typer.Option(help="How far from the training prior (0) to that one (1).", min=0, max=1),
 ]
-DENSITY_FIGURES = {  # figure of p(z) in metrics.json → its title and form
-    "crps": ("CRPS", ".4f"),
-    "cde_loss": ("CDE loss", ".3f"),
-    "log_likelihood": ("Log-likelihood", "+.3f"),
-    "coverage68": ("Inside the 68 % interval", ".1%"),
-    "coverage95": ("Inside the 95 % interval", ".1%"),
-}
 
 
 def evaluate(
@@ -113,20 +106,19 @@ def say_brittle(run: RunFolder) -> None:
 
 def estimate_request(point: str | None, prior: str | None, share: float | None) -> dict[str, Any]:
     """What a job is asked for of p(z); nothing where no option was given."""
-    from redshift_core.pdf import FLAT, TRAINING, Estimate, read_prior
+    from redshift_core.pdf import FLAT, TRAINING, USUAL, Estimate, read_prior
 
     if (point, prior, share) == (None, None, None):
         return {}
     if share is not None and prior in (None, TRAINING):
         raise InputError("--share parts the way to another prior; name it with --prior.")
-    own = prior not in (None, FLAT, TRAINING)
-    name = "own" if own else prior or TRAINING
-    estimate = Estimate(point or "median", name, 1.0 if share is None else share)
-    if not own:
-        return {"estimate": estimate.text()}
+    name = (prior or TRAINING) if prior in (None, FLAT, TRAINING) else "own"
+    estimate = Estimate(point or USUAL.point, name, USUAL.share if share is None else share)
+    if not estimate.own_prior:
+        return estimate.request()
     path = Path(prior or "").expanduser().absolute()
     read_prior(path)  # a bad table is refused before a job starts
-    return {"estimate": estimate.text(), "prior_file": str(path)}
+    return estimate.request(path)
 
 
 def explain(
@@ -165,6 +157,7 @@ def explain(
 def metrics_text(metrics: dict[str, Any]) -> str:
     """Headline figures and the table per bin, beside the published one."""
     from redshift_core import reference
+    from redshift_core.evaluation.bins import limits_text
 
     mark = " (SIMULATED)" if metrics.get("simulated") else ""
     what = "test rows" if metrics["rows"] == "test" else "every usable row"
@@ -180,7 +173,7 @@ def metrics_text(metrics: dict[str, Any]) -> str:
         known = published.get(line["z_low"])
         rows.append(
             (
-                f"{line['z_low']:.2f}–{line['z_high']:.2f}", line["n"],
+                limits_text(line), line["n"],
                 shown(line["percent"], ".2f"), shown(line["mean_error"]), shown(line["std"]),
                 shown(line["sem"]), shown(known and known.mean_error), shown(known and known.std),
             )
@@ -199,34 +192,26 @@ def real_galaxies_text(run: RunFolder, dataset: str) -> str:
 
 def _headlines(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Metric, value, interval: a line each, then the numbers of galaxies and of flagged rows."""
+    from redshift_core.evaluation.density_metrics import FIGURES
     from redshift_core.evaluation.metrics import METRICS
 
-    intervals = metrics.get("intervals") or {}
-    lines = []
-    for name, metric in METRICS.items():
-        ends = intervals.get(name)
-        between = " to ".join(map(metric.text, ends)) if ends else ""
-        lines.append((metric.title, metric.text(metrics.get(name)), between))
-    lines += [*_density_lines(metrics.get("pdf")), ("Galaxies", f"{metrics['n']:,}", "")]
+    lines = [
+        (one.title, one.text(one.value(metrics)), one.interval_text(metrics))
+        for one in METRICS.values()
+    ]
+    pdf = metrics.get("pdf") or {}
+    lines += [
+        (one.title, one.text(value), one.interval_text(pdf))
+        for one in FIGURES.values()
+        if (value := one.value(pdf)) is not None
+    ]
+    lines.append(("Galaxies", f"{metrics['n']:,}", ""))
     if n_flagged := metrics.get("n_flagged"):
         lines.append(("Flagged rows, not counted", f"{n_flagged:,}", ""))
     return lines
 
 
-def _density_lines(figures: dict[str, Any] | None) -> list[tuple[str, str, str]]:
-    """The same of the figures of p(z), where there are any."""
-    if not figures or not figures["n"]:
-        return []
-    lines = []
-    for name, (title, form) in DENSITY_FIGURES.items():
-        ends = figures["intervals"][name]
-        value, *between = (format(number, form) for number in (figures[name], *ends))
-        lines.append((title, value, " to ".join(between)))
-    return [*lines, ("PIT, KS distance", shown(figures["pit"]["ks"]), "")]
-
-
 def _estimate_text(metrics: dict[str, Any]) -> str:
     from redshift_core.pdf import Estimate
 
-    text = metrics.get("estimate")
-    return f"; {Estimate.parse(text).describe()}" if text else ""
+    return f"; {Estimate.asked_of(metrics).describe()}" if metrics.get("estimate") else ""

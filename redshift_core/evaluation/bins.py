@@ -46,43 +46,6 @@ def evaluate(z_spec: ArrayLike, z_phot: ArrayLike, bin_width: float = BIN_WIDTH)
     return {**figures, "n": len(spec), "bins": binned(spec, phot, bin_width=bin_width)}
 
 
-def meaning(name: str, figures: Mapping[str, Any]) -> str:
-    """What a metric says of the galaxies it was computed from, in one sentence.
-
-    Parameters
-    ----------
-    name : str
-        Entry of ``METRICS``.
-    figures : mapping
-        Content of ``metrics.json``; what an older one lacks is left out of the sentence.
-    """
-    value, n = figures.get(name), figures.get("n", 0)
-    definition = metrics.METRICS[name].definition
-    if value is None or not n:
-        return definition
-    beyond = f"{round(value * n):,} of {n:,} galaxies are further off than"
-    match name:
-        case "mae":
-            return f"On average a redshift is off by {value:.4f}."
-        case "rmse" if figures.get("mae"):
-            return f"{value / figures['mae']:.2f} times the MAE; normal errors would give 1.25."
-        case "bias_median":
-            return f"Half of all e_z lie above {value:+.4f}, half below."
-        case "bias_mean":
-            side = "high" if value > 0 else "low"
-            return f"On average redshifts come out {abs(value):.4f} (1 + z) too {side}."
-        case "sigma_nmad":
-            half = value / metrics.NMAD_FACTOR
-            return f"Half of all galaxies lie within {half:.4f} of the median e_z."
-        case "sigma_iqr":
-            return f"The middle half of all e_z is {value * metrics.IQR_FACTOR:.4f} wide."
-        case "outlier_fraction_0.05" | "outlier_fraction_0.15":
-            return f"{beyond} {name.rpartition('_')[2]} (1 + z)."
-        case "outlier_fraction_lsst" if figures.get("sigma_iqr") is not None:
-            return f"{beyond} {metrics.lsst_threshold(figures['sigma_iqr']):.4f} (1 + z)."
-    return definition
-
-
 def binned(
     z_spec: ArrayLike,
     z_phot: ArrayLike,
@@ -190,6 +153,21 @@ def _line(spec: metrics.FloatArray, phot: metrics.FloatArray) -> dict[str, Any]:
         "outlier_fraction_0.05": number(metrics.outlier_fraction(spec, phot, 0.05)),
         "outlier_fraction_0.15": number(metrics.outlier_fraction(spec, phot, 0.15)),
     }
+
+
+def limits_text(one: Mapping[str, Any]) -> str:
+    """Limits of a bin of `binned` or `binned_by_brightness`.
+
+    Examples
+    --------
+    >>> limits_text({"z_low": 0.1, "z_high": 0.15}), limits_text({"z_low": 0.1, "z_high": 0.125})
+    ('0.10–0.15', '0.1–0.125')
+    """
+    name = "brightness" if "brightness_low" in one else "z"
+    limits = one[f"{name}_low"], one[f"{name}_high"]
+    hundredths = all(abs(100 * limit - round(100 * limit)) < 1e-6 for limit in limits)
+    digits = ".2f" if name == "z" and hundredths else ".4g"
+    return "–".join(format(limit, digits) for limit in limits)
 
 
 def bin_edges(

@@ -7,12 +7,13 @@ It speaks of the choice of test galaxies only, not of another training or anothe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from redshift_core.constants import FloatArray
 from redshift_core.evaluation.metrics import METRICS, pair
 
 N_RESAMPLES = 200  # draws; their 16th and 84th percentiles are good to about a tenth of a σ
@@ -55,6 +56,11 @@ def bootstrap(
         rows = random.integers(0, len(spec), len(spec))
         drawn = spec[rows], phot[rows]
         found[draw] = [metric(*drawn) for metric in METRICS.values()]
+    return {"intervals": middle(METRICS, found), "bootstrap": about}
+
+
+def middle(names: Iterable[str], draws: FloatArray) -> dict[str, list[float]]:
+    """Ends of the middle 68 % of each figure's draws, by its name; draws (n_draws, n_figures)."""
     tail = 50 * (1 - LEVEL)
-    ends = np.percentile(found, (tail, 100 - tail), axis=0).T.tolist()
-    return {"intervals": dict(zip(METRICS, ends, strict=True)), "bootstrap": about}
+    ends = np.percentile(draws, (tail, 100 - tail), axis=0).T.tolist()
+    return dict(zip(names, ends, strict=True))

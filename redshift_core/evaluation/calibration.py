@@ -16,14 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 from redshift_core import pdf
 from redshift_core.constants import FloatArray
 from redshift_core.evaluation.bins import bin_edges, bin_index, brightness_edges, number
-from redshift_core.evaluation.bootstrap import LEVEL, N_RESAMPLES, SEED
+from redshift_core.evaluation.bootstrap import N_RESAMPLES, SEED, middle
 
 BLOCK = 16_384  # densities in memory at a time
 PIT_BINS = 20  # bars of the PIT histogram
 LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.68, 0.7, 0.8, 0.9, 0.95, 0.99)  # credibilities
 FAR_TAIL = 1e-4  # a PIT nearer to 0 or 1 than this is an outlier
 
-FIGURES = ("crps", "cde_loss", "log_likelihood", "coverage68", "coverage95")  # means of galaxies
+MEANS = ("crps", "cde_loss", "log_likelihood", "coverage68", "coverage95")  # over galaxies
 
 
 def evaluate_pdf(
@@ -129,8 +129,8 @@ def _share(pit: FloatArray, level: float) -> float | None:
 
 
 def _means(terms: FloatArray) -> dict[str, float | None]:
-    means = terms[:, : len(FIGURES)].mean(axis=0).tolist() if len(terms) else [None] * len(FIGURES)
-    return dict(zip(FIGURES, means, strict=True))
+    means = terms[:, : len(MEANS)].mean(axis=0).tolist() if len(terms) else [None] * len(MEANS)
+    return dict(zip(MEANS, means, strict=True))
 
 
 def _binned(
@@ -155,13 +155,11 @@ def _intervals(
     """68 % interval of each mean, from galaxies drawn again as in `bootstrap`."""
     n = len(terms)
     if not n:
-        return dict.fromkeys(FIGURES)
+        return dict.fromkeys(MEANS)
     random = np.random.default_rng(SEED)
-    found = np.empty((N_RESAMPLES, len(FIGURES)))
+    found = np.empty((N_RESAMPLES, len(MEANS)))
     for draw in range(N_RESAMPLES):
         report(draw, N_RESAMPLES)
         often = np.bincount(random.integers(0, n, n), minlength=n)
-        found[draw] = often @ terms[:, : len(FIGURES)] / n
-    tail = 50 * (1 - LEVEL)
-    ends = np.percentile(found, (tail, 100 - tail), axis=0).T.tolist()
-    return dict(zip(FIGURES, ends, strict=True))
+        found[draw] = often @ terms[:, : len(MEANS)] / n
+    return middle(MEANS, found)

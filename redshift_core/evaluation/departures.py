@@ -1,6 +1,6 @@
 """How spectra depart from the training spectra where those hold next to nothing.
 
-The kinds of `coverage` look at the strongest dozen components of a spectrum; a network looks at all
+The kinds of `Coverage` look at the strongest dozen components of a spectrum; a network looks at all
 of them. What Gaia's bases can make of a spectrum (`bases.projection`, 77 numbers) is therefore
 freed of its correlations, so that a component that hardly varies in training counts as much as the
 strongest, down to `FLOOR`. Three numbers come of it, each relative to the mean flux:

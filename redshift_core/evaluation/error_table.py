@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from redshift_core import reference
+from redshift_core.evaluation.bins import limits_text
 
 FORMATS = {  # column → printf format
     "n": "%d",
@@ -92,10 +93,8 @@ def better(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _own(one: Mapping[str, Any], by: str) -> dict[str, Any]:
-    low, high = one[f"{_name(by)}_low"], one[f"{_name(by)}_high"]
-    digits = ".4g" if by == "brightness" else ".2f" if _hundredths(low, high) else ".4g"
     line = {
-        f"{by} bin": f"{low:{digits}}–{high:{digits}}",
+        f"{by} bin": limits_text(one),
         "n": one["n"],
         "%": one["percent"],
         "mean error": one["mean_error"],
@@ -116,7 +115,3 @@ def _name(by: str) -> str:
 
 def _key(one: Mapping[str, Any], name: str) -> tuple[float, float]:
     return round(float(one[f"{name}_low"]), 6), round(float(one[f"{name}_high"]), 6)
-
-
-def _hundredths(*values: float) -> bool:
-    return all(abs(100 * value - round(100 * value)) < 1e-6 for value in values)

@@ -1,4 +1,4 @@
-"""What is said of one predicted redshift; the words for each stand in ``coverage.FLAGS``.
+"""What is said of one predicted redshift; the words for each stand in ``training_range.FLAGS``.
 
 ``multimodal``: p(z), smoothed by 0.005, has two or more modes, parted by a valley below half of
 the lower one, each with a tenth of the probability (`pdf.n_modes`). ``pile_up``: z_phot lies within

@@ -7,14 +7,16 @@ finite, because one of them would turn a whole column of figures into NaN.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from redshift_core.constants import FloatArray, shown
+from redshift_core.settings import names
 
 NMAD_FACTOR = 1.4826  # median absolute deviation → standard deviation of a normal distribution
 IQR_FACTOR = 1.349  # interquartile range of a normal distribution, in standard deviations
@@ -132,46 +134,111 @@ def lsst_threshold(sigma: float) -> float:
     return max(LSST_FLOOR, LSST_WIDTH * sigma)
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A figure of merit, and how it is shown."""
+Values = Mapping[str, Any]  # content of ``metrics.json``, or of its entry ``pdf``
 
-    function: Callable[[ArrayLike, ArrayLike], float]
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of merit: where it stands in ``metrics.json``, and how it is shown."""
+
+    key: str  # in ``metrics.json``
     title: str  # a few words
     definition: str  # one sentence
+    says: Callable[[float, Values], str] = lambda *_: ""  # of its value; "": the definition does
     form: str = ".4f"  # of the number
+    within: str = ""  # entry of ``metrics.json`` that holds it, if it does not stand by itself
 
-    def __call__(self, z_spec: ArrayLike, z_phot: ArrayLike) -> float:
-        """The figure itself."""
-        return self.function(z_spec, z_phot)
+    def value(self, figures: Values) -> float | None:
+        """Its number among some figures; None where it is missing."""
+        found = figures.get(self.within, {}) if self.within else figures
+        return found.get(self.key)
 
     def text(self, value: float | None) -> str:
         """Number as it is shown; a dash where there is none."""
         return shown(value, self.form)
 
+    def interval_text(self, figures: Values) -> str:
+        """Its 68 % interval among some figures, "0.0215 to 0.0217"; "" where there is none."""
+        ends = (figures.get("intervals") or {}).get(self.key)
+        return " to ".join(map(self.text, ends or ()))
+
+    def meaning(self, figures: Values) -> str:
+        """What it says of the galaxies it was computed from, in one sentence.
+
+        The definition where it has no value, or where an older evaluation lacks what it takes.
+        """
+        value = self.value(figures)
+        said = "" if value is None or not figures.get("n") else self.says(value, figures)
+        return said or self.definition
+
+
+@dataclass(frozen=True)
+class Metric(Figure):
+    """A figure of merit of redshifts."""
+
+    function: Callable[[ArrayLike, ArrayLike], float] = mae
+
+    def __call__(self, z_spec: ArrayLike, z_phot: ArrayLike) -> float:
+        """The figure itself."""
+        return self.function(z_spec, z_phot)
+
+
+def _beyond(limit: Callable[[Values], str]) -> Callable[[float, Values], str]:
+    """Sentence on a share of outliers beyond a limit."""
+
+    def says(share: float, figures: Values) -> str:
+        n, text = figures["n"], limit(figures)
+        n_beyond = round(share * n)
+        return text and f"{n_beyond:,} of {n:,} galaxies are further off than {text} (1 + z)."
+
+    return says
+
+
+def _of_mae(rmse: float, figures: Values) -> str:
+    least = figures.get("mae")
+    return f"{rmse / least:.2f} times the MAE; normal errors would give 1.25." if least else ""
+
+
+def _lsst_limit(figures: Values) -> str:
+    sigma = figures.get("sigma_iqr")
+    return "" if sigma is None else f"{lsst_threshold(sigma):.4f}"
+
 
 METRICS: dict[str, Metric] = {
-    "mae": Metric(mae, "MAE", "Mean of |z_phot − z_spec|, in z."),
-    "rmse": Metric(rmse, "RMSE", "Root of the mean squared z_phot − z_spec, in z."),
-    "bias_median": Metric(
-        bias_median, "Bias, median e_z", "Median of e_z = (z_phot − z_spec) / (1 + z_spec).", "+.4f"
-    ),
-    "bias_mean": Metric(
-        bias_mean, "Bias, mean e_z", "Mean of e_z = (z_phot − z_spec) / (1 + z_spec).", "+.4f"
-    ),
-    "sigma_nmad": Metric(sigma_nmad, "σ_NMAD", "1.4826 · median |e_z − median e_z|."),
-    "sigma_iqr": Metric(sigma_iqr, "σ_IQR", "(Q75 − Q25) of e_z / 1.349."),
-    "outlier_fraction_0.05": Metric(
-        partial(outlier_fraction, threshold=0.05), "Outliers > 0.05",
-        "Share with |e_z| > 0.05, the limit of the SDSS main sample.", ".2%",
-    ),
-    "outlier_fraction_0.15": Metric(
-        partial(outlier_fraction, threshold=0.15), "Outliers > 0.15",
-        "Share with |e_z| > 0.15, the classic limit.", ".2%",
-    ),
-    "outlier_fraction_lsst": Metric(
-        outlier_fraction_lsst, "Outliers, LSST", "Share with |e_z| > max(0.06, 3 σ_IQR).", ".2%"
-    ),
+    key: Metric(key, title, names.METRICS[key], says, form, function=function)
+    for key, (function, title, form, says) in {
+        "mae": (mae, "MAE", ".4f", lambda v, _: f"On average a redshift is off by {v:.4f}."),
+        "rmse": (rmse, "RMSE", ".4f", _of_mae),
+        "bias_median": (
+            bias_median, "Bias, median e_z", "+.4f",
+            lambda v, _: f"Half of all e_z lie above {v:+.4f}, half below.",
+        ),
+        "bias_mean": (
+            bias_mean, "Bias, mean e_z", "+.4f",
+            lambda v, _: f"On average redshifts come out {abs(v):.4f} (1 + z) too "
+            + ("high." if v > 0 else "low."),
+        ),
+        "sigma_nmad": (
+            sigma_nmad, "σ_NMAD", ".4f",
+            lambda v, _: f"Half of all galaxies lie within {v / NMAD_FACTOR:.4f} of the median "
+            "e_z.",
+        ),
+        "sigma_iqr": (
+            sigma_iqr, "σ_IQR", ".4f",
+            lambda v, _: f"The middle half of all e_z is {v * IQR_FACTOR:.4f} wide.",
+        ),
+        "outlier_fraction_0.05": (
+            partial(outlier_fraction, threshold=0.05), "Outliers > 0.05", ".2%",
+            _beyond(lambda _: "0.05"),
+        ),
+        "outlier_fraction_0.15": (
+            partial(outlier_fraction, threshold=0.15), "Outliers > 0.15", ".2%",
+            _beyond(lambda _: "0.15"),
+        ),
+        "outlier_fraction_lsst": (
+            outlier_fraction_lsst, "Outliers, LSST", ".2%", _beyond(_lsst_limit)
+        ),
+    }.items()
 }  # fmt: skip
 
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from redshift_core.constants import FLAGS, FLUX_UNIT, N_Z_BINS, Z_MAX, FloatArray
 from redshift_core.errors import JUDGE_AGAIN, InputError
 from redshift_core.evaluation import metrics
-from redshift_core.pdf import Estimate
-from redshift_core.store import reading
-from redshift_core.store.arrays import open_array
+from redshift_core.pdf import Estimate, read_prior
+from redshift_core.store import RunFolder, reading
+from redshift_core.store.arrays import load_arrays, open_array
 
 IntArray = NDArray[np.integer]
 
@@ -131,6 +131,20 @@ def read_judged(
     return Predictions(
         **arrays, brightness=brightness, flag_names=names, n_without=n_without, n_flagged=n_flagged
     )
+
+
+def read_priors(
+    run: RunFolder, estimate: Estimate, file: Path | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """The priors that an estimate of a run's densities takes, by name.
+
+    Parameters
+    ----------
+    file : Path, optional
+        Table of the estimate's prior, where that is the user's own.
+    """
+    priors = load_arrays(run.prior_path) if run.prior_path.exists() else {}
+    return priors | {estimate.prior: read_prior(file)} if file else priors
 
 
 def open_densities(path: Path | None, n_rows: int) -> NDArray[np.float16]:

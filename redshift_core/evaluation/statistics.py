@@ -75,7 +75,7 @@ def share_per_bin(z_spec: FloatArray, width: float = BIN_WIDTH) -> FloatArray:
     return 100.0 * counts / max(1, len(z_spec))
 
 
-def density(
+def redshift_plane(
     z_spec: FloatArray,
     z_phot: FloatArray,
     n_bins: int = 200,

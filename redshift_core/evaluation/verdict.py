@@ -1,7 +1,7 @@
 """Whether a file as a whole is the kind of data that a run was trained on.
 
 One spectrum with a little more noise than usual says nothing; a thousand of them do. So the
-distances of a file's spectra (`coverage.MEASURES`) are compared with those of validation rows of
+distances of a file's spectra (`MEASURES`) are compared with those of validation rows of
 the same brightness: of a file of the same survey half lie above their median, and a tenth above
 their 90 % quantile. The verdict looks at these two shares, so fainter or redder galaxies than in
 training are no other data, while another noise, pixel grid, line spread or calibration is.

@@ -13,9 +13,9 @@ from redshift_core.figures.learning import learning_curve, validation_curves
 from redshift_core.figures.limit import limit_curve
 from redshift_core.figures.pdf import coverage, one_density, pit_histogram, real_densities
 from redshift_core.figures.redshifts import (
-    DENSITY_SCALES,
-    density,
+    PLANE_SCALES,
     redshift_histogram,
+    redshift_plane,
     true_and_predicted,
 )
 from redshift_core.figures.spectra import (
@@ -32,9 +32,9 @@ from redshift_core.figures.tuning import importance_bars, parallel_coordinates
 
 __all__ = [
     "BLUE",
-    "DENSITY_SCALES",
     "EXPLANATION_CAPTION",
     "FLUX_TITLE",
+    "PLANE_SCALES",
     "RED",
     "STRESS_CAPTION",
     "absolute_averages",
@@ -43,7 +43,6 @@ __all__ = [
     "bias_of_runs",
     "column_extremes",
     "coverage",
-    "density",
     "error_per_bin",
     "explanation",
     "importance_bars",
@@ -61,6 +60,7 @@ __all__ = [
     "real_densities",
     "real_spectrum",
     "redshift_histogram",
+    "redshift_plane",
     "spectrum",
     "split_parts",
     "stress_ratios",

@@ -14,7 +14,7 @@ from plotly.colors import sample_colorscale
 from redshift_core.constants import FloatArray
 from redshift_core.figures.frame import AMBER, BLUE, FAINT, RED, TEAL, layout
 
-DENSITY_SCALES = ("inferno", "viridis", "cividis", "plasma")
+PLANE_SCALES = ("inferno", "viridis", "cividis", "plasma")
 
 
 def redshift_histogram(
@@ -103,10 +103,10 @@ def true_and_predicted(
     return figure
 
 
-def density(
+def redshift_plane(
     edges: FloatArray,
     counts: NDArray[np.integer],
-    scale: str = DENSITY_SCALES[0],
+    scale: str = PLANE_SCALES[0],
     *,
     percentiles: pd.DataFrame | None = None,
     box: Sequence[float] | None = None,

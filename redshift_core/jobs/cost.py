@@ -57,7 +57,7 @@ class PastRun:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class EpochTime:
     """Seconds of an epoch, validation included, and what that rests on."""
 
     seconds: float
@@ -111,9 +111,9 @@ def plain_seconds(config: RunConfig, n_train: int, n_val: int, speed: float) -> 
     return operations / (EFFICIENCY * speed) + n_steps * STEP_SECONDS
 
 
-def estimate(
+def epoch_time(
     config: RunConfig, n_train: int, n_val: int, past: Sequence[PastRun], speed: float | None = None
-) -> Estimate | None:
+) -> EpochTime | None:
     """Seconds of an epoch on this machine; None for a GPU on which no run has finished yet.
 
     The plain model, times the median of measured / plain over the most alike finished runs: same
@@ -129,12 +129,12 @@ def estimate(
     alike = sorted((one for one in past if _alike(one, config)), key=lambda one: _far(one, config))
     if not alike:
         on_gpu = wanted == "gpu" or (wanted == "auto" and machine.has_gpu())
-        return None if on_gpu else Estimate(seconds, 0, machine.cpu_name())
+        return None if on_gpu else EpochTime(seconds, 0, machine.cpu_name())
     alike = [one for one in alike if one.name == alike[0].name][:NEAREST]
     ratios = [
         one.seconds / plain_seconds(one.config, one.n_train, one.n_val, speed) for one in alike
     ]
-    return Estimate(seconds * statistics.median(ratios), len(alike), alike[0].name)
+    return EpochTime(seconds * statistics.median(ratios), len(alike), alike[0].name)
 
 
 def past_runs(store: Store, recent: int = RECENT) -> list[PastRun]:

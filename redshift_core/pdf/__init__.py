@@ -22,7 +22,7 @@ from redshift_core.pdf.density import (
     n_modes,
     point,
 )
-from redshift_core.pdf.estimate import FLAT, TRAINING, Estimate
+from redshift_core.pdf.estimate import FLAT, TRAINING, USUAL, Estimate
 from redshift_core.pdf.prior import (
     mixed_prior,
     normalised,
@@ -40,6 +40,7 @@ __all__ = [
     "MODE_SHARE",
     "POINTS",
     "TRAINING",
+    "USUAL",
     "WIDTH",
     "Estimate",
     "cde_loss",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +42,11 @@ class Estimate:
         """Whether p(z) is another one than the network's."""
         return self.prior != TRAINING and self.share > 0
 
+    @property
+    def own_prior(self) -> bool:
+        """Whether its prior is a table of the user's."""
+        return self.prior not in (FLAT, TRAINING)
+
     def text(self) -> str:
         """As it stands in an address; `parse` reads the very same.
 
@@ -64,6 +71,22 @@ class Estimate:
             raise InputError(
                 f"{text!r} is no estimate; give point,prior,share, such as median,flat,0.5."
             ) from error
+
+    @classmethod
+    def asked_of(cls, values: Mapping[str, Any]) -> Estimate:
+        """The one named in a job's request or in metrics; the usual one where none is."""
+        return cls.parse(values.get("estimate") or "")
+
+    def request(self, prior_file: Path | None = None) -> dict[str, str]:
+        """What it adds to the request of a job; `asked_of` reads it.
+
+        Parameters
+        ----------
+        prior_file : Path, optional
+            Table of its prior, where that is the user's own.
+        """
+        file = {"prior_file": str(prior_file)} if prior_file else {}
+        return {"estimate": self.text(), **file}
 
     def describe(self) -> str:
         """In words.
@@ -114,3 +137,6 @@ class Estimate:
         """z_phot of each p(z), shape (n_sources,), without a copy of all densities."""
         weight = self.weight(priors).astype(np.float32)
         return in_blocks(lambda block: POINTS[self.point](block * weight))(density)
+
+
+USUAL = Estimate()  # the one that stored predictions hold

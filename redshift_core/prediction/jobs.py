@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from redshift_core import data, pdf
 from redshift_core.constants import N_Z_BINS
 from redshift_core.errors import InputError
+from redshift_core.evaluation.predictions import read_priors
 from redshift_core.evaluation.training_range import FLAGS
 from redshift_core.evaluation.verdict import Tally
 from redshift_core.prediction.judgement import STORED, evaluate_run, judge_again, metadata
 from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
 from redshift_core.prediction.stress import stress_run
 from redshift_core.store import JobContext, RunFolder, Stopped, simulator_version
-from redshift_core.store.arrays import RowWriter, load_arrays
+from redshift_core.store.arrays import RowWriter
 from redshift_core.store.tables import TableWriter, check_out
 
 DECIMALS = 7  # of an exported redshift: as many as the network's float32 holds
@@ -36,7 +37,7 @@ def evaluate_job(context: JobContext) -> dict[str, Any]:
     report = context.report_or_stop
     try:
         metrics = evaluate_run(run, dataset, report)
-        if estimate != pdf.Estimate():
+        if estimate != pdf.USUAL:
             metrics = judge_again(run, dataset, estimate, priors, report)
     except Stopped:
         return {"run": run.id, "dataset": dataset.id, "stopped": True}
@@ -106,16 +107,13 @@ def _asked_estimate(
     run: RunFolder, request: dict[str, Any]
 ) -> tuple[pdf.Estimate, dict[str, NDArray]]:
     """Point and prior of a request, and the priors there are: the run's, the user's."""
-    estimate = pdf.Estimate.parse(request.get("estimate") or "")
-    wanted = estimate != pdf.Estimate() or request.get("prior_file") or request.get("pdf")
-    if wanted and run.config.model.head != "pdf":
+    estimate, file = pdf.Estimate.asked_of(request), request.get("prior_file")
+    if (estimate != pdf.USUAL or file or request.get("pdf")) and run.config.model.head != "pdf":
         raise InputError(
             f"Run {run.id} gives one redshift for each spectrum and no p(z), so no point, prior or "
             "densities can be chosen; train one with head = pdf, such as the preset best."
         )
-    priors = load_arrays(run.prior_path) if run.prior_path.exists() else {}
-    if request.get("prior_file"):
-        priors[estimate.prior] = pdf.read_prior(Path(request["prior_file"]))
+    priors = read_priors(run, estimate, Path(file) if file else None)
     estimate.weight(priors)  # names that are not known are refused here
     return estimate, priors
 

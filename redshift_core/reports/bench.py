@@ -8,12 +8,14 @@ from typing import Any
 import pandas as pd
 
 from redshift_core.constants import MISSING, shown
+from redshift_core.evaluation.bins import limits_text
 from redshift_core.evaluation.stress import UNPERTURBED
 from redshift_core.figures.bench import accuracy_against_time
 from redshift_core.reports import document
 from redshift_core.reports.bench_rows import seconds_to_reach
 from redshift_core.reports.document import Chart, Section, Table
-from redshift_core.store import BenchFolder, atomic, write_json
+from redshift_core.store import BenchFolder, write_json
+from redshift_core.store.files import write_text
 from redshift_core.store.tables import markdown_text
 
 NOTES = (
@@ -55,8 +57,7 @@ def write_tables(bench: BenchFolder) -> None:
         parts += [f"## {heading}", _markdown(table.frame), table.caption]
         sections.append(Section(heading, [table]))
     text = "\n\n".join(filter(None, parts)) + "\n"
-    with atomic(bench.table_path) as part:
-        part.write_text(text, encoding="utf-8")
+    write_text(bench.table_path, text)
     chart = Chart(
         accuracy_against_time(value["rows"]),
         "Mean absolute error on the test rows against training time in s; a line shows a "
@@ -181,7 +182,7 @@ def _tail(tail: Mapping[str, Any]) -> tuple[pd.DataFrame, str]:
     for one, other in zip(flat["training"]["bins"], flat["flat"]["bins"], strict=True):
         lines.append(
             {
-                "z_spec": f"{one['z_low']:.2f}–{one['z_high']:.2f}",
+                "z_spec": limits_text(one),
                 "galaxies": f"{one['n']:,}",
                 "training prior, mean error": shown(one["mean_error"], "+.4f"),
                 "σ": shown(one["std"], ".4f"),
@@ -257,7 +258,7 @@ def _spoken(rows: list[dict[str, Any]]) -> str:
 
 
 def _markdown(frame: pd.DataFrame) -> str:
-    return markdown_text(frame, right=frame.columns[1:]) if len(frame) else ""
+    return markdown_text(frame, right=frame.columns[1:])
 
 
 def _megabytes(value: float | None) -> str:

@@ -104,7 +104,7 @@ def _accuracy(metrics: dict[str, Any]) -> dict[str, Any]:
     figures |= {"n_test": metrics["n"], "bins": metrics["bins"]}
     figures["intervals"] = metrics["intervals"]
     if found := metrics.get("pdf"):
-        figures |= {name: found[name] for name in calibration.FIGURES}
+        figures |= {name: found[name] for name in calibration.MEANS}
         figures["pit_ks"] = found["pit"]["ks"]
         figures["pdf"] = found
     return {key: None if _is_nan(value) else value for key, value in figures.items()}

@@ -22,7 +22,7 @@ from pandas.api.types import is_numeric_dtype
 from plotly.offline import get_plotlyjs
 
 from redshift_core.figures import mark_simulated
-from redshift_core.store import atomic
+from redshift_core.store.files import write_text
 from redshift_core.store.tables import cell_text, check_out, csv_text
 
 SUFFIXES = (".html",)
@@ -79,8 +79,7 @@ def render(title: str, lead: str, sections: Sequence[Section], simulated: bool) 
 def write(out: Path, text: str) -> Path:
     """Write a document, ``.html``, whole or not at all; the path written."""
     out = check_out(out, suffixes=SUFFIXES)
-    with atomic(out) as part:
-        part.write_text(text, encoding="utf-8")
+    write_text(out, text)
     return out
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+import pandas as pd
+
+from redshift_core.constants import MISSING, shown
 from redshift_core.evaluation.comparison import recipe_text
 from redshift_core.evaluation.extrapolation import MIN_SIZES
 from redshift_core.figures import limit_curve
-from redshift_core.store import LimitFolder, atomic, read_json, write_json
+from redshift_core.store import LimitFolder, read_json, write_json
+from redshift_core.store.files import write_text
+from redshift_core.store.tables import markdown_text
 
 WORDS = {"mae": "MAE", "crps": "CRPS"}
 MEANING = (
@@ -44,10 +50,10 @@ def write_results(folder: LimitFolder, limits: dict[str, Any]) -> None:
         "recipes": folder.recipes,
         "limits": limits,
     }
-    _write(folder.table_path, markdown(result))
+    write_text(folder.table_path, markdown(result))
     if result["rows"]:
         figure = limit_curve(result["rows"], limits.get("mae"), result["recipes"])
-        _write(folder.figure_path, figure.to_html(include_plotlyjs=True))
+        write_text(folder.figure_path, figure.to_html(include_plotlyjs=True))
     write_json(folder.limit_path, result)  # last: where it is, the others are
 
 
@@ -71,21 +77,19 @@ def markdown(result: dict[str, Any]) -> str:
 
 def _rows_table(result: dict[str, Any]) -> str:
     limit = (result["limits"].get("mae") or {}).get("limit")
-    lines = []
-    for row in result["rows"]:
-        lines.append([
-            f"{row['n']:,}" + (" (half the steps)" if row["check"] else ""),
-            f"{row['epochs']:.3g}",
-            f"{row['spectra']:,}",
-            f"{row['mae']:.5f}",
-            f"{row['mae'] / limit - 1:+.1%}" if limit else "–",
-            _number(row["crps"]),
-            f"{row['sigma_nmad']:.5f}",
-            f"{row['seconds']:,.0f} s",
-        ])  # fmt: skip
-    heads = ("galaxies", "epochs", "spectra shown", "MAE", "above the limit", "CRPS", "σ_NMAD",
-             "training")  # fmt: skip
-    return _table(heads, lines)
+    return _markdown(
+        {
+            "galaxies": f"{row['n']:,}" + (" (half the steps)" if row["check"] else ""),
+            "epochs": f"{row['epochs']:.3g}",
+            "spectra shown": f"{row['spectra']:,}",
+            "MAE": f"{row['mae']:.5f}",
+            "above the limit": f"{row['mae'] / limit - 1:+.1%}" if limit else MISSING,
+            "CRPS": shown(row["crps"], ".5f"),
+            "σ_NMAD": f"{row['sigma_nmad']:.5f}",
+            "training": f"{row['seconds']:,.0f} s",
+        }
+        for row in result["rows"]
+    )
 
 
 def _limit_texts(result: dict[str, Any]) -> list[str]:
@@ -137,33 +141,26 @@ def _recipes_table(result: dict[str, Any]) -> str:
     lines = []
     for row in sorted(result["recipes"], key=lambda one: one["mae"]):
         ratio = (limits.get("mae") or {}).get("ratios", {}).get(row["run"])
-        lines.append([
-            f"{row['preset']} ({row['name']})",
-            f"{row['n']:,}" if row["n"] else "–",
-            f"{row['mae']:.5f}",
-            f"{ratio['ratio']:.3f} ({_interval(ratio, '68', 3)})" if ratio else "–",
-            _number(row["crps"]),
-            f"{row['sigma_nmad']:.5f}",
-        ])  # fmt: skip
-    heads = ("recipe", "training galaxies", "MAE", "MAE / limit (68 %)", "CRPS", "σ_NMAD")
+        against = f"{ratio['ratio']:.3f} ({_interval(ratio, '68', 3)})" if ratio else MISSING
+        lines.append(
+            {
+                "recipe": f"{row['preset']} ({row['name']})",
+                "training galaxies": shown(row["n"] or None, ","),
+                "MAE": f"{row['mae']:.5f}",
+                "MAE / limit (68 %)": against,
+                "CRPS": shown(row["crps"], ".5f"),
+                "σ_NMAD": f"{row['sigma_nmad']:.5f}",
+            }
+        )
     said = "Recipes against the limit, on the study's own test galaxies (SIMULATED):"
-    return f"{said}\n\n{_table(heads, lines)}"
+    return f"{said}\n\n{_markdown(lines)}"
 
 
-def _table(heads: tuple[str, ...], lines: list[list[str]]) -> str:
-    rule = ["---"] + ["---:"] * (len(heads) - 1)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *lines))
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.5f}"
+def _markdown(lines: Iterable[dict[str, str]]) -> str:
+    frame = pd.DataFrame(lines)
+    return markdown_text(frame, right=frame.columns[1:])
 
 
 def _interval(found: dict[str, Any], level: str, digits: int = 5) -> str:
     low, high = found["intervals"][level]
     return f"{low:.{digits}f} to {high:.{digits}f}"
-
-
-def _write(path: Any, text: str) -> None:
-    with atomic(path) as part:
-        part.write_text(text, encoding="utf-8")

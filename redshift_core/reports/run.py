@@ -23,8 +23,15 @@ from redshift_core.reports import document
 from redshift_core.reports.document import Chart, Part, Section, Table
 from redshift_core.settings.layers import layer_table
 from redshift_core.settings.presets import PRESETS
-from redshift_core.store import JobContext, RunFolder, Store, simulator_version, slug, write_json
-from redshift_core.store import archive as share
+from redshift_core.store import (
+    JobContext,
+    RunFolder,
+    Store,
+    archive,
+    simulator_version,
+    slug,
+    write_json,
+)
 from redshift_core.store.history import read_history
 from redshift_core.store.tables import cell_text
 
@@ -81,8 +88,8 @@ def report_job(context: JobContext) -> dict[str, Any]:
         run, output / f"{name}.html", context.store, context.request.get("dataset", "")
     )
     context.report(message="Packing the run.", now=True)
-    archive = share.export_run(run, output / f"{name}.zip")
-    return {"run": run.id, "files": [str(report), str(archive)]}
+    packed = archive.export_run(run, output / f"{name}.zip")
+    return {"run": run.id, "files": [str(report), str(packed)]}
 
 
 def _judged_on(run: RunFolder, dataset: str) -> str:
@@ -172,14 +179,10 @@ def _errors(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> list[Se
 
 def _densities(judged: Mapping[str, Any]) -> list[Part]:
     """Whether p(z) says how sure one may be, under the prior of the training set."""
-    shown = {figure: figure.value(judged) for figure in density_metrics.FIGURES.values()}
-    shown = {figure: value for figure, value in shown.items() if value is not None}
     frame = pd.DataFrame(
-        {
-            "figure": [figure.title for figure in shown],
-            "value": [figure.text(value) for figure, value in shown.items()],
-            "meaning": [figure.meaning(judged) for figure in shown],
-        }
+        {"figure": one.title, "value": one.text(value), "meaning": one.meaning(judged)}
+        for one in density_metrics.FIGURES.values()
+        if (value := one.value(judged)) is not None
     )
     return [
         Table(frame, "densities", "Of p(z) under the prior of the training set.",
@@ -202,13 +205,13 @@ def _densities(judged: Mapping[str, Any]) -> list[Part]:
 
 
 def _redshifts(known: Predictions) -> list[Part]:
-    edges, counts = statistics.density(known.z_spec, known.z_phot, 200)
+    edges, counts = statistics.redshift_plane(known.z_spec, known.z_phot, 200)
     fine = np.linspace(Z_MIN, Z_MAX, 121)
     both = [statistics.histogram(z, fine) for z in (known.z_spec, known.z_phot)]
     return [
         *([known.reservation] if known.reservation else []),
         Chart(
-            figures.density(edges, counts),
+            figures.redshift_plane(edges, counts),
             f"Galaxies per cell of {edges[1]:.3f} × {edges[1]:.3f} in redshift, logarithmic "
             f"colour; {int(counts.sum()):,} galaxies inside 0–0.6. Dashed: z_phot = z_spec.",
             "Two-dimensional histogram of true against predicted redshift with the 1:1 line",
@@ -233,16 +236,12 @@ def _settings(run: RunFolder) -> Section:
         columns=["setting", "value", "preset's value, where it differs"],
     )
     rows = layer_table(config.model, config.scaler.name)
-    layers = pd.DataFrame(
-        {
-            "layer": [row.name for row in rows],
-            "kind": [row.kind for row in rows],
-            "output": [" × ".join(map(str, row.output_shape)) for row in rows],
-            "parameters": [row.n_parameters for row in rows],
-        }
+    layers = pd.DataFrame(row.cells() for row in rows)
+    total = (
+        f"{layers.parameters.sum():,} trainable parameters; output shape of one spectrum, and "
+        "operations of one forward, a multiply-add counted as two."
     )
-    total = f"{layers.parameters.sum():,} trainable parameters; output shape of one spectrum."
-    formats = {"parameters": "localized"}
+    formats = dict.fromkeys(("parameters", "operations"), "localized")
     return Section(
         "Settings",
         [

@@ -35,6 +35,16 @@ class LayerRow:
     n_parameters: int  # trainable
     n_flops: int  # of one spectrum forward, a multiply-add counted as two
 
+    def cells(self) -> dict[str, str | int]:
+        """Line of a layer table by its columns."""
+        return {
+            "layer": self.name,
+            "kind": self.kind,
+            "output": " × ".join(map(str, self.output_shape)),
+            "parameters": self.n_parameters,
+            "operations": self.n_flops,
+        }
+
 
 @dataclass(frozen=True)
 class ConvShape:

@@ -133,3 +133,14 @@ BASELINES = {
     "catboost": "Boosted symmetric trees of CatBoost (needs the extra peers).",
     "flexzboost": "p(z) from cosines with boosted coefficients (needs the extra peers).",
 }
+METRICS = {  # figure of merit of redshifts → its definition; computed in ``evaluation.metrics``
+    "mae": "Mean of |z_phot − z_spec|, in z.",
+    "rmse": "Root of the mean squared z_phot − z_spec, in z.",
+    "bias_median": "Median of e_z = (z_phot − z_spec) / (1 + z_spec).",
+    "bias_mean": "Mean of e_z = (z_phot − z_spec) / (1 + z_spec).",
+    "sigma_nmad": "1.4826 · median |e_z − median e_z|.",
+    "sigma_iqr": "(Q75 − Q25) of e_z / 1.349.",
+    "outlier_fraction_0.05": "Share with |e_z| > 0.05, the limit of the SDSS main sample.",
+    "outlier_fraction_0.15": "Share with |e_z| > 0.15, the classic limit.",
+    "outlier_fraction_lsst": "Share with |e_z| > max(0.06, 3 σ_IQR).",
+}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from redshift_core.errors import InputError
 from redshift_core.settings.fields import Settings, setting
+from redshift_core.settings.names import METRICS
 from redshift_core.settings.presets import preset
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.space import DEFAULT_SPACE, Parameter, free, run_config
@@ -19,17 +20,7 @@ ALGORITHMS = {
     "grid": "Goes through every combination in order; only for small spaces.",
     "hyperband": "Trains many networks briefly and the best of them longer.",
 }
-OBJECTIVES = {
-    "val_mae": "Mean absolute error in z on the validation rows.",
-    "rmse": "Root mean squared error in z on the validation rows: large errors count more.",
-    "bias_median": "Size of the median of e_z on the validation rows.",
-    "bias_mean": "Size of the mean of e_z on the validation rows.",
-    "sigma_nmad": "Robust scatter of e_z on the validation rows: outliers do not count.",
-    "sigma_iqr": "Width of the middle half of e_z on the validation rows, in σ of a normal curve.",
-    "outlier_fraction_0.05": "Share of validation rows with abs(e_z) > 0.05.",
-    "outlier_fraction_0.15": "Share of validation rows with abs(e_z) > 0.15.",
-    "outlier_fraction_lsst": "Share of validation rows with abs(e_z) > max(0.06, 3 σ_IQR).",
-}
+OBJECTIVES = {"val_mae": METRICS["mae"], **{k: v for k, v in METRICS.items() if k != "mae"}}
 
 
 @dataclass(frozen=True)
@@ -58,7 +49,9 @@ class TuningConfig(Settings):
     )
     seed: int = setting(1, "Seed of the search and of its share of rows.", low=0, high=2**31 - 2)
     objective: str = setting(
-        "val_mae", "What is minimised, at the epoch of the lowest validation MAE.",
+        "val_mae",
+        "What is minimised on the validation rows, at the epoch of the lowest validation MAE; of a "
+        "bias its size.",
         names=OBJECTIVES,
     )  # fmt: skip
     workers: int = setting(1, "Trials at a time on this machine.", low=1, high=256)

@@ -83,8 +83,13 @@ def _reason(path: Path, error: Exception) -> str:
 
 def write_json(path: Path, value: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Write a JSON file whole or not at all."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, UTF-8, whole or not at all."""
     with atomic(path) as part:
-        part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
 
 
 def part_of(path: Path) -> Path:

@@ -78,7 +78,7 @@ def markdown_text(
     formats: Mapping[str, str] | None = None,
     right: Collection[str] | None = None,
 ) -> str:
-    r"""Table as Markdown; missing numbers are a dash.
+    r"""Table as Markdown, "" without columns; missing numbers are a dash.
 
     Parameters
     ----------
@@ -94,6 +94,8 @@ def markdown_text(
     | --- | ---: |
     | x | 1.50 |
     """
+    if not len(table.columns):
+        return ""
     right = _numbers(table) if right is None else right
     head, *lines = _texts(table, formats, _markdown)
     rule = ["---:" if name in right else "---" for name in table]

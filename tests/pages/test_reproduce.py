@@ -4,7 +4,7 @@ import pytest
 
 from pages.ui import server
 from redshift_core import jobs
-from redshift_core.reports.reproduce import CHAPTERS, REMARKS
+from redshift_core.reports.reproduce import CHAPTERS, DISCREPANCIES
 from redshift_core.settings.presets import preset
 from redshift_core.store import write_json
 from tests.pages.made_up import (
@@ -138,7 +138,7 @@ def test_a_run_of_another_dataset_is_not_offered(store, run):
 def test_remarks_stand_in_a_chapter_of_their_own(store):
     make_dataset(store)
     at = opened(chapter="Remarks")
-    assert at.dataframe[0].value.iloc[:, 1].tolist() == [one.finding for one in REMARKS]
+    assert at.dataframe[0].value.iloc[:, 1].tolist() == [one.finding for one in DISCREPANCIES]
 
 
 def test_a_dataset_without_redshifts_is_told_apart(store):

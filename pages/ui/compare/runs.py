@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -16,6 +16,7 @@ from pages.ui.text import escape
 from redshift_core import figures, reference
 from redshift_core.errors import DamagedError
 from redshift_core.evaluation.comparison import (
+    OF_DENSITIES,
     caveats,
     densities_table,
     differing_settings,
@@ -29,10 +30,6 @@ from redshift_core.store.history import read_history
 
 LIMIT = 8  # runs compared at a time
 FIRST = 3  # newest runs chosen where the address names none
-DENSITIES = (
-    " CRPS: error of the whole p(z), in z, to be set against the MAE; PIT, KS: 0 for densities "
-    "that are right on average; in 68 % interval: the share that should be 0.68."
-)
 _PARAMETER = "runs"  # of the address: ids joined by commas
 
 
@@ -139,7 +136,7 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
         metrics_table(results), "metrics_of_runs", alt="Every metric of each run",
         caption="e_z = (z_phot − z_spec) / (1 + z_spec); outliers as a share from 0 to 1. "
         "The dissertation reports a MAE of 0.021 on its own galaxies."
-        + DENSITIES * with_densities,
+        + _defined(OF_DENSITIES) * with_densities,
         formats=formats, height="content",
     )  # fmt: skip
     _densities(results)
@@ -161,11 +158,14 @@ def _densities(results: Mapping[str, Mapping[str, Any]]) -> None:
     if len(frame):
         table(
             frame, "densities_of_runs", alt="Figures of merit of the densities of each run",
-            caption="Of p(z), under the prior of each training set. CRPS: error of the whole p(z), "
-            "in z, to be set against the MAE. PIT, KS: 0 for densities that are right on average. "
-            "Intervals: the share of true redshifts inside, which should be 0.68 and 0.95.",
+            caption="Of p(z), under the prior of each training set." + _defined(FIGURES),
             formats={figure.title: "%.4f" for figure in FIGURES.values()}, height="content",
         )  # fmt: skip
+
+
+def _defined(keys: Iterable[str]) -> str:
+    """What some figures of merit of p(z) are, a sentence on each."""
+    return "".join(f" {FIGURES[key].title}: {FIGURES[key].definition}" for key in keys)
 
 
 def _remember(ids: Sequence[str]) -> None:

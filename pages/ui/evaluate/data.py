@@ -15,13 +15,13 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.choose import open_cached
-from pages.ui.estimate_picker import STORED, current_estimate, priors
+from pages.ui.estimate_picker import current_estimate, priors
 from redshift_core.errors import InputError
 from redshift_core.evaluation import bins as evaluation
 from redshift_core.evaluation import flag_table, prior_cost, statistics
 from redshift_core.evaluation import predictions as judged
 from redshift_core.evaluation.predictions import Choice, Predictions
-from redshift_core.pdf import FLAT, Estimate
+from redshift_core.pdf import FLAT, USUAL, Estimate
 from redshift_core.store import DatasetFolder, EvaluationFolder, RunFolder
 from redshift_core.store.arrays import load_arrays, read_table
 
@@ -36,12 +36,12 @@ class Key:
     run: str  # path of the run's folder
     dataset: str  # id
     changed: int  # time at which the predictions were written, ns
-    estimate: str  # `Estimate.text`; that of the predictions themselves where there is no p(z)
+    estimate: Estimate  # that of the predictions themselves where there is no p(z)
 
 
 def key(run: RunFolder, dataset: str) -> Key:
     """The evaluation, seen through the estimate that the address names."""
-    return seen(run, dataset, current_estimate() if has_densities(run, dataset) else STORED)
+    return seen(run, dataset, current_estimate() if has_densities(run, dataset) else USUAL)
 
 
 def has_densities(run: RunFolder, dataset: str) -> bool:
@@ -74,15 +74,15 @@ def _fault(predictions: str, densities: str, prior: str, *changed: int) -> str:
 def seen(run: RunFolder, dataset: str, estimate: Estimate) -> Key:
     """The evaluation, seen through an estimate."""
     changed = run.predictions_path(dataset).stat().st_mtime_ns
-    return Key(str(run.path), dataset, changed, estimate.text())
+    return Key(str(run.path), dataset, changed, estimate)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def galaxies(key: Key) -> Predictions:
     """The galaxies of one evaluation, read-only."""
-    run, estimate = RunFolder(Path(key.run)), Estimate.parse(key.estimate)
+    run, estimate = RunFolder(Path(key.run)), key.estimate
     evaluation = run.evaluation(key.dataset)
-    if estimate == STORED:
+    if estimate == USUAL:
         return judged.read_judged(evaluation.predictions_path)
     return evaluation.together(
         lambda one: judged.read_judged(
@@ -103,10 +103,10 @@ def bins(key: Key, by: str, size: float) -> list[dict[str, Any]]:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def density(key: Key, n_bins: int, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+def redshift_plane(key: Key, n_bins: int, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Edges and counts of the two-dimensional histogram."""
     known = galaxies(key)
-    return statistics.density(known.z_spec, known.z_phot, n_bins, high, low)
+    return statistics.redshift_plane(known.z_spec, known.z_phot, n_bins, high, low)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -178,7 +178,7 @@ def one_density(key: Key, row: int) -> tuple[np.ndarray, np.ndarray] | None:
 
     None where the evaluation holds no densities.
     """
-    run, estimate = RunFolder(Path(key.run)), Estimate.parse(key.estimate)
+    run, estimate = RunFolder(Path(key.run)), key.estimate
     if not has_densities(run, key.dataset):
         return None
 

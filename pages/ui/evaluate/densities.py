@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.display import chart, table
-from pages.ui.evaluate.headlines import CARD
+from pages.ui.evaluate.headlines import show_cards
 from redshift_core import figures
 from redshift_core.constants import FLUX_UNIT
 from redshift_core.evaluation.density_metrics import FIGURES, FORMATS, bin_table
@@ -29,7 +29,7 @@ def show_densities(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> 
     st.subheader("Are the densities honest?", anchor="densities")
     st.caption(PRIOR)
     st.page_link("pages/glossary.py", label="What the words mean", icon=":material/menu_book:")
-    _cards(judged)
+    show_cards([one for one in FIGURES.values() if one.value(judged) is not None], judged)
     left, right = st.columns(2)
     with left:
         chart(
@@ -55,19 +55,6 @@ def show_densities(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> 
         key="densities_by", persist_state="session",
     )  # fmt: skip
     _table(judged["by_brightness" if by == "brightness" else "by_z_phot"], by, run.id)
-
-
-def _cards(judged: Mapping[str, Any]) -> None:
-    intervals = judged.get("intervals") or {}
-    with st.container(horizontal=True):
-        for name, figure in FIGURES.items():
-            if (value := figure.value(judged)) is None:
-                continue
-            with st.container(border=True, width=CARD, height="stretch", gap="xsmall"):
-                st.metric(figure.title, figure.text(value))
-                ends = intervals.get(name)
-                text = "68 %: {} to {}. ".format(*map(figure.text, ends)) if ends else ""
-                st.caption(text + figure.meaning(judged))
 
 
 def _table(bins: Sequence[Mapping[str, Any]], by: str, run: str) -> None:

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import streamlit as st
 
-from redshift_core.evaluation.bins import meaning
-from redshift_core.evaluation.metrics import METRICS, Metric
+from redshift_core.evaluation.metrics import METRICS, Figure
 
 CARD = 174  # px; five in a row on a desktop, two on a phone
 
 
 def show_headlines(metrics: Mapping[str, Any]) -> None:
     """One card per metric."""
-    intervals = metrics.get("intervals", {})
-    with st.container(horizontal=True):
-        for name, metric in METRICS.items():
-            if name in metrics:
-                with st.container(border=True, width=CARD, height="stretch", gap="xsmall"):
-                    st.metric(metric.title, metric.text(metrics[name]), help=metric.definition)
-                    st.caption(_interval(metric, intervals.get(name)) + meaning(name, metrics))
+    show_cards([metric for name, metric in METRICS.items() if name in metrics], metrics)
     st.caption(_note(metrics))
 
 
-def _interval(metric: Metric, ends: list[float] | None) -> str:
-    if not ends:
-        return ""
-    low, high = map(metric.text, ends)
-    return f"68 %: {low} to {high}. "
+def show_cards(shown: Iterable[Figure], figures: Mapping[str, Any]) -> None:
+    """A card for each figure of merit: its number, its interval and what it says."""
+    with st.container(horizontal=True):
+        for one in shown:
+            with st.container(border=True, width=CARD, height="stretch", gap="xsmall"):
+                st.metric(one.title, one.text(one.value(figures)), help=one.definition)
+                interval = one.interval_text(figures)
+                st.caption(f"68 %: {interval}. " * bool(interval) + one.meaning(figures))
 
 
 def _note(metrics: Mapping[str, Any]) -> str:

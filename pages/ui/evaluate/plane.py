@@ -33,10 +33,10 @@ def show_plane(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None
     left, middle, right = st.columns(3)
     n_bins = left.select_slider("Bins per axis", CELLS, **bound("cells", 200, CELLS))
     span = middle.selectbox("Range", list(RANGES), **bound("range", "0–0.6", list(RANGES)))
-    scales = figures.DENSITY_SCALES
+    scales = figures.PLANE_SCALES
     scale = right.selectbox("Colours", scales, **bound("colours", scales[0], scales))
     found = data.key(run, dataset)
-    edges, counts = data.density(found, int(n_bins), *RANGES[span])
+    edges, counts = data.redshift_plane(found, int(n_bins), *RANGES[span])
     plane, lines = st.columns([3, 2])
     with plane:
         _plane(found, edges, counts, scale, metrics)
@@ -51,7 +51,7 @@ def _plane(
 ) -> None:
     cell = edges[1] - edges[0]
     chart(
-        figures.density(
+        figures.redshift_plane(
             edges, counts, scale, percentiles=data.running_percentiles(found),
             box=limits_of(BOX),
         ),

@@ -18,7 +18,6 @@ from pages.ui.text import count, escape
 from redshift_core import constants, figures
 from redshift_core.constants import shown
 from redshift_core.evaluation.predictions import N_MEAN, Choice, Predictions
-from redshift_core.pdf import Estimate
 from redshift_core.store import DatasetFolder
 
 
@@ -85,12 +84,11 @@ def show_density(
     both = data.one_density(found, int(known.row[position]))
     if both is None:
         return
-    estimate = Estimate.parse(found.estimate)
     chart(
         figures.one_density(*both, known.z_spec[position], known.z_phot[position]),
         "galaxy_density",
-        f"p(z) in units of 1/z; z_phot is the {escape(estimate.describe())}. Shaded: the central "
-        "68 and 95 %.",
+        f"p(z) in units of 1/z; z_phot is the {escape(found.estimate.describe())}. Shaded: the "
+        "central 68 and 95 %.",
         "p(z) of one galaxy with its 68 and 95 % intervals and its true redshift",
         metrics,
     )

@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.estimate_picker import current_estimate, estimate_picker
+from pages.ui.estimate_picker import current_estimate, estimate_picker, prior_file
 from pages.ui.text import escape
 from redshift_core.errors import InputError
-from redshift_core.pdf import FLAT, TRAINING, Estimate
-from redshift_core.store import RunFolder, Store
+from redshift_core.pdf import Estimate
+from redshift_core.store import RunFolder
 
 KEEP = "predict_keep_pdf"
 
@@ -42,12 +42,9 @@ def choose_estimate() -> None:
 def asked() -> dict[str, Any]:
     """What the choice adds to the request of a job."""
     now = current_estimate()
-    found: dict[str, Any] = {"estimate": now.text(), "pdf": bool(st.session_state.get(KEEP))}
-    if now.prior not in (TRAINING, FLAT):
-        found["prior_file"] = str(Store().prior_path(now.prior))
-    return found
+    return {**now.request(prior_file(now)), "pdf": bool(st.session_state.get(KEEP))}
 
 
 def said(request: dict[str, Any]) -> str:
     """How the redshifts of a job were read off p(z), in words."""
-    return Estimate.parse(request["estimate"]).describe()
+    return Estimate.asked_of(request).describe()

@@ -56,7 +56,7 @@ def show_network(config: RunConfig, n_rows: int) -> bool:
 def _cost(config: RunConfig, n_train: int, n_val: int, n_test: int) -> None:
     """Rows, memory and time, with what the time rests on."""
     needed = cost.memory(config, n_train, n_val)
-    epoch = cost.estimate(config, n_train, n_val, _past_runs())
+    epoch = cost.epoch_time(config, n_train, n_val, _past_runs())
     n_epochs = config.training.epochs
     with st.container(horizontal=True, gap="medium"):
         rows = f"{count(n_train)} · {count(n_val)} · {count(n_test)}"
@@ -73,7 +73,7 @@ def _span(seconds: float) -> str:
     return duration(seconds) if seconds >= 1 else "under 1 s"
 
 
-def _basis(epoch: cost.Estimate | None) -> str:
+def _basis(epoch: cost.EpochTime | None) -> str:
     if epoch is None:
         return "Time: no finished run on a GPU here yet to judge by."
     if not epoch.n_runs:
@@ -102,17 +102,8 @@ def _read_runs(root: str, newest: tuple[tuple[str, int], ...]) -> list[cost.Past
 
 def show_layers(rows: list[LayerRow], n_parameters: int, name: str = "layers") -> None:
     """Layer table with its download; ``name`` is the file's."""
-    frame = pd.DataFrame(
-        {
-            "layer": [row.name for row in rows],
-            "kind": [row.kind for row in rows],
-            "output": [" × ".join(map(str, row.output_shape)) for row in rows],
-            "parameters": [row.n_parameters for row in rows],
-            "operations": [row.n_flops for row in rows],
-        }
-    )
     table(
-        frame,
+        pd.DataFrame(row.cells() for row in rows),
         name,
         "Output shape of one spectrum; operations of one spectrum forward, a multiply-add "
         "counted as two.",

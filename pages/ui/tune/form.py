@@ -92,7 +92,7 @@ def _choice(name: str, label: str, meaning: Mapping[str, str], usual: str = "") 
     names = list(meaning)
     chosen = st.selectbox(
         label, names, index=names.index(usual) if usual else 0, key=f"search_{name}",
-        persist_state="session",
+        persist_state="session", help=FIELDS[name].metadata.get("help"),
     )  # fmt: skip
     st.caption(meaning[chosen])
     return chosen

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from redshift_core.errors import InputError
-from redshift_core.settings import names as choices
-from redshift_core.settings.run import SECTIONS, RunConfig
+from redshift_core.settings.run import SECTIONS, RunConfig, setting_paths
 from redshift_core.settings.space import ADDABLE, DEFAULT_SPACE, Parameter
 
-OF_LAYERS = {
+N_LAYERS = {  # parameters that are no setting themselves
     "conv_layers": "Number of convolutional layers.",
     "dense_layers": "Number of dense layers.",
-    "conv_filters": "Filters, drawn for each convolutional layer.",
-    "conv_kernels": "Kernel length in pixels, drawn for each convolutional layer.",
-    "dense_units": "Units, drawn for each dense layer.",
-}
-MEANINGS = {  # parameter → what each of its names means
-    "conv_activation": choices.ACTIVATIONS,
-    "dense_activation": choices.ACTIVATIONS,
-    "loss": choices.LOSSES,
-    "optimizer": choices.OPTIMIZERS,
-    "scaler": choices.SCALERS,
-    "architecture": choices.ARCHITECTURES,
-    "pooling": choices.POOLINGS,
-    "padding": choices.PADDINGS,
-    "schedule": choices.SCHEDULES,
-    "initializer": choices.INITIALIZERS,
 }
 
 
@@ -42,7 +27,7 @@ def default_lines() -> list[dict[str, Any]]:
             "kind": parameter.kind,
             **_range(parameter),
             "values": ", ".join(parameter.choices),
-            "about": OF_LAYERS.get(parameter.name) or _help(parameter.name),
+            "about": _about(parameter.name)["help"],
         }
         for parameter in (*DEFAULT_SPACE, *ADDABLE)
     ]
@@ -63,7 +48,7 @@ def meanings(lines: pd.DataFrame) -> str:
     """Markdown list of the names that the ticked lines choose from, one line on each."""
     texts = []
     for line in lines[lines.search].to_dict("records"):
-        known = MEANINGS.get(line["parameter"], {})
+        known = _about(line["parameter"])["choices"]
         names = [name.strip() for name in str(line["values"]).split(",")]
         if said := [f"- `{name}`: {known[name]}" for name in names if name in known]:
             texts.append("\n".join([f"**{line['parameter'].replace('_', ' ')}**", "", *said]))
@@ -113,7 +98,10 @@ def _text(value: Any) -> str:
     return " · ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _help(name: str) -> str:
-    fields = (item for kind in SECTIONS.values() for item in dataclasses.fields(kind))
-    wanted = "name" if name == "scaler" else name
-    return next(item.metadata["help"] for item in fields if item.name == wanted)
+def _about(name: str) -> Mapping[str, Any]:
+    """Help of a parameter's setting, and what each of the names means that it may take."""
+    if name in N_LAYERS:
+        return {"help": N_LAYERS[name], "choices": {}}
+    section, leaf = setting_paths()[name]
+    fields = {item.name: item.metadata for item in dataclasses.fields(SECTIONS[section])}
+    return fields[leaf]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pandas as pd
 import streamlit as st
 
@@ -14,18 +16,17 @@ KEPT = "_search_space"  # the edited table, which a change of page would forget
 BEGUN = "_search_space_begun"  # the table that the edits apply to; it must not change meanwhile
 VERSION = "_search_space_version"  # a new number is a new editor, without edits
 HEIGHT = 35 * (len(DEFAULT_SPACE) + len(ADDABLE) + 1) + 2  # px; no scrolling inside the table
+HELP = {item.name: item.metadata["help"] for item in dataclasses.fields(Parameter)}
 COLUMNS = {
     "search": st.column_config.CheckboxColumn(
         "Use", help="Ticked: searched, or fixed. Not ticked: the starting point's own value."
     ),
     "parameter": st.column_config.TextColumn("Parameter", pinned=True),
     "kind": st.column_config.SelectboxColumn("Kind", options=KINDS, required=True),
-    "low": st.column_config.NumberColumn("Low", help="Low end of a range."),
-    "high": st.column_config.NumberColumn("High", help="High end of a range, itself included."),
-    "step": st.column_config.NumberColumn(
-        "Step", help="Distance of two values, their ratio where log; 0 allows any value."
-    ),
-    "log": st.column_config.CheckboxColumn("Log", help="Draw the logarithm evenly."),
+    "low": st.column_config.NumberColumn("Low", help=HELP["low"]),
+    "high": st.column_config.NumberColumn("High", help=HELP["high"]),
+    "step": st.column_config.NumberColumn("Step", help=HELP["step"]),
+    "log": st.column_config.CheckboxColumn("Log", help=HELP["log"]),
     "values": st.column_config.TextColumn(
         "Choices or fixed value", help="Names of a choice, with commas; one value where fixed.",
         width="medium",

@@ -16,22 +16,22 @@ from redshift_core.data import open_dataset
 from redshift_core.reports import document
 from redshift_core.reports.document import Part, Section, Table
 from redshift_core.reports.reproduce import network_items, result_items, survey_items
-from redshift_core.reports.reproduce.remarks import REMARKS, Remark
+from redshift_core.reports.reproduce.discrepancies import DISCREPANCIES, Discrepancy
 from redshift_core.reports.reproduce.source import FEW_EPOCHS, MANY_EPOCHS, Item, Source
 from redshift_core.store import JobContext, RunFolder, Store
 
 __all__ = [
     "CHAPTERS",
+    "DISCREPANCIES",
     "FEW_EPOCHS",
     "ITEMS",
     "MANY_EPOCHS",
-    "REMARKS",
+    "Discrepancy",
     "Item",
-    "Remark",
     "Source",
+    "discrepancies_table",
     "newest_run",
     "notes",
-    "remarks_table",
     "reproduce_job",
     "runs_on",
     "sections",
@@ -65,10 +65,10 @@ def notes(source: Source) -> list[str]:
     return found
 
 
-def remarks_table() -> Table:
+def discrepancies_table() -> Table:
     """Where the dissertation's text and its own numbers part."""
     frame = pd.DataFrame(
-        [(one.text, one.finding) for one in REMARKS], columns=["The text", "Its own numbers"]
+        [(one.text, one.finding) for one in DISCREPANCIES], columns=["The text", "Its own numbers"]
     )
     caption = "Each finding follows from the published Table 3 or from the published listing."
     return Table(frame, "remarks", caption, "What the text says beside what its numbers say")
@@ -110,7 +110,7 @@ def sections(source: Source) -> list[Section]:
         parts += [missing] if missing else item.build(source)
         parts += filter(None, [item.reservation(source)])
         found.append(Section(item.heading, parts))
-    return [*found, Section("Where text and numbers part", [remarks_table()])]
+    return [*found, Section("Where text and numbers part", [discrepancies_table()])]
 
 
 def write_reproduction(source: Source, out: Path) -> Path:

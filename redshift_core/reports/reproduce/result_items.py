@@ -70,13 +70,13 @@ def histograms(source: Source) -> list[Part]:
     ]
 
 
-def density(source: Source) -> list[Part]:
+def redshift_plane(source: Source) -> list[Part]:
     """Predicted against true redshift, 200 bins an axis."""
     pair = (source.predictions[name].to_numpy() for name in ("z_spec", "z_phot"))
-    edges, counts = statistics.density(*pair, N_BINS_2D)
+    edges, counts = statistics.redshift_plane(*pair, N_BINS_2D)
     return [
         Chart(
-            figures.density(edges, counts, "inferno"),
+            figures.redshift_plane(edges, counts, "inferno"),
             f"Galaxies per cell of {edges[1]:.3f} × {edges[1]:.3f} in redshift, logarithmic "
             f"colour; {int(counts.sum()):,} galaxies. Dashed: z_phot = z_spec. Published as a "
             "picture only.",
@@ -202,7 +202,7 @@ ITEMS = (
         "Predicted against true redshift",
         "Most galaxies lie along the 1:1 line; towards high z they fall below it.",
         "the picture as published.",
-        density,
+        redshift_plane,
         needs="metrics",
     ),
 )

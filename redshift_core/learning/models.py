@@ -10,8 +10,9 @@ saved model has neither to lose.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -21,7 +22,7 @@ import keras
 import tensorflow as tf
 
 from redshift_core.constants import N_PIXELS, N_Z_BINS
-from redshift_core.data.scaling import MIN_SCATTER, Scaler
+from redshift_core.data.scaling import FORMS, Numbers, Scaler
 from redshift_core.errors import InputError
 from redshift_core.settings.layers import (
     N_EXTRA,
@@ -76,7 +77,7 @@ class Scaling(keras.layers.Layer):
 
     def call(self, flux: tf.Tensor) -> tf.Tensor:
         """Scale raw flux, (n, 186) → (n, n_inputs)."""
-        return _FORMS[self.form](flux, self.numbers)
+        return _FORMS[self.form](flux, self.numbers, keras.ops)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """(n, 186) → (n, n_inputs)."""
@@ -88,11 +89,8 @@ class Scaling(keras.layers.Layer):
         return {**super().get_config(), "form": self.form, "shapes": shapes}
 
 
-def _affine(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
-    return (flux - numbers["center"]) * numbers["factor"]
-
-
-def _table(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
+def _table(flux: tf.Tensor, numbers: Numbers, _ops: ModuleType) -> tf.Tensor:
+    """`np.interp` of each pixel."""
     knots, levels = (tf.convert_to_tensor(numbers[name]) for name in ("knots", "levels"))
     pixels = tf.transpose(flux)
     above = tf.clip_by_value(tf.searchsorted(knots, pixels, side="right"), 1, knots.shape[1] - 1)
@@ -105,32 +103,7 @@ def _table(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
     return tf.transpose(y0 + share * (y1 - y0))
 
 
-def _spectrum(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
-    mean = tf.reduce_mean(flux, axis=1, keepdims=True)
-    scale = tf.maximum(tf.abs(mean), numbers["floor"])
-    shape = flux / scale
-    scatter = tf.maximum(tf.math.reduce_std(shape, axis=1, keepdims=True), MIN_SCATTER)
-    brightness = tf.math.log(scale / numbers["typical"])
-    return tf.concat([shape, brightness, tf.math.log(scatter)], axis=1)
-
-
-def _shape(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
-    return _affine(_spectrum(flux, numbers), numbers)
-
-
-def _whitened(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
-    if "projection" in numbers:  # models saved by an earlier version have none
-        flux = tf.matmul(flux, numbers["projection"])
-    return tf.matmul(_shape(flux, numbers), numbers["matrix"])
-
-
-_FORMS: dict[str, Callable[[tf.Tensor, dict[str, Any]], tf.Tensor]] = {
-    "affine": _affine,
-    "table": _table,
-    "spectrum": _spectrum,
-    "shape": _shape,
-    "whitened": _whitened,
-}
+_FORMS = {**FORMS, "table": _table}
 
 
 def build_model(config: ModelConfig, scaler: Scaler) -> keras.Model:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from redshift_core import data, pdf
 from redshift_core.constants import N_Z_BINS
@@ -56,18 +56,14 @@ def evaluate_run(
     with run.evaluation(dataset.id).renewed() as new:
         reader, tally = open_reader(run, coverage), Tally(coverage)
         table = _read_rows(reader, tally, judged, new.pdf_path, report)
+        density = open_densities(new.pdf_path, len(table)) if "z_low68" in table else None
         result = {
-            **_figures(table.z_spec, table.z_phot, report),
+            **judged_figures(table.z_spec, table.z_phot, table.brightness, density, report),
             **judged.facts,
             "scaler_saw_test_rows": judged.own and run.config.scaler.fit_on == "all",
             "n_outside_training_range": int(table.pop("outside").sum()),
             "verdict": tally.verdict().to_dict(),
         }
-        if "z_low68" in table:
-            density = open_densities(new.pdf_path, len(table))
-            result["pdf"] = evaluate_pdf(
-                density, table.z_spec, table.z_phot, table.brightness, _drawing(report)
-            )
         with TableWriter([new.predictions_path], metadata(run, result["simulated"])) as writer:
             writer.write(table)
         write_json(new.real_galaxies_path, judge_real_galaxies(reader).to_dict())
@@ -92,16 +88,15 @@ def judge_again(
     """
     stored, table, density = run.evaluation(dataset.id).together(_opened)
     z_phot = estimate.redshifts(density, priors)
-    judged = evaluate_pdf(
-        density,
+    figures = judged_figures(
         table.z_spec,
         z_phot,
         table.brightness,
-        _drawing(report),
+        density,
+        report,
         lambda block: estimate.densities(block, priors),
     )
-    figures = _figures(table.z_spec, z_phot, report)
-    return {**stored, **figures, "pdf": judged, "estimate": estimate.text()}
+    return {**stored, **figures, "estimate": estimate.text()}
 
 
 def _opened(folder: EvaluationFolder) -> tuple[dict[str, Any], pd.DataFrame, NDArray]:
@@ -152,13 +147,28 @@ def _judged_table(
     return pd.DataFrame(table)
 
 
-def _figures(z_spec: pd.Series, z_phot: NDArray, report: Report) -> dict[str, Any]:
+def judged_figures(
+    z_spec: ArrayLike,
+    z_phot: NDArray,
+    brightness: ArrayLike,
+    density: NDArray | None = None,
+    report: Report = lambda *_: None,
+    change: Callable[[NDArray], NDArray] = lambda block: block,
+) -> dict[str, Any]:
+    """Metrics of redshifts with their intervals and, if there are densities, ``pdf``.
+
+    The arrays have shape (n_sources,), the densities (n_sources, 240). ``change`` is applied to
+    each block of densities, for example to change the prior.
+    """
+
+    def tell(done: int, n: int) -> None:
+        report(done, n, "Resampling the galaxies for the intervals.")
+
     judged = finite_pairs(z_spec, z_phot)
-    return {**evaluate(*judged), **bootstrap(*judged, report=_drawing(report))}
-
-
-def _drawing(report: Report) -> Callable[[int, int], None]:
-    return lambda done, n: report(done, n, "Resampling the galaxies for the intervals.")
+    figures = {**evaluate(*judged), **bootstrap(*judged, report=tell)}
+    if density is not None:
+        figures["pdf"] = evaluate_pdf(density, z_spec, z_phot, brightness, tell, change)
+    return figures
 
 
 def metadata(

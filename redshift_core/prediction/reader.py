@@ -30,7 +30,7 @@ class Answer(NamedTuple):
     """Answer of a model for some spectra."""
 
     z_phot: NDArray[np.float64]  # (n,) NaN without a redshift; of a p(z), the median
-    density: NDArray[np.float32] | None  # (n, 240) p(z) in 1/z; None for a regression head
+    density: NDArray[np.float32] | None = None  # (n, 240) p(z) in 1/z; None if it gives none
 
 
 Predictor = Callable[[NDArray[np.floating]], Answer]
@@ -81,7 +81,7 @@ def predictor(model: Any, block: int | None = None) -> Predictor:
             bad |= ~np.isfinite(answer).all(axis=1)
             answers[start : start + size] = np.where(bad[:, None], np.nan, answer)
         if n_outputs != N_Z_BINS:
-            return Answer(answers[:, 0].astype(np.float64), None)
+            return Answer(answers[:, 0].astype(np.float64))
         answers /= np.float32(pdf.WIDTH)
         return Answer(pdf.point(answers), answers)
 

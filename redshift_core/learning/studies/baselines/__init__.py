@@ -15,7 +15,7 @@ No fitted baseline is saved; only its predictions and figures are kept.
 
 from __future__ import annotations
 
-from redshift_core.learning.studies.baselines.fitted import Answer, Fit, Fitted, Rows
+from redshift_core.learning.studies.baselines.fitted import Fit, Fitted, Rows
 from redshift_core.learning.studies.baselines.flexcode import flexzboost
 from redshift_core.learning.studies.baselines.peers import catboost, lightgbm, xgboost
 from redshift_core.learning.studies.baselines.usual import (
@@ -27,7 +27,7 @@ from redshift_core.learning.studies.baselines.usual import (
     svm,
 )
 
-__all__ = ["BASELINES", "Answer", "Fit", "Fitted", "Rows"]
+__all__ = ["BASELINES", "Fit", "Fitted", "Rows"]
 
 BASELINES: dict[str, Fit] = {
     "prior": prior,

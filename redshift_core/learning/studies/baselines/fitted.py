@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core.constants import FloatArray
+from redshift_core.prediction.reader import Answer
 
 IntArray = NDArray[np.integer]
 
@@ -33,14 +34,6 @@ class Rows:
     def take(self, positions: IntArray) -> Rows:
         """The galaxies at some positions."""
         return Rows(self.features[positions], self.z_spec[positions])
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Redshifts of some spectra, and p(z) if the method has one."""
-
-    z_phot: NDArray[np.float64]  # (n,)
-    density: NDArray[np.float32] | None = None  # (n, 240), see `pdf`
 
 
 Predict = Callable[[NDArray[np.float32]], Answer]

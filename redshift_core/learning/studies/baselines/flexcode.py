@@ -30,7 +30,6 @@ from redshift_core import pdf
 from redshift_core.constants import Z_MAX, Z_MIN
 from redshift_core.learning.studies.baselines.fitted import (
     N_CHOOSING,
-    Answer,
     Fitted,
     FloatArray,
     Rows,
@@ -42,6 +41,7 @@ from redshift_core.learning.studies.baselines.peers import (
     n_threads,
     package_of,
 )
+from redshift_core.prediction.reader import Answer
 
 N_COSINES = 35  # φ₀ among them
 MAX_TREES = 500  # of one coefficient

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core.jobs.machine import n_cores
-from redshift_core.learning.studies.baselines.fitted import Answer, Fitted, FloatArray, Rows
+from redshift_core.learning.studies.baselines.fitted import Fitted, FloatArray, Rows
+from redshift_core.prediction.reader import Answer
 from redshift_core.settings.bench import PEERS, check_installed
 
 MAX_TREES = 3_000

@@ -13,7 +13,6 @@ from redshift_core.constants import N_Z_BINS, Z_MIN
 from redshift_core.jobs.machine import n_cores
 from redshift_core.learning.studies.baselines.fitted import (
     N_CHOOSING,
-    Answer,
     Fitted,
     FloatArray,
     IntArray,
@@ -22,6 +21,7 @@ from redshift_core.learning.studies.baselines.fitted import (
     mae,
     timed,
 )
+from redshift_core.prediction.reader import Answer
 
 N_COMPONENTS = 20  # principal components used to find neighbours
 NEIGHBOURS = (10, 20, 40)  # numbers of neighbours tried

@@ -18,13 +18,12 @@ from redshift_core.data import Dataset, open_dataset
 from redshift_core.data.scaling import Scaler, fit_scaler
 from redshift_core.data.split import RowArray, Split
 from redshift_core.evaluation import stress
-from redshift_core.evaluation.bins import evaluate
-from redshift_core.evaluation.bootstrap import bootstrap
-from redshift_core.evaluation.calibration import evaluate_pdf
 from redshift_core.evaluation.perturbations import PERTURBATIONS
 from redshift_core.jobs.machine import peak_memory
-from redshift_core.learning.studies.baselines import BASELINES, Answer, Rows
+from redshift_core.learning.studies.baselines import BASELINES, Rows
 from redshift_core.learning.training.prepare import new_split, scaled_features
+from redshift_core.prediction.judgement import judged_figures
+from redshift_core.prediction.reader import Answer
 from redshift_core.settings.run import ScalerConfig, SplitConfig
 from redshift_core.store import JobContext, Stopped
 
@@ -144,11 +143,9 @@ def _rows(dataset: Dataset, scaler: Scaler, rows: RowArray) -> Rows:
 def _judge(context: JobContext, dataset: Dataset, rows: RowArray, answer: Answer) -> dict[str, Any]:
     """Figures of the test rows; the predictions go to the job's output folder."""
     z_spec, brightness = (np.asarray(v)[rows] for v in (dataset.z_spec, dataset.brightness))
-    figures = {**evaluate(z_spec, answer.z_phot), **bootstrap(z_spec, answer.z_phot)}
     context.folder.output.mkdir(exist_ok=True)
     columns = {"row": rows, "z_spec": z_spec, "z_phot": answer.z_phot, "brightness": brightness}
     pd.DataFrame(columns).to_parquet(context.folder.output / "predictions.parquet")
     if answer.density is not None:
         np.save(context.folder.output / "pdf.npy", answer.density.astype(np.float16))
-        figures["pdf"] = evaluate_pdf(answer.density, z_spec, answer.z_phot, brightness)
-    return figures
+    return judged_figures(z_spec, answer.z_phot, brightness, answer.density)

@@ -209,7 +209,7 @@ def test_a_failed_trial_keeps_its_reason_and_five_in_a_row_end_the_search(store)
     assert tuning.trials[0]["message"] == "The loss became NaN."
     assert oracle.create_trial("0").status == "STOPPED"
     assert oracle.failed
-    assert oracle.closed == ("5 trials in a row failed. The last failure was: The loss became NaN.")
+    assert oracle.closed == "5 trials in a row failed. The last failure was: The loss became NaN."
     assert opened(tuning).create_trial("0").status == "RUNNING"  # the user may go on
 
 

@@ -17,7 +17,7 @@ from redshift_core.learning.adaptation import (
     transport,
     write_adapted,
 )
-from redshift_core.prediction import judgement
+from redshift_core.prediction.rows import is_own
 from redshift_core.settings.adapt import LEAST
 from redshift_core.settings.presets import preset
 from redshift_core.store import JobContext, demo_file, read_json, write_json
@@ -38,7 +38,7 @@ def spectra(n=3000, seed=0, tilt=0.0, gain=1.0, spread=0.4, depth=0.1):
 
 
 def moments(flux):
-    return Moments.of([flux])
+    return Moments.measure([flux])
 
 
 def test_moments_are_those_of_the_spectra_divided_by_their_mean():
@@ -55,7 +55,7 @@ def test_moments_are_those_of_the_spectra_divided_by_their_mean():
 
 def test_blocks_of_any_size_give_the_same_moments():
     flux = spectra(700)
-    whole, parts = moments(flux), Moments.of(flux[k : k + 97] for k in range(0, 700, 97))
+    whole, parts = moments(flux), Moments.measure(flux[k : k + 97] for k in range(0, 700, 97))
     for name in ("n", "mean", "covariance", "log_mean", "log_scatter"):
         np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), atol=1e-12)
 
@@ -201,7 +201,7 @@ def test_what_cannot_be_adapted_is_refused_and_leaves_nothing(store, tables, run
         pd.read_csv(tables / "new.csv").iloc[:, :-2].to_csv(file, index=False)
         sentence = "184"
     else:
-        file, sentence = store.inbox / "absent.csv", "no file .* any more"
+        file, sentence = store.inbox / "absent.csv", "file .* no longer exists"
     before = [*store.datasets(), *store.runs()]
     with pytest.raises(InputError, match=sentence):
         adapt_job(context(store, run=run.id, file=str(file)))
@@ -260,5 +260,5 @@ def test_the_command_adapts_a_run_and_trains_it_on_the_same_split(store, tables,
     target = data.ingest(tables / "new.csv", store)
     ratio = moved.info["brightness_median"] / target.info["brightness_median"]
     assert 0.9 < ratio < 1.1
-    assert judgement.is_own(new, known)  # so only galaxies that it has not seen are judged
+    assert is_own(new, known)  # so only galaxies that it has not seen are judged
     assert read_json(new.metrics_path(moved.id))["n"] == len(now.test)

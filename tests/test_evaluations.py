@@ -132,7 +132,7 @@ def test_a_result_on_perturbed_spectra_goes_with_the_evaluation_it_was_added_to(
     assert not run.stress_path(dataset.id).exists()
 
     monkeypatch.setattr(stress, "judge", lambda *_: fill(run, dataset.id, 3.0) or lines)
-    with pytest.raises(InputError, match=r"was evaluated on .* anew while its spectra were"):
+    with pytest.raises(InputError, match=r"was evaluated on .* again while its spectra were"):
         prediction.stress_run(run, dataset)
     assert not run.stress_path(dataset.id).exists()
     assert values(run.evaluation(dataset.id)) == {3.0}

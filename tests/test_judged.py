@@ -12,10 +12,10 @@ from redshift_core.evaluation.bins import binned, binned_by_brightness
 from redshift_core.evaluation.predictions import (
     ORDERS,
     Choice,
+    match_well_predicted,
     mean_flux,
     ordered,
     read_judged,
-    twins,
 )
 
 N = 2000
@@ -128,7 +128,7 @@ def test_the_largest_error_comes_first(known):
 
 def test_twins_are_well_predicted_and_nearest_in_redshift(known):
     positions = np.flatnonzero(np.abs(known.error) > 0.1)[:40]
-    drawn, well = twins(known, positions)
+    drawn, well = match_well_predicted(known, positions)
     assert drawn.tolist() == positions.tolist()
     e_z = known.error / (1 + known.z_spec)
     sigma = 1.4826 * np.median(abs(e_z - np.median(e_z)))
@@ -140,10 +140,10 @@ def test_twins_are_well_predicted_and_nearest_in_redshift(known):
 
 
 def test_of_many_galaxies_the_seed_draws_some(known):
-    drawn, well = twins(known, np.arange(N), n=50, seed=1)
+    drawn, well = match_well_predicted(known, np.arange(N), n=50, seed=1)
     assert len(set(drawn)) == len(drawn) == len(well) == 50
-    assert drawn.tolist() == twins(known, np.arange(N), n=50, seed=1)[0].tolist()
-    assert drawn.tolist() != twins(known, np.arange(N), n=50, seed=2)[0].tolist()
+    assert drawn.tolist() == match_well_predicted(known, np.arange(N), n=50, seed=1)[0].tolist()
+    assert drawn.tolist() != match_well_predicted(known, np.arange(N), n=50, seed=2)[0].tolist()
 
 
 @pytest.mark.parametrize("n_good", [0, 1, 2])
@@ -152,7 +152,7 @@ def test_twins_exist_as_far_as_there_are_well_predicted_galaxies(tmp_path, n_goo
     z_phot[:n_good] = 0.1
     frame = predictions(tmp_path / "p.parquet").head(4).assign(z_spec=0.1, z_phot=z_phot)
     frame.to_parquet(tmp_path / "p.parquet")
-    drawn, well = twins(read_judged(tmp_path / "p.parquet"), np.arange(4))
+    drawn, well = match_well_predicted(read_judged(tmp_path / "p.parquet"), np.arange(4))
     assert len(drawn) == 4
     assert set(well) <= set(range(n_good))
 

@@ -177,7 +177,7 @@ def test_a_run_without_a_model_is_refused_with_what_to_do(run, dataset, store):
 
 def test_a_dataset_without_redshifts_is_refused(run, store, dataset, tmp_path):
     other = data.ingest(spectra_file(tmp_path / "faint.csv", dataset), store)
-    with pytest.raises(InputError, match="use predict for spectra of unknown redshift"):
+    with pytest.raises(InputError, match="use predict for spectra without redshifts"):
         prediction.evaluate_run(run, other)
 
 

@@ -194,7 +194,7 @@ def test_a_second_table_is_not_built(cache):
 
 def test_a_disk_without_room_for_the_table_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(table, "NEEDED_BYTES", 10**18)
-    with pytest.raises(InputError, match="MB free and the simulator's table needs"):
+    with pytest.raises(InputError, match="MB free, and the simulator's table needs"):
         table.open_table(tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -203,11 +203,11 @@ def test_a_run_stopped_while_it_is_judged_is_trained_and_judged_when_it_is_resum
     stopped, judged = lab.outcome["judging stopped"], lab.outcome["judged after all"]
     assert (stopped["stopped"], stopped["epochs"], stopped["evaluated"]) == (True, 2, [])
     assert stopped["said"][-1] == (
-        "Stopped while it was judged. Its model is saved: evaluate the run, or resume it."
+        "Stopped while judging the run. Its model is saved: evaluate or resume the run."
     )
     assert (judged["stopped"], judged["val_mae"]) == (False, stopped["val_mae"])
     assert judged["evaluated"] == [lab.dataset.id]
-    assert judged["said"][-1] == "Trained, and judged on its test rows."
+    assert judged["said"][-1] == "The run is trained and judged on its test rows."
     assert any("Judging the test rows. Predicted 0 of" in said for said in judged["said"])
     assert not any("epoch" in said for said in judged["said"])  # it was not trained again
 

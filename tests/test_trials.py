@@ -28,7 +28,7 @@ def test_a_search_is_read_as_its_worker_wrote_it_also_by_a_newer_one(store):
     assert (first.trial, first.state, first.score) == ("00", "finished", entries[0]["score"])
     assert first.values == entries[0]["values"]
     assert (second.state, second.score, second.repaired) == ("running", None, ())
-    assert trials.config_of(tuning, "00").dataset == tuning.config.dataset
+    assert trials.run_config(tuning, "00").dataset == tuning.config.dataset
     assert len(trials.history(tuning, "00")) == 3
     assert len(trials.history(tuning, "01")) == 0
 
@@ -52,8 +52,10 @@ def test_the_best_is_the_lowest_score_of_those_that_finished():
 
 
 def test_a_trial_without_a_folder_has_no_settings(store):
+    tuning = make_tuning(store, make_dataset(store), entries=[make_entry(0)])
+    tuning.trial("00").config_path.unlink()
     with pytest.raises(InputError, match="left no settings"):
-        trials.config_of(store.new_tuning("any"), "07")
+        trials.run_config(tuning, "best")
 
 
 def test_best_so_far_never_rises_and_failures_leave_it_as_it_is():

@@ -51,11 +51,11 @@ def search(store, dataset="d", **values) -> TuningFolder:
 
 
 def opened(tuning):
-    from redshift_core.learning.tuning.book import TrialBook
     from redshift_core.learning.tuning.oracle import open_oracle
+    from redshift_core.learning.tuning.trial_log import TrialLog
 
     config = tuning.config
-    return open_oracle(tuning, config, TrialBook(tuning, config))
+    return open_oracle(tuning, config, TrialLog(tuning, config))
 
 
 def score(values) -> float:
@@ -209,7 +209,7 @@ def test_a_failed_trial_keeps_its_reason_and_five_in_a_row_end_the_search(store)
     assert tuning.trials[0]["message"] == "The loss became NaN."
     assert oracle.create_trial("0").status == "STOPPED"
     assert oracle.failed
-    assert oracle.closed == "5 trials in a row failed, the last one with: The loss became NaN."
+    assert oracle.closed == "5 trials in a row failed. The last failure was: The loss became NaN."
     assert opened(tuning).create_trial("0").status == "RUNNING"  # the user may go on
 
 
@@ -218,7 +218,7 @@ def test_a_damaged_oracle_is_refused_with_a_sentence(store, text):
     tuning = search(store)
     opened(tuning).create_trial("0")
     (tuning.oracle_path / "oracle.json").write_text(text)
-    with pytest.raises(InputError, match=r"cannot go on: .*oracle cannot be read .*new search"):
+    with pytest.raises(InputError, match=r"cannot continue: .*oracle cannot be read .*new search"):
         opened(tuning)
 
 
@@ -264,8 +264,8 @@ class Pretender(threading.Thread):
         self.done, self.refused, self.wake = [], [], threading.Event()
 
     def run(self):
-        from redshift_core.learning.tuning.member import Client
         from redshift_core.learning.tuning.search import NotMine
+        from redshift_core.learning.tuning.worker import Client
 
         client = Client(self.address, self.worker)
         client.greet()
@@ -291,14 +291,14 @@ class Pretender(threading.Thread):
 def chief(store, monkeypatch):
     """A chief in a thread of this process, which takes two seconds of silence for death."""
     from redshift_core.learning.tuning import chief as module
-    from redshift_core.learning.tuning import member
+    from redshift_core.learning.tuning import worker
 
     monkeypatch.setattr(module, "SILENCE", 2.0)
-    monkeypatch.setattr(member, "SILENCE", 2.0)
-    monkeypatch.setattr(member, "BEAT", 0.2)
+    monkeypatch.setattr(worker, "SILENCE", 2.0)
+    monkeypatch.setattr(worker, "BEAT", 0.2)
     tuning = search(store, algorithm="random", trials=8)
     oracle = opened(tuning)
-    chief = module.Chief(JobContext(tuning, store), tuning.config, oracle, oracle.book)
+    chief = module.Chief(JobContext(tuning, store), tuning.config, oracle, oracle.trial_log)
     chief.where = f"127.0.0.1:{free_port()}"
     chief.thread = threading.Thread(target=chief.run, args=(chief.where,), daemon=True)
     chief.thread.start()
@@ -349,7 +349,7 @@ def test_the_trial_of_a_silent_worker_goes_to_another_and_its_late_result_is_ref
 
 
 def test_a_stopped_chief_waits_only_for_workers_that_are_still_at_it(chief):
-    from redshift_core.learning.tuning.member import Client
+    from redshift_core.learning.tuning.worker import Client
 
     client = Client(chief.where, "a")
     assert client.create_trial("a").trial_id == "0"
@@ -363,15 +363,15 @@ def test_a_stopped_chief_waits_only_for_workers_that_are_still_at_it(chief):
 
 
 def test_a_worker_whose_chief_is_gone_ends_with_a_sentence(monkeypatch):
-    from redshift_core.learning.tuning import member
+    from redshift_core.learning.tuning import worker
 
-    monkeypatch.setattr(member, "SILENCE", 1.0)
-    monkeypatch.setattr(member, "BEAT", 0.2)
-    monkeypatch.setattr(member, "GREETING", 0.5)
-    client = member.Client(f"127.0.0.1:{free_port()}", "a")
+    monkeypatch.setattr(worker, "SILENCE", 1.0)
+    monkeypatch.setattr(worker, "BEAT", 0.2)
+    monkeypatch.setattr(worker, "GREETING", 0.5)
+    client = worker.Client(f"127.0.0.1:{free_port()}", "a")
     with pytest.raises(InputError, match=r"No chief answered at 127\.0\.0\.1"):
         client.greet()
-    with pytest.raises(member.ChiefGoneError, match="is gone: it ended, or the network failed"):
+    with pytest.raises(worker.ChiefGoneError, match="is gone: it ended, or the network failed"):
         client.create_trial("a")
 
 
@@ -380,7 +380,7 @@ def test_a_chief_that_cannot_listen_says_so(store):
 
     tuning = search(store, algorithm="random")
     oracle = opened(tuning)
-    chief = Chief(JobContext(tuning, store), tuning.config, oracle, oracle.book)
+    chief = Chief(JobContext(tuning, store), tuning.config, oracle, oracle.trial_log)
     with pytest.raises(InputError, match=r"cannot listen at nowhere\.invalid:5500: give HOST:PORT"):
         chief.run("nowhere.invalid:5500")
 
@@ -568,7 +568,7 @@ def test_a_killed_worker_is_not_waited_for(store, dataset):
     tuning = jobs.start_tuning(store, config)
     wait_for(lambda: {one["worker"] for one in in_state(tuning, "running")} == {"0", "1"})
     lost = next(one["trial"] for one in in_state(tuning, "running") if one["worker"] == "1")
-    os.kill(member_pid(jobs.status(tuning).pid, "1"), signal.SIGKILL)
+    os.kill(worker_pid(jobs.status(tuning).pid, "1"), signal.SIGKILL)
     assert jobs.wait(tuning, timeout=120).state == "finished", jobs.log_tail(tuning, 60)
     entries = {one["trial"]: one for one in tuning.trials}
     assert [entries[str(n)]["state"] for n in range(6)] == ["finished"] * 6
@@ -579,7 +579,7 @@ def test_a_killed_worker_is_not_waited_for(store, dataset):
     assert f"Worker 1 ended; its trial {again[0] if again else ''}" in jobs.log_tail(tuning, 60)
 
 
-def member_pid(chief: int, name: str) -> int:
+def worker_pid(chief: int, name: str) -> int:
     import psutil
 
     for child in psutil.Process(chief).children():

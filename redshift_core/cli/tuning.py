@@ -156,18 +156,12 @@ def tunings(as_json: JsonOption = False) -> None:
 
 def run_of_trial(store: Store, text: str) -> RunConfig:
     """Settings of the run that ``TUNING:TRIAL`` stands for; TRIAL may be ``best``."""
+    from redshift_core.evaluation import trials
+
     name, colon, trial = text.rpartition(":")
     if not colon or not name or not trial:
         raise InputError(f"--from-trial {text!r} is not TUNING:TRIAL, for example latest:best.")
-    tuning = store.tuning(name)
-    finished = [one for one in tuning.trials if one["state"] == "finished"]
-    if trial == "best" and finished:
-        trial = min(finished, key=lambda one: one["score"])["trial"]
-    known = [one["trial"] for one in tuning.trials]
-    if trial not in known:
-        listed = ", ".join(known) or "none yet"
-        raise InputError(f"{tuning.id} has no trial {trial!r}; it has {listed}.")
-    return tuning.trial(trial).config
+    return trials.run_config(store.tuning(name), trial)
 
 
 def _request(role: str | None, chief: str | None) -> dict[str, Any]:
@@ -188,7 +182,7 @@ def _request(role: str | None, chief: str | None) -> dict[str, Any]:
 def _work(address: str, dataset: str | None) -> int:
     """Be a worker of a chief, in a process of its own; its exit code."""
     folder = Store().dataset(dataset) if dataset else None
-    command = [sys.executable, "-m", "redshift_core.learning.tuning.member", address]
+    command = [sys.executable, "-m", "redshift_core.learning.tuning.worker", address]
     return subprocess.call([*command, "--dataset", folder.id if folder else ""])
 
 

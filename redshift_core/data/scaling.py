@@ -7,15 +7,18 @@
             differ, and a network learns many times as quickly
 *whitened*  the same, then times a matrix: inputs no longer correlated, each still at its own pixel
 
-scikit-learn fits the first two, on the training rows unless the settings say otherwise. The numbers
-are applied here in NumPy and, the same ones, by ``models.Scaling`` inside a saved model.
+scikit-learn fits the first two, on the training rows unless the settings say otherwise. `FORMS`
+applies the numbers: with NumPy here, with ``keras.ops`` in the layer ``models.Scaling`` of a saved
+model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +79,7 @@ class Scaler:
         flux = np.asarray(flux, dtype=np.float32)
         if flux.ndim != 2 or flux.shape[1] != N_PIXELS:
             raise InputError(f"Received flux of shape {flux.shape}; expected (n, {N_PIXELS}).")
-        return _APPLY[self.form](flux, self.numbers)
+        return FORMS[self.form](flux, self.numbers, np)
 
     def save(self, path: Path) -> None:
         """Write the numbers to an npz file."""
@@ -196,7 +199,7 @@ def _fit_shape(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
     numbers = {key: value.astype(np.float32) for key, value in _fit_spectrum(flux, rows).items()}
     fitted = StandardScaler()
     for block in _blocks(flux, rows):
-        fitted.partial_fit(_apply_spectrum(np.asarray(block, np.float32), numbers))
+        fitted.partial_fit(_spectrum(np.asarray(block, np.float32), numbers, np))
     return {**numbers, "center": fitted.mean_, "factor": 1.0 / fitted.scale_}
 
 
@@ -230,7 +233,7 @@ def _fit_whitened(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
     moment = sum(
         scaled.T @ scaled
         for block in _blocks(projected, rows)
-        for scaled in [_apply_shape(block, numbers).astype(np.float64)]
+        for scaled in [_shape(block, numbers, np).astype(np.float64)]
     )
     size, component = np.linalg.eigh(moment / len(rows))
     factor = 1.0 / np.sqrt(np.maximum(size, 0.0) + WHITENING_FLOOR)
@@ -296,34 +299,47 @@ def _polylines(x: NDArray, y: NDArray, tolerance: NDArray) -> NDArray[np.bool_]:
     return kept
 
 
-def _apply_affine(flux: FloatArray, numbers: dict[str, FloatArray]) -> FloatArray:
+Numbers = Mapping[str, Any]  # fitted arrays, or the variables of a Keras layer that hold them
+
+
+def _affine(flux: Any, numbers: Numbers, ops: ModuleType) -> Any:
     return (flux - numbers["center"]) * numbers["factor"]
 
 
-def _apply_table(flux: FloatArray, numbers: dict[str, FloatArray]) -> FloatArray:
+def _table(flux: FloatArray, numbers: Numbers, ops: ModuleType) -> FloatArray:
     scaled = np.empty_like(flux)
     for pixel, (knots, levels) in enumerate(zip(numbers["knots"], numbers["levels"], strict=True)):
         scaled[:, pixel] = np.interp(flux[:, pixel], knots, levels)
     return scaled
 
 
-def _apply_spectrum(flux: FloatArray, numbers: dict[str, FloatArray]) -> FloatArray:
-    scale = np.maximum(np.abs(flux.mean(axis=1, keepdims=True)), numbers["floor"])
+def _spectrum(flux: Any, numbers: Numbers, ops: ModuleType) -> Any:
+    mean = ops.mean(flux, axis=1, keepdims=True)
+    scale = ops.maximum(ops.abs(mean), numbers["floor"])
     shape = flux / scale
-    scatter = np.maximum(shape.std(axis=1, keepdims=True), np.float32(MIN_SCATTER))
-    return np.concatenate([shape, np.log(scale / numbers["typical"]), np.log(scatter)], axis=1)
+    scatter = ops.maximum(ops.std(shape, axis=1, keepdims=True), MIN_SCATTER)
+    brightness = ops.log(scale / numbers["typical"])
+    return ops.concatenate([shape, brightness, ops.log(scatter)], axis=1)
 
 
-def _apply_shape(flux: FloatArray, numbers: dict[str, FloatArray]) -> FloatArray:
-    return _apply_affine(_apply_spectrum(flux, numbers), numbers)
+def _shape(flux: Any, numbers: Numbers, ops: ModuleType) -> Any:
+    return _affine(_spectrum(flux, numbers, ops), numbers, ops)
 
 
-def _apply_whitened(flux: FloatArray, numbers: dict[str, FloatArray]) -> FloatArray:
+def _whitened(flux: Any, numbers: Numbers, ops: ModuleType) -> Any:
     if "projection" in numbers:  # scalers fitted by an earlier version have none
-        flux = flux @ numbers["projection"]
-    return _apply_shape(flux, numbers) @ numbers["matrix"]
+        flux = ops.matmul(flux, numbers["projection"])
+    return ops.matmul(_shape(flux, numbers, ops), numbers["matrix"])
 
 
+# Each form takes raw flux (n, 186), its numbers and the module that computes: NumPy or `keras.ops`.
+FORMS: dict[str, Callable[[Any, Numbers, ModuleType], Any]] = {
+    "affine": _affine,
+    "table": _table,  # NumPy only: Keras has no np.interp, so `models.Scaling` brings its own
+    "spectrum": _spectrum,
+    "shape": _shape,
+    "whitened": _whitened,
+}
 _FIT: dict[str, tuple[str, Callable[[NDArray, RowArray], dict[str, NDArray]]]] = {
     "minmax": ("affine", _fit_minmax),
     "standard": ("affine", _fit_standard),
@@ -332,12 +348,5 @@ _FIT: dict[str, tuple[str, Callable[[NDArray, RowArray], dict[str, NDArray]]]] =
     "spectrum": ("spectrum", _fit_spectrum),
     "shape": ("shape", _fit_shape),
     "whitened": ("whitened", _fit_whitened),
-}
-_APPLY: dict[str, Callable[[FloatArray, dict[str, FloatArray]], FloatArray]] = {
-    "affine": _apply_affine,
-    "table": _apply_table,
-    "spectrum": _apply_spectrum,
-    "shape": _apply_shape,
-    "whitened": _apply_whitened,
 }
 SCALERS = tuple(_FIT)

@@ -246,7 +246,7 @@ def ordered(judged: Predictions, positions: IntArray, order: str) -> IntArray:
     return positions[np.argsort(ORDERS[order](judged)[positions], kind="stable")]
 
 
-def twins(
+def match_well_predicted(
     judged: Predictions, positions: IntArray, n: int = N_MEAN, seed: int = 0
 ) -> tuple[IntArray, IntArray]:
     """Some of the galaxies chosen, and for each the well-predicted one nearest in redshift.

@@ -96,8 +96,12 @@ def find(trials: Iterable[Trial], name: str) -> Trial:
     return found[name]
 
 
-def config_of(tuning: TuningFolder, trial: str) -> RunConfig:
-    """Run that a trial stands for: its network, every training row, the base's epochs."""
+def run_config(tuning: TuningFolder, trial: str) -> RunConfig:
+    """Run that a trial (its number, or ``best``) stands for.
+
+    It has the trial's network, every training row and the base's epochs.
+    """
+    trial = find(read(tuning), trial).trial
     folder = tuning.trial(trial)
     if not folder.config_path.exists():
         raise InputError(f"Trial {trial!r} of {tuning.id} has left no settings; choose another.")

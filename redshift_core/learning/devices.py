@@ -1,8 +1,8 @@
-"""What the arithmetic runs on: CPU threads or GPUs, precision, and how a batch is shared out.
+"""Devices of a computation: CPU threads or GPUs, their precision, and how they share a batch.
 
-TensorFlow takes these settings before its first operation only, so a process opens its devices once
-(``open_devices``). GPUs get memory growth; more than one device gets a ``MirroredStrategy``. The
-mirrored path can be tried without a GPU by dividing the CPU into virtual devices.
+TensorFlow accepts these settings only before its first operation, so a process opens its devices
+once (``open_devices``). GPUs allocate memory as it is needed. Several devices use a
+``MirroredStrategy``, which can be tested without a GPU by dividing the CPU into virtual devices.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's keras.json says
+os.environ["KERAS_BACKEND"] = "tensorflow"  # overrides the user's keras.json
 
 import keras
 import tensorflow as tf
@@ -29,7 +29,7 @@ class Devices:
     """Opened devices of this process."""
 
     kind: str  # cpu | gpu
-    names: tuple[str, ...]  # of each device, as its maker calls it
+    names: tuple[str, ...]  # product name of each device
     n_replicas: int  # devices that share each batch
     threads: int  # CPU threads
     precision: str  # policy of the layers
@@ -59,24 +59,23 @@ class Devices:
         }
 
     def data_device(self, n_bytes: int) -> str:
-        """Where training data of this size lives: on the one GPU, or with the host."""
+        """Device that holds training data of this size: the only GPU, or the host."""
         alone = self.kind == "gpu" and self.n_replicas == 1
         return "/GPU:0" if alone and n_bytes <= ON_DEVICE_BYTES else "/CPU:0"
 
 
 def open_devices(config: TrainingConfig, virtual_cpus: int = 1) -> Devices:
-    """Set TensorFlow up for a run; call it before anything is computed.
+    """Configure TensorFlow for a run; must be called before anything is computed.
 
     Parameters
     ----------
     virtual_cpus : int
-        Divide the CPU into this many devices and mirror the model over them: the path of several
-        GPUs, for machines without one.
+        Divide the CPU into this many devices and mirror the model over them, as with several GPUs.
 
     Raises
     ------
     InputError
-        Where a GPU is asked for and there is none.
+        If a GPU is asked for and there is none.
     """
     gpus = _choose_gpus(config.device)
     threads = config.threads or n_cores()
@@ -103,7 +102,7 @@ def open_devices(config: TrainingConfig, virtual_cpus: int = 1) -> Devices:
 
 
 def choose_strategy(names: list[str]) -> tf.distribute.Strategy:
-    """One device computes as it is; several hold a mirrored model and share each batch."""
+    """Default strategy for one device; several devices mirror the model and share each batch."""
     if len(names) > 1:
         return tf.distribute.MirroredStrategy(names)
     return tf.distribute.get_strategy()

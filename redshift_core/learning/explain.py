@@ -1,19 +1,20 @@
-"""Which pixels of one spectrum mattered to its redshift: the short job behind "Why this redshift?".
+"""Shows which pixels of a spectrum mattered to its redshift: the job of "Why this redshift?".
 
-Two answers that fail in different ways, both against the mean spectrum of training galaxies of
-like brightness, scaled to the galaxy's own: what the network would expect to see, so that what
-counts is what sets this galaxy apart.
+There are two methods, which fail in different ways. Both compare the spectrum with a reference: the
+mean spectrum of training galaxies of similar brightness, scaled to the brightness of the galaxy. So
+both show what sets this galaxy apart from what the network would expect.
 
-Occlusion replaces one group of neighbouring pixels at a time and asks the network again. The mean
-spectrum fills the gap, lifted so that it meets the galaxy's at both ends: left where it is, it
-would make two steps, features of their own to which the network answers. So this shows the
-features of a group, and neither the slope of the whole nor what two groups say alike, since each
-stands in for the other.
+Occlusion replaces one group of neighbouring pixels at a time and asks the network again. The
+reference fills the gap and is shifted so that it meets the spectrum at both ends. Without the
+shift, it would add two steps that the network reacts to. Occlusion shows the features inside one
+group. It does not show the overall slope, nor information that two groups share, because each of
+them can replace the other.
 
-The gradient shows those too: averaged over the straight way from the mean spectrum to the galaxy's
-and multiplied by their difference, it adds up, over all pixels, to the difference of the answers.
+The gradient shows these as well. It is averaged along the straight line from the reference to the
+spectrum and multiplied by their difference. Its sum over all pixels is the difference between the
+two answers.
 
-Neither says that a feature is real or a redshift right, only what this network went by.
+Neither method proves that a feature is real or a redshift right. They show what this network used.
 
 References
 ----------
@@ -36,10 +37,10 @@ from redshift_core.errors import InputError
 from redshift_core.figures import line_positions
 from redshift_core.store import JobContext, RunFolder, Store
 
-GROUP = 5  # pixels replaced at a time, about; no group lies across the seam
-N_STEPS = 64  # points on the way from the mean spectrum to the galaxy's
-N_LIKE = 500  # training galaxies whose mean spectrum stands in
-N_STRONGEST = 3  # groups named in words
+GROUP = 5  # approximate number of pixels per group; no group crosses the seam of the bands
+N_STEPS = 64  # points on the line from the reference to the spectrum
+N_LIKE = 500  # training galaxies whose mean spectrum is the reference
+N_STRONGEST = 3  # groups described in sentences
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def explain(model: Any, flux: FloatArray, like: FloatArray) -> Explanation:
     model : keras.Model
         Takes raw flux (n, 186); gives z_phot (n, 1) or probabilities of bins of z (n, 240).
     flux, like : array, shape (186,)
-        The spectrum, and the one that stands in for parts of it, e⁻ s⁻¹ per pixel.
+        The spectrum and the reference that replaces parts of it, e⁻ s⁻¹ per pixel.
     """
     import tensorflow as tf
 
@@ -97,10 +98,10 @@ def explain(model: Any, flux: FloatArray, like: FloatArray) -> Explanation:
 
 
 def without(flux: FloatArray, like: FloatArray, first: int, last: int) -> FloatArray:
-    """Spectrum (186,) whose pixels from first to last are those of another, lifted to meet it.
+    """Spectrum (186,) whose pixels from first to last come from another, shifted to fit in.
 
-    The lift is a straight line between the differences of the two at the pixels beside the group;
-    at the end of a band it is that of the one neighbour.
+    The shift is a straight line between the differences of the two spectra at the pixels beside the
+    group. At the end of a band, it is the difference at the only neighbour.
     """
     start, stop = (0, N_BP) if first < N_BP else (N_BP, N_PIXELS)
     beside = [pixel for pixel in (first - 1, last + 1) if start <= pixel < stop]
@@ -113,7 +114,7 @@ def without(flux: FloatArray, like: FloatArray, first: int, last: int) -> FloatA
 def like_spectrum(
     flux: FloatArray, dataset: Dataset, rows: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], int]:
-    """Mean of the spectra nearest in brightness, scaled to that of one; and how many they are.
+    """Mean of the spectra nearest in brightness, scaled to one spectrum; and their number.
 
     Parameters
     ----------
@@ -136,13 +137,13 @@ def like_spectrum(
 
 
 def explain_job(context: JobContext) -> dict[str, Any]:
-    """Job: ``run``, ``dataset``, ``row`` → what mattered, as numbers and as sentences."""
+    """Job: ``run``, ``dataset``, ``row`` → the explanation, as numbers and as sentences."""
     from redshift_core.learning import models
 
     request = context.request
     run, folder = context.store.run(request["run"]), context.store.dataset(request["dataset"])
     dataset, row = open_dataset(folder), request["row"]
-    context.report(0, 4, "Reading the spectrum and galaxies of like brightness.", now=True)
+    context.report(0, 4, "Reading the spectrum and galaxies of similar brightness.", now=True)
     flux = _flux(dataset, row)
     source, rows, whose = _like_rows(run, dataset, context.store)
     like, n_like = like_spectrum(flux, source, rows)
@@ -150,9 +151,9 @@ def explain_job(context: JobContext) -> dict[str, Any]:
     model = models.load_model(run.model_path)
     if context.should_stop():
         return {"stopped": True}
-    context.report(3, 4, "Replacing pixels, and following the gradient.", now=True)
-    found = explain(model, flux, like)
-    if not np.isfinite([found.z, found.z_like]).all():
+    context.report(3, 4, "Replacing pixels and computing the gradient.", now=True)
+    explanation = explain(model, flux, like)
+    if not np.isfinite([explanation.z, explanation.z_like]).all():
         raise InputError(f"The network gives row {row} of {dataset.id} no redshift to explain.")
     z_spec = float(dataset.z_spec[row])
     result = {
@@ -162,32 +163,32 @@ def explain_job(context: JobContext) -> dict[str, Any]:
         "source_id": int(dataset.source_id[row]),
         "simulated": bool(folder.info.get("simulated")),
         "z_spec": z_spec if np.isfinite(z_spec) else None,
-        "answer": "z_phot" if found.width is None else "mean of p(z)",
+        "answer": "z_phot" if explanation.width is None else "mean of p(z)",
         "like": f"mean of {n_like:,} {whose} of like brightness",
         "flux": flux.tolist(),
         "like_flux": like.tolist(),
         "groups": groups(),
-        **{k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in vars(found).items()},
+        **{k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in vars(explanation).items()},
     }
     return {**result, "sentences": sentences(result)}
 
 
 def sentences(result: dict[str, Any]) -> list[str]:
-    """What mattered most, in words: the answer, then the strongest groups of pixels."""
-    known = result["z_spec"]
-    said = f"The network's {result['answer']} is {result['z']:.4f}"
-    said += f" (true redshift {known:.4f})" if known is not None else ""
-    said += f"; for the {result['like']} alone it is {result['z_like']:.4f}."
+    """Sentences about the answer and about the groups of pixels with the strongest effects."""
+    z_spec = result["z_spec"]
+    opening = f"The network's {result['answer']} is {result['z']:.4f}"
+    opening += f" (true redshift {z_spec:.4f})" if z_spec is not None else ""
+    opening += f"; for the {result['like']} alone it is {result['z_like']:.4f}."
     occlusion = np.asarray(result["occlusion"])
     strongest = np.argsort(-np.abs(occlusion), kind="stable")[:N_STRONGEST]
-    return [said, *(_sentence(result, int(n)) for n in strongest if occlusion[n])]
+    return [opening, *(_sentence(result, int(n)) for n in strongest if occlusion[n])]
 
 
 def _sentence(result: dict[str, Any], number: int) -> str:
     first, last = result["groups"][number]
     nm, effect = wavelength(), result["occlusion"][number]
     band = "bp" if first < N_BP else "rp"
-    inside = PIXELS[band]  # the bands overlap: a pixel's neighbour in nm is one of its own band
+    inside = PIXELS[band]  # the bands overlap, so look only at neighbours in the same band
     low, high = nm[max(first - 1, inside.start)], nm[min(last + 1, inside.stop - 1)]
     names = [
         name
@@ -204,7 +205,7 @@ def _sentence(result: dict[str, Any], number: int) -> str:
 
 
 def _moments(answer: Any) -> tuple[Any, Any]:
-    """Redshift and width of answers (n, 1) or (n, 240): tensors of shape (n,)."""
+    """Redshifts and widths, tensors of shape (n,), of answers (n, 1) or (n, 240)."""
     import tensorflow as tf
 
     if answer.shape[-1] != N_Z_BINS:
@@ -212,7 +213,9 @@ def _moments(answer: Any) -> tuple[Any, Any]:
     step = (Z_MAX - Z_MIN) / N_Z_BINS
     centres = tf.constant(Z_MIN + step * (np.arange(N_Z_BINS) + 0.5), answer.dtype)
     mean = tf.reduce_sum(answer * centres, axis=1)
-    apart = (centres - mean[:, None]) ** 2 + step**2 / 12  # evenly spread inside each bin
+    apart = (
+        centres - mean[:, None]
+    ) ** 2 + step**2 / 12  # variance of the uniform density inside each bin
     return mean, tf.sqrt(tf.reduce_sum(answer * apart, axis=1))
 
 
@@ -233,7 +236,7 @@ def _flux(dataset: Dataset, row: int) -> NDArray[np.float32]:
 def _like_rows(
     run: RunFolder, dataset: Dataset, store: Store
 ) -> tuple[Dataset, NDArray[np.int64], str]:
-    """Training rows of the run, or the usable ones of the dataset where its own is gone."""
+    """Training rows of the run, or the dataset's usable rows if the run's own dataset is gone."""
     own = {folder.id: folder for folder in store.datasets()}.get(run.config.dataset)
     if own is not None and run.split_path.exists():
         return open_dataset(own), Split.load(run.split_path).train, "training galaxies"

@@ -1,27 +1,28 @@
-"""The Keras side of ``layers`` and ``scaling``: a model takes raw flux (n, 186).
+"""Keras models built from ``layers`` and ``scaling``; a model takes raw flux (n, 186).
 
-    flux → Scaling (fitted numbers, not trained, float32) → members (an architecture each) → head
+    flux → Scaling (fitted numbers, not trained, float32) → members (one architecture each) → head
 
-It gives z_phot (n, 1), or with a PDF head the probability of each of 240 bins of redshift (n, 240).
-The scaler's numbers are weights of the first layer and the calibration's one of the last, so a
-saved model has neither to lose.
+A model returns z_phot (n, 1) or, with a PDF head, the probabilities of 240 redshift bins (n, 240).
+The numbers of the scaler are weights of the first layer, and the number of the calibration is a
+weight of the last, so a saved model contains both.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's keras.json says
+os.environ["KERAS_BACKEND"] = "tensorflow"  # overrides the user's keras.json
 
 import keras
 import tensorflow as tf
 
 from redshift_core.constants import N_PIXELS, N_Z_BINS
-from redshift_core.data.scaling import MIN_SCATTER, Scaler
+from redshift_core.data.scaling import FORMS, Numbers, Scaler
 from redshift_core.errors import InputError
 from redshift_core.settings.layers import (
     N_EXTRA,
@@ -53,7 +54,7 @@ class Scaling(keras.layers.Layer):
 
     Notes
     -----
-    Input (n, 186) raw flux, output (n, n_inputs), equal to ``Scaler.apply``.
+    The input is raw flux (n, 186); the output (n, n_inputs) equals that of ``Scaler.apply``.
     """
 
     def __init__(self, form: str, shapes: dict[str, list[int]], **settings: Any):
@@ -66,7 +67,7 @@ class Scaling(keras.layers.Layer):
         }
 
     @classmethod
-    def of(cls, scaler: Scaler) -> Scaling:
+    def from_scaler(cls, scaler: Scaler) -> Scaling:
         """Layer with the numbers of a fitted scaler."""
         shapes = {name: list(array.shape) for name, array in scaler.numbers.items()}
         layer = cls(scaler.form, shapes, name=SCALING)
@@ -76,23 +77,20 @@ class Scaling(keras.layers.Layer):
 
     def call(self, flux: tf.Tensor) -> tf.Tensor:
         """Scale raw flux, (n, 186) → (n, n_inputs)."""
-        return _FORMS[self.form](flux, self.numbers)
+        return _FORMS[self.form](flux, self.numbers, keras.ops)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """(n, 186) → (n, n_inputs)."""
         return (input_shape[0], N_PIXELS + N_EXTRA.get(self.form, 0))
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made from again."""
+        """Settings from which Keras rebuilds the layer."""
         shapes = {name: list(shape) for name, shape in self.shapes.items()}
         return {**super().get_config(), "form": self.form, "shapes": shapes}
 
 
-def _affine(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
-    return (flux - numbers["center"]) * numbers["factor"]
-
-
-def _table(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
+def _table(flux: tf.Tensor, numbers: Numbers, _ops: ModuleType) -> tf.Tensor:
+    """`np.interp` of each pixel."""
     knots, levels = (tf.convert_to_tensor(numbers[name]) for name in ("knots", "levels"))
     pixels = tf.transpose(flux)
     above = tf.clip_by_value(tf.searchsorted(knots, pixels, side="right"), 1, knots.shape[1] - 1)
@@ -105,32 +103,7 @@ def _table(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
     return tf.transpose(y0 + share * (y1 - y0))
 
 
-def _spectrum(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
-    mean = tf.reduce_mean(flux, axis=1, keepdims=True)
-    scale = tf.maximum(tf.abs(mean), numbers["floor"])
-    shape = flux / scale
-    scatter = tf.maximum(tf.math.reduce_std(shape, axis=1, keepdims=True), MIN_SCATTER)
-    brightness = tf.math.log(scale / numbers["typical"])
-    return tf.concat([shape, brightness, tf.math.log(scatter)], axis=1)
-
-
-def _shape(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
-    return _affine(_spectrum(flux, numbers), numbers)
-
-
-def _whitened(flux: tf.Tensor, numbers: dict[str, Any]) -> tf.Tensor:
-    if "projection" in numbers:  # models saved by an earlier version have none
-        flux = tf.matmul(flux, numbers["projection"])
-    return tf.matmul(_shape(flux, numbers), numbers["matrix"])
-
-
-_FORMS: dict[str, Callable[[tf.Tensor, dict[str, Any]], tf.Tensor]] = {
-    "affine": _affine,
-    "table": _table,
-    "spectrum": _spectrum,
-    "shape": _shape,
-    "whitened": _whitened,
-}
+_FORMS = {**FORMS, "table": _table}
 
 
 def build_model(config: ModelConfig, scaler: Scaler) -> keras.Model:
@@ -143,11 +116,11 @@ def build_model(config: ModelConfig, scaler: Scaler) -> keras.Model:
     Raises
     ------
     InputError
-        Where the layers do not fit a spectrum of 186 pixels.
+        If the layers do not fit a spectrum of 186 pixels.
     """
     layer_table(config, scaler.name)
     flux = keras.Input((N_PIXELS,), dtype="float32", name="flux")
-    features = Scaling.of(scaler)(flux)
+    features = Scaling.from_scaler(scaler)(flux)
     output = _member(config, 1, features)
     if config.members > 1 or config.head == "pdf":
         others = [_member(config, number, features) for number in range(2, config.members + 1)]
@@ -158,7 +131,7 @@ def build_model(config: ModelConfig, scaler: Scaler) -> keras.Model:
 
 
 def trunk(model: keras.Model) -> keras.Model:
-    """The very same weights from scaled features to the answer of every member.
+    """Part of a model, with the same weights, from scaled features to the members' answers.
 
     Gives z_phot (n, 1), or (n, members, 1), or with a PDF head logits (n, members, 240).
     """
@@ -168,7 +141,7 @@ def trunk(model: keras.Model) -> keras.Model:
 
 
 def load_model(path: Path) -> keras.Model:
-    """Load a saved model; code inside the file is never run (``safe_mode``)."""
+    """Load a saved model; code inside the file is refused (``safe_mode``)."""
     if not path.exists():
         raise InputError(
             f"{path} does not exist: the run has saved no model yet. Train or resume it first."
@@ -188,10 +161,10 @@ class Answers(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="redshift_lab")
 class Density(keras.layers.Layer):
-    """Mean of the members' softmax at the fitted temperature: (n, k, 240) → (n, 240), float32.
+    """Mean of the members' softmax at the fitted temperature, (n, k, 240) → (n, 240), float32.
 
-    p = mean over members of softmax(logits / temperature); never trained, but fitted on the
-    validation rows when training ends, so that the probabilities mean what they say.
+    p = mean over members of softmax(logits / temperature). The temperature is not trained. It is
+    fitted on the validation rows when training ends, so that the probabilities are calibrated.
 
     References
     ----------
@@ -214,7 +187,7 @@ class Density(keras.layers.Layer):
         return (input_shape[0], N_Z_BINS)
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made from again; without this, Keras forgets its name."""
+        """Settings from which Keras rebuilds the layer; without this method it loses its name."""
         return super().get_config()
 
 
@@ -229,7 +202,7 @@ def _member(config: ModelConfig, number: int, features: keras.KerasTensor) -> ke
 
 
 class KerasBuilder:
-    """Builder that makes each layer, under a name that begins with the prefix; see ``layers``."""
+    """Makes each layer, with a name that begins with the prefix; see ``layers``."""
 
     def __init__(self, config: ModelConfig, prefix: str):
         self.config = config
@@ -238,7 +211,7 @@ class KerasBuilder:
     def pixels(
         self, features: keras.KerasTensor
     ) -> tuple[keras.KerasTensor, keras.KerasTensor | None]:
-        """(n, inputs) → (n, 186, 1), and (n, inputs − 186) where there are more."""
+        """(n, inputs) → (n, 186, 1), and (n, inputs − 186) if there are more."""
         layers, n_inputs = keras.layers, features.shape[1]
         pixels = layers.Reshape((n_inputs, 1), name=f"{self.prefix}pixels")(features)
         if n_inputs == N_PIXELS:
@@ -276,7 +249,7 @@ class KerasBuilder:
     def dense(
         self, name: str, hidden: keras.KerasTensor, units: int, activation: str
     ) -> keras.KerasTensor:
-        """(n, width) → (n, units); the answer itself always in float32."""
+        """(n, width) → (n, units); the last layer is always float32."""
         return keras.layers.Dense(
             units,
             activation=activation,

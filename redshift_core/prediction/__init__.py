@@ -1,7 +1,7 @@
-"""A run applied to spectra: redshifts, p(z), flags, and its judgement on its test rows.
+"""Applies a run to spectra: redshifts, p(z) and flags, and the judgement on its test rows.
 
-Spectra pass in blocks, so memory does not grow with the catalogue. Nothing is left out in
-silence: a spectrum that no redshift can be given for stays in the table, empty and flagged.
+Spectra are processed in blocks, so memory does not grow with the catalogue. No row is dropped: a
+spectrum without a redshift stays in the table with an empty value and a flag.
 """
 
 from redshift_core.prediction.jobs import evaluate_job, predict_job, stress_job

@@ -1,4 +1,4 @@
-"""Jobs of the worker: a run judged, also under perturbations; a file of spectra given redshifts."""
+"""The jobs that judge a run, judge it on perturbed spectra, and predict a file of spectra."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ from redshift_core.evaluation.verdict import Tally
 from redshift_core.prediction.judgement import STORED, evaluate_run, judge_again, metadata
 from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
 from redshift_core.prediction.stress import stress_run
-from redshift_core.store import JobContext, RunFolder, Stopped, simulator_version
+from redshift_core.store import DatasetFolder, JobContext, RunFolder, Stopped, simulator_version
 from redshift_core.store.arrays import RowWriter
 from redshift_core.store.tables import TableWriter, check_out
 
-DECIMALS = 7  # of an exported redshift: as many as the network's float32 holds
+DECIMALS = 7  # decimals of an exported redshift, as many as the float32 of the network holds
 
 
 def evaluate_job(context: JobContext) -> dict[str, Any]:
     """Job: ``run`` and, if not the run's own, ``dataset`` → run, dataset, metrics.
 
-    With an ``estimate`` (text of a `pdf.Estimate`), and perhaps ``prior_file``, the metrics are
-    those of `judge_again`; what is stored are the run's own all the same.
+    With an ``estimate`` (text of a `pdf.Estimate`) and an optional ``prior_file``, the metrics are
+    those of `judge_again`; the stored metrics remain those of the run's own estimate.
     """
-    run = context.store.run(context.request["run"])
-    dataset = context.store.dataset(context.request.get("dataset") or run.config.dataset)
+    run, dataset = _run_and_dataset(context)
     estimate, priors = _asked_estimate(run, context.request)
     report = context.report_or_stop
     try:
@@ -45,13 +44,17 @@ def evaluate_job(context: JobContext) -> dict[str, Any]:
 
 
 def stress_job(context: JobContext) -> dict[str, Any]:
-    """Job: ``run`` and, if not the run's own, ``dataset`` → what `stress_run` says."""
-    run = context.store.run(context.request["run"])
-    dataset = context.store.dataset(context.request.get("dataset") or run.config.dataset)
+    """Job: ``run`` and, if not the run's own, ``dataset`` → the result of `stress_run`."""
+    run, dataset = _run_and_dataset(context)
     try:
         return stress_run(run, dataset, context.report_or_stop)
     except Stopped:
         return {"run": run.id, "dataset": dataset.id, "stopped": True}
+
+
+def _run_and_dataset(context: JobContext) -> tuple[RunFolder, DatasetFolder]:
+    run = context.store.run(context.request["run"])
+    return run, context.store.dataset(context.request.get("dataset") or run.config.dataset)
 
 
 def predict_job(context: JobContext) -> dict[str, Any]:
@@ -79,7 +82,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     reader, tally = None, Tally(coverage)
     try:
         with TableWriter(files, about) as writer, densities as density_writer:
-            for block in blocks:  # after the first the model is loaded: a bad file fails at once
+            for block in blocks:  # a bad file fails before the model is loaded
                 reader = reader or open_reader(run, coverage, estimate, priors)
                 columns, flags, density = reader.read(block.flux, tally)
                 table = {"row": block.row, "source_id": block.source_id}
@@ -106,7 +109,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
 def _asked_estimate(
     run: RunFolder, request: dict[str, Any]
 ) -> tuple[pdf.Estimate, dict[str, NDArray]]:
-    """Point and prior of a request, and the priors there are: the run's, the user's."""
+    """Point and prior of a request, and the available priors of the run and the user."""
     estimate, file = pdf.Estimate.asked_of(request), request.get("prior_file")
     if (estimate != pdf.USUAL or file or request.get("pdf")) and run.config.model.head != "pdf":
         raise InputError(
@@ -114,12 +117,12 @@ def _asked_estimate(
             "densities can be chosen; train one with head = pdf, such as the preset best."
         )
     priors = read_priors(run, estimate, Path(file) if file else None)
-    estimate.weight(priors)  # names that are not known are refused here
+    estimate.weight(priors)  # refuses unknown names
     return estimate, priors
 
 
 def _density_path(context: JobContext, source: Path) -> Path | None:
-    """Where the densities go, if they are asked for."""
+    """File for the densities, if the request asks for them."""
     asked = context.request.get("pdf")
     if not asked:
         return None

@@ -1,4 +1,4 @@
-"""A run judged on a dataset: metrics, predictions and densities of the rows it has not seen."""
+"""Judges a run on a dataset: metrics, predictions and densities of rows it has not seen."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from redshift_core import data, pdf
 from redshift_core.constants import N_Z_BINS
-from redshift_core.data.split import Split
-from redshift_core.errors import DamagedError, InputError
 from redshift_core.evaluation.bins import evaluate, finite_pairs
 from redshift_core.evaluation.bootstrap import bootstrap
 from redshift_core.evaluation.calibration import evaluate_pdf
 from redshift_core.evaluation.predictions import open_densities
+from redshift_core.evaluation.stress import Report
 from redshift_core.evaluation.verdict import Tally
 from redshift_core.prediction.reader import Reader, flag_text, open_coverage, open_reader
 from redshift_core.prediction.real import judge_real_galaxies
+from redshift_core.prediction.rows import JudgedRows, open_judged
 from redshift_core.store import DatasetFolder, EvaluationFolder, RunFolder, write_json
 from redshift_core.store.arrays import RowWriter, read_table
 from redshift_core.store.tables import TableWriter
@@ -30,20 +30,18 @@ from redshift_core.store.tables import TableWriter
 READ_BLOCK = 8192  # spectra taken from the memory map at a time
 STORED = "float16"  # type of the densities on disk
 
-Report = Callable[[float, float, str], None]
-
 
 def evaluate_run(
     run: RunFolder, dataset: DatasetFolder, report: Report = lambda *_: None
 ) -> dict[str, Any]:
     """Judge a run on a dataset; writes ``metrics.json``, ``predictions.parquet`` and ``pdf.npy``.
 
-    What it says of three real galaxies goes into ``real_galaxies.json``, and into no figure here.
-    The files appear together, in place of those of an earlier judgement and what was added to it.
+    Its answers for three real galaxies are written to ``real_galaxies.json``; they enter no metric.
+    All files appear together and replace the whole earlier evaluation.
 
-    On the dataset it was trained on only its test rows count, elsewhere every row. Rows that
-    ingest flagged never count; their number is told. With a PDF head z_phot is the median of p(z)
-    under the training prior.
+    On the dataset that the run was trained on, only its test rows count; on other datasets, every
+    row counts. Rows that ingest flagged never count, but their number is reported. With a PDF head,
+    z_phot is the median of p(z) under the training prior.
 
     Returns
     -------
@@ -54,31 +52,23 @@ def evaluate_run(
         the spectra as a whole); with a PDF head ``pdf``, see `calibration.evaluate_pdf`.
     """
     coverage = open_coverage(run)
-    opened = data.open_dataset(dataset)
-    rows, own, n_flagged = rows_to_judge(run, dataset, opened)
+    judged = open_judged(run, dataset)
     with run.evaluation(dataset.id).renewed() as new:
         reader, tally = open_reader(run, coverage), Tally(coverage)
-        table = _read_rows(reader, tally, opened, rows, new.pdf_path, report)
-        simulated = bool(dataset.info.get("simulated"))
+        table = _read_rows(reader, tally, judged, new.pdf_path, report)
+        density = open_densities(new.pdf_path, len(table)) if "z_low68" in table else None
         result = {
-            **_figures(table.z_spec, table.z_phot, report),
-            "dataset": dataset.id,
-            "rows": "test" if own else "all",
-            "n_flagged": n_flagged,
-            "simulated": simulated,
-            "scaler_saw_test_rows": own and run.config.scaler.fit_on == "all",
+            **judged_figures(table.z_spec, table.z_phot, table.brightness, density, report),
+            **judged.facts,
+            "scaler_saw_test_rows": judged.own and run.config.scaler.fit_on == "all",
             "n_outside_training_range": int(table.pop("outside").sum()),
             "verdict": tally.verdict().to_dict(),
         }
-        if "z_low68" in table:
-            judged = (table.z_spec, table.z_phot, table.brightness)
-            density = open_densities(new.pdf_path, len(table))
-            result["pdf"] = evaluate_pdf(density, *judged, report=_drawing(report))
-        with TableWriter([new.predictions_path], metadata(run, simulated)) as writer:
+        with TableWriter([new.predictions_path], metadata(run, result["simulated"])) as writer:
             writer.write(table)
         write_json(new.real_galaxies_path, judge_real_galaxies(reader).to_dict())
         write_json(new.metrics_path, result)
-    report(len(rows), len(rows), f"Predictions {len(rows):,} spectra.")
+    report(len(table), len(table), f"Judged {len(table):,} spectra.")
     return result
 
 
@@ -94,20 +84,19 @@ def judge_again(
     Returns
     -------
     dict
-        As of `evaluate_run`, and ``estimate``, its text.
+        As for `evaluate_run`, and the text of the ``estimate``.
     """
     stored, table, density = run.evaluation(dataset.id).together(_opened)
     z_phot = estimate.redshifts(density, priors)
-    judged = evaluate_pdf(
-        density,
+    figures = judged_figures(
         table.z_spec,
         z_phot,
         table.brightness,
-        _drawing(report),
+        density,
+        report,
         lambda block: estimate.densities(block, priors),
     )
-    figures = _figures(table.z_spec, z_phot, report)
-    return {**stored, **figures, "pdf": judged, "estimate": estimate.text()}
+    return {**stored, **figures, "estimate": estimate.text()}
 
 
 def _opened(folder: EvaluationFolder) -> tuple[dict[str, Any], pd.DataFrame, NDArray]:
@@ -120,12 +109,12 @@ def _opened(folder: EvaluationFolder) -> tuple[dict[str, Any], pd.DataFrame, NDA
 def _read_rows(
     reader: Reader,
     tally: Tally,
-    opened: data.Dataset,
-    rows: NDArray[np.int64],
+    judged: JudgedRows,
     path: Path,
     report: Report,
 ) -> pd.DataFrame:
-    """`_judged_table` of all rows; densities, where the model gives any, go to a file."""
+    """`_judged_table` of all rows; the densities, if there are any, are written to a file."""
+    opened, rows = judged.dataset, judged.rows
     tables, densities = [], None
     with ExitStack() as files:
         for start in range(0, len(rows), READ_BLOCK):
@@ -158,78 +147,34 @@ def _judged_table(
     return pd.DataFrame(table)
 
 
-def _figures(z_spec: pd.Series, z_phot: NDArray, report: Report) -> dict[str, Any]:
-    judged = finite_pairs(z_spec, z_phot)
-    return {**evaluate(*judged), **bootstrap(*judged, report=_drawing(report))}
+def judged_figures(
+    z_spec: ArrayLike,
+    z_phot: NDArray,
+    brightness: ArrayLike,
+    density: NDArray | None = None,
+    report: Report = lambda *_: None,
+    change: Callable[[NDArray], NDArray] = lambda block: block,
+) -> dict[str, Any]:
+    """Metrics of redshifts with their intervals and, if there are densities, ``pdf``.
 
-
-def _drawing(report: Report) -> Callable[[int, int], None]:
-    return lambda done, n: report(done, n, "Drawing the galaxies again for the intervals.")
-
-
-class RowsToJudge(NamedTuple):
-    """Rows of a dataset that count in a run's figures of merit."""
-
-    rows: NDArray[np.int64]  # ascending; none that the run has seen or ingest has flagged
-    own: bool  # whether they are the run's own test rows
-    n_flagged: int  # further rows, left out because ingest flagged them
-
-
-def rows_to_judge(run: RunFolder, dataset: DatasetFolder, opened: data.Dataset) -> RowsToJudge:
-    """Rows to judge a run on: its test rows or, on other galaxies, every row; flagged ones never.
-
-    Raises
-    ------
-    InputError
-        Where no such row is left.
+    The arrays have shape (n_sources,), the densities (n_sources, 240). ``change`` is applied to
+    each block of densities, for example to change the prior.
     """
-    own = is_own(run, dataset)
-    candidates = _test_rows(run, opened) if own else np.arange(len(opened))
-    if not np.isfinite(opened.z_spec).any():
-        raise InputError(
-            f"Dataset {opened.id} has no spectrum with a redshift to compare with; "
-            "use predict for spectra of unknown redshift."
-        )
-    rows = np.intersect1d(candidates, opened.usable_rows(), assume_unique=True)
-    if not len(rows):
-        raise InputError(
-            f"Ingest flagged each of the {len(candidates):,} rows of dataset {opened.id} that "
-            f"could judge run {run.id}, and flagged rows do not count. Mend the file and ingest it "
-            "again; the Data page says what is wrong with them."
-        )
-    return RowsToJudge(rows, own, len(candidates) - len(rows))
 
+    def tell(done: int, n: int) -> None:
+        report(done, n, "Resampling the galaxies for the intervals.")
 
-def is_own(run: RunFolder, dataset: DatasetFolder) -> bool:
-    """Whether a run was trained on this dataset, or on the same galaxies under another id."""
-    if dataset.id == run.config.dataset:
-        return True
-    if not run.environment_path.exists():
-        raise DamagedError.of(
-            run.environment_path, "it is missing, so which galaxies the run has seen is not known"
-        )
-    seen = data.galaxies_of(run.trained_on)
-    return bool(seen) and seen == data.galaxies_of(dataset.info)
-
-
-def _test_rows(run: RunFolder, opened: data.Dataset) -> NDArray[np.int64]:
-    rows = np.sort(Split.load(run.split_path).test)
-    if not len(rows):
-        raise InputError(
-            f"Run {run.id} kept no test rows (test_fraction = 0), so it cannot be judged on "
-            "the dataset it was trained on; evaluate it on another one."
-        )
-    if rows[-1] >= len(opened.flux):
-        raise InputError(
-            f"Run {run.id} was trained on another version of dataset {opened.id}; train again."
-        )
-    return rows
+    judged = finite_pairs(z_spec, z_phot)
+    figures = {**evaluate(*judged), **bootstrap(*judged, report=tell)}
+    if density is not None:
+        figures["pdf"] = evaluate_pdf(density, z_spec, z_phot, brightness, tell, change)
+    return figures
 
 
 def metadata(
     run: RunFolder, simulated: bool, estimate: pdf.Estimate | None = None
 ) -> dict[bytes, bytes]:
-    """Where a Parquet table of predictions comes from, for its schema metadata."""
+    """Schema metadata that says where a Parquet table of predictions comes from."""
     about: dict[str, Any] = {"run": run.id, "SIMULATED spectra": simulated}
     if estimate is not None and run.config.model.head == "pdf":
         about["estimate"] = estimate.describe()

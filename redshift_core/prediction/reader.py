@@ -1,4 +1,4 @@
-"""What a model says of spectra: redshifts, p(z) and flags, in blocks of bounded memory.
+"""Redshifts, p(z) and flags that a model gives for spectra, in blocks of bounded memory.
 
 TensorFlow is imported only when a model is loaded.
 """
@@ -20,17 +20,17 @@ from redshift_core.evaluation.training_range import Coverage, coverage_of
 from redshift_core.evaluation.verdict import Tally
 from redshift_core.store import RunFolder
 
-BLOCK_CONV = 256  # spectra per call of a convolutional network on a CPU: larger is slower
+BLOCK_CONV = 256  # spectra per call of a convolutional network on a CPU; larger blocks are slower
 BLOCK_CONV_GPU = 4096
 BLOCK_DENSE = 8192
-LEVELS = (68, 95)  # % of p(z) inside the intervals that stand beside a redshift
+LEVELS = (68, 95)  # % of p(z) inside the intervals given with a redshift
 
 
 class Answer(NamedTuple):
-    """What a model says of some spectra."""
+    """Answer of a model for some spectra."""
 
-    z_phot: NDArray[np.float64]  # (n,) NaN where there is none; of a p(z) the median
-    density: NDArray[np.float32] | None  # (n, 240) p(z) in 1/z; None from a regression head
+    z_phot: NDArray[np.float64]  # (n,) NaN without a redshift; of a p(z), the median
+    density: NDArray[np.float32] | None = None  # (n, 240) p(z) in 1/z; None if it gives none
 
 
 Predictor = Callable[[NDArray[np.floating]], Answer]
@@ -48,19 +48,19 @@ def predict_redshift(
     flux : array, shape (n_sources, 186)
         Raw flux, e⁻ s⁻¹ per pixel.
     block : int, optional
-        Spectra per call of the model; chosen by the kind of network where not given.
+        Spectra per call of the model; the default depends on the kind of network.
 
     Returns
     -------
     array, shape (n_sources,)
-        z_phot, of a p(z) its median; NaN where the flux is not finite or zero throughout, or the
-        model overflows.
+        z_phot, or the median of p(z); NaN if the flux is all zero or not finite, or if the model
+        overflows.
     """
     return predictor(model, block)(flux).z_phot
 
 
 def predictor(model: Any, block: int | None = None) -> Predictor:
-    """Answers to many arrays of spectra in turn: the model is compiled once."""
+    """Function that predicts one array of spectra after the other; the model is compiled once."""
     import tensorflow as tf
 
     call = tf.function(
@@ -73,29 +73,29 @@ def predictor(model: Any, block: int | None = None) -> Predictor:
     def predict(flux: NDArray[np.floating]) -> Answer:
         if np.ndim(flux) != 2 or np.shape(flux)[1] != N_PIXELS:
             raise ValueError(f"flux has shape {np.shape(flux)}; it must be (n, {N_PIXELS}).")
-        found = np.empty((len(flux), n_outputs), np.float32)
+        answers = np.empty((len(flux), n_outputs), np.float32)
         for start in range(0, len(flux), size):
             values = np.asarray(flux[start : start + size], np.float32)
             bad = bad_flux(values)
             answer = np.asarray(call(np.where(bad[:, None], np.float32(0), values)), np.float32)
             bad |= ~np.isfinite(answer).all(axis=1)
-            found[start : start + size] = np.where(bad[:, None], np.nan, answer)
+            answers[start : start + size] = np.where(bad[:, None], np.nan, answer)
         if n_outputs != N_Z_BINS:
-            return Answer(found[:, 0].astype(np.float64), None)
-        found /= np.float32(pdf.WIDTH)
-        return Answer(pdf.point(found), found)
+            return Answer(answers[:, 0].astype(np.float64))
+        answers /= np.float32(pdf.WIDTH)
+        return Answer(pdf.point(answers), answers)
 
     return predict
 
 
 def bad_flux(flux: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Whether a spectrum has values that are not finite, or none but zeros; shape (n,)."""
+    """Whether each spectrum has values that are not finite, or only zeros; shape (n,)."""
     return ~np.isfinite(flux).all(axis=1) | ~np.any(flux, axis=1)
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads redshifts and flags off spectra, block by block."""
+    """Gives redshifts and flags for spectra, block by block."""
 
     predict: Predictor
     coverage: Coverage
@@ -105,13 +105,13 @@ class Reader:
     def read(
         self, flux: NDArray[np.floating], tally: Tally | None = None
     ) -> tuple[dict[str, NDArray], dict[str, NDArray[np.bool_]], NDArray[np.float32] | None]:
-        """Columns z_phot, z_low68 …; flags by ``FLAGS``; p(z) under the prior asked for, or None.
+        """Columns z_phot, z_low68 …; flags by ``FLAGS``; p(z) under the chosen prior, or None.
 
         Parameters
         ----------
         flux : array, shape (n_sources, 186)
         tally : Tally, optional
-            Counts them for the verdict on the whole file.
+            Collects the spectra for the verdict on the whole file.
         """
         z_phot, density = self.predict(flux)
         columns = {"z_phot": z_phot}
@@ -129,11 +129,11 @@ class Reader:
 
 
 def open_coverage(run: RunFolder) -> Coverage:
-    """Training range of a run that has a model; InputError where it has none."""
+    """Training range of a run; InputError if the run has no model."""
     if not run.model_path.exists() or not run.coverage_path.exists():
         raise InputError(
             f"Run {run.id} has no saved model yet; let it train to the end of an epoch "
-            f"(`redshift-lab resume {run.id}` where it has stopped), or choose another run."
+            f"(`redshift-lab resume {run.id}` if it has stopped), or choose another run."
         )
     return coverage_of(run)
 
@@ -152,7 +152,7 @@ def open_reader(
 
 
 def flag_text(flags: dict[str, NDArray[np.bool_]]) -> NDArray[np.object_]:
-    """Names of the flags that are set, joined by ``|``, for each source; shape (n_sources,)."""
+    """Names of the set flags of each source, joined by ``|``; shape (n_sources,)."""
     names = list(flags)
     bits = sum(
         np.asarray(flags[name]).astype(np.int64) << place for place, name in enumerate(names)

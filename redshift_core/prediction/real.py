@@ -1,4 +1,4 @@
-"""What a run says of the three real galaxies, and how firmly."""
+"""Answers of a run for the three real galaxies, and their stability."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SEED = 0
 
 
 def judge_real_galaxies(reader: Reader) -> RealAnswers:
-    """Redshifts, p(z) and flags of the three, and the scatter of z_phot over noisy copies.
+    """Redshifts, p(z) and flags of the real galaxies, and the scatter of z_phot over noisy copies.
 
-    The copies hold white noise of 5e-4 of the peak of their spectrum, which is the error of
-    reading it off a figure: a redshift that moves with it rests on what is not in the spectrum.
+    The copies have white noise of 5e-4 of the peak of their spectrum, which is the error of reading
+    it from a figure. If such noise changes the redshift, the redshift is not reliable.
     """
     flux = real_galaxies().flux
     n = len(flux)

@@ -1,9 +1,9 @@
-"""The simulated survey: galaxies as Gaia would see them, for trying, testing and comparing.
+"""The simulated survey: galaxies as Gaia would see them, for demonstrations and tests.
 
-Nothing made here measures accuracy on real Gaia galaxies; everything that shows it says
-SIMULATED. The files in the order the data passes: ``inputs`` (measured), ``physics``,
-``instrument``, ``table`` (precomputed once), ``galaxies``, ``observing``, ``survey``, ``files``,
-``job``; ``study`` compares the result with what was published.
+Simulated spectra do not measure the accuracy on real Gaia galaxies, so everything that shows them
+says SIMULATED. The modules in the order of the data flow are ``inputs`` (measured), ``physics``,
+``instrument``, ``table`` (precomputed once), ``galaxies``, ``observing``, ``survey``, ``files`` and
+``job``. ``study`` compares the result with published figures.
 """
 
 from redshift_core.simulation.files import SUFFIXES, survey_metadata, write_survey

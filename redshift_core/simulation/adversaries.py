@@ -1,8 +1,8 @@
-"""Spectra that are no galaxies, as Gaia would record them: what a range of galaxies must refuse.
+"""Spectra that are no galaxies, as Gaia would record them, to test the training range.
 
-Three kinds (SIMULATED): an empty window, whose flux is background and noise alone; galaxies whose
-pixels stand in random order; and stars as black bodies, which are point sources, so that the
-line-spread function alone blurs them.
+There are three kinds (SIMULATED): empty windows, which contain only background and noise; galaxies
+whose pixels are in random order; and stars as black bodies, which are point sources and so are
+blurred only by the line-spread function.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def adversaries(kind: str, n: int, seed: int, cache: Path | None = None) -> NDAr
     Parameters
     ----------
     kind : ``zero flux``, ``shuffled pixels`` or ``black bodies``
-    cache : folder of the simulator's table; the store's where there is none
+    cache : folder of the simulator's table; by default the store's
     """
     table, inputs = open_table(cache), load_inputs()
-    rng = np.random.default_rng([seed, 0, 2])  # a stream that no survey of this seed draws from
+    rng = np.random.default_rng([seed, 0, 2])  # a random stream that no survey with this seed uses
     galaxies = Population(inputs, table).draw(rng, RedshiftLaw("published").draw(rng, n))
     return KINDS[kind](rng, Telescope(inputs, table), galaxies).round(survey.DECIMALS)
 
@@ -42,14 +42,14 @@ def adversaries(kind: str, n: int, seed: int, cache: Path | None = None) -> NDAr
 def zero_flux(
     rng: np.random.Generator, telescope: Telescope, galaxies: Galaxies
 ) -> NDArray[np.float32]:
-    """Empty windows: background and noise."""
+    """Empty windows with background and noise."""
     return telescope.record(rng, np.zeros((len(galaxies.z), 2 * instrument.N_ELEMENTS), np.float32))
 
 
 def shuffled_pixels(
     rng: np.random.Generator, telescope: Telescope, galaxies: Galaxies
 ) -> NDArray[np.float32]:
-    """Galaxies with the pixels of each in an order of its own."""
+    """Galaxies whose pixels are shuffled, each in its own order."""
     return rng.permuted(telescope.observe(rng, galaxies), axis=1)
 
 
@@ -71,7 +71,7 @@ def rp_flux(window: FloatArray) -> FloatArray:
 def point_source_window(temperature: FloatArray) -> FloatArray:
     """Window elements of black bodies, shape (n, 240), per u, for temperatures (n,) in K.
 
-    f_λ ∝ λ⁻⁵ / (exp(hc/λkT) − 1), of any scale, without the Milky Way's dust.
+    f_λ ∝ λ⁻⁵ / (exp(hc/λkT) − 1), in arbitrary units, without the Milky Way's dust.
     """
     parts = []
     for band, spread in _point_spread():
@@ -83,7 +83,7 @@ def point_source_window(temperature: FloatArray) -> FloatArray:
 
 @cache
 def _point_spread() -> list[tuple[instrument.Band, NDArray[np.float32]]]:
-    """Each band, and how its light spreads over the window when it comes from one point."""
+    """Each band, and the matrix that spreads the light of a point source over the window."""
     inputs = load_inputs()
     point = np.zeros(2 * instrument.KERNEL_REACH + 1)
     point[instrument.KERNEL_REACH] = 1.0

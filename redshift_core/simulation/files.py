@@ -1,7 +1,7 @@
-"""A simulated survey as a file: CSV, gzipped CSV or Parquet, the same bytes for the same seed.
+"""Writes a simulated survey as CSV, gzipped CSV or Parquet, with the same bytes per seed.
 
-Columns ``source_id, z, flux_0 … flux_185``. Source ids are negative, and a Parquet file says in its
-metadata (key ``redshift_lab``) that it is SIMULATED.
+The columns are ``source_id, z, flux_0 … flux_185``. Source ids are negative, and the metadata of a
+Parquet file (key ``redshift_lab``) say that it is SIMULATED.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet")
 COLUMNS = ("source_id", "z", *(f"flux_{pixel}" for pixel in range(N_PIXELS)))
 METADATA_KEY = b"redshift_lab"
 GROUP_ROWS = 8 * CHUNK  # rows of one Parquet row group
-GZIP_LEVEL = 4  # half the time of level 6 for 3 % more bytes
+GZIP_LEVEL = 4  # takes half the time of level 6 and writes 3 % more bytes
 TEXT_LIMIT = (-99_999, 999_999)  # thousandths of a flux whose text, with a comma, fits 8 bytes
 HEAD_BYTES = 32  # room for source_id and z of a row
 
@@ -43,17 +43,17 @@ def write_survey(
     report: Report | None = None,
     cache: Path | None = None,
 ) -> Path:
-    """Write a SIMULATED survey; the suffix says which format.
+    """Write a SIMULATED survey; the suffix determines the format.
 
     Parameters
     ----------
-    path : file to write, ``.csv``, ``.csv.gz`` or ``.parquet``; replaced where it exists
+    path : file to write, ``.csv``, ``.csv.gz`` or ``.parquet``; replaced if it exists
     n, seed, redshifts, cache, report : see ``blocks``
 
     Raises
     ------
     InputError
-        Unknown suffix, missing folder, or a survey that cannot be simulated.
+        If the suffix is unknown, the folder is missing or the survey cannot be simulated.
     """
     path = Path(path)
     suffix = next((s for s in reversed(SUFFIXES) if path.name.lower().endswith(s)), None)
@@ -61,9 +61,9 @@ def write_survey(
         raise InputError(f"{path.name} has none of the endings {', '.join(SUFFIXES)}; choose one.")
     check_request(n, seed, redshifts)
     if not path.parent.is_dir():
-        raise InputError(f"The folder {path.parent} does not exist; make it or choose another.")
+        raise InputError(f"The folder {path.parent} does not exist; create it or choose another.")
     if path.is_dir():
-        raise InputError(f"{path} is a folder; give the name of a file.")
+        raise InputError(f"{path} is a folder; give a file name.")
     found = blocks(n, seed, redshifts, cache=cache, block_rows=GROUP_ROWS, report=report)
     with atomic(path) as part:
         if suffix == ".parquet":
@@ -75,7 +75,7 @@ def write_survey(
 
 
 def survey_metadata(n: int, seed: int, redshifts: str) -> dict[str, Any]:
-    """What a simulated file says of itself."""
+    """Metadata of a simulated file."""
     return {
         "simulated": True,
         "seed": seed,
@@ -105,7 +105,7 @@ def _opened(path: Path, suffix: str) -> Iterator[BinaryIO]:
     with path.open("wb") as file:
         if suffix == ".csv":
             yield file
-        else:  # no name and no time inside, so the same survey is the same bytes
+        else:  # no name or time in the header, so that the same survey gives the same bytes
             with gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as packed:
                 yield packed  # type: ignore[misc]
 
@@ -121,8 +121,8 @@ def _write_csv(file: BinaryIO, found: Iterator[Block]) -> None:
 def _csv_text(block: Block) -> bytes:
     """CSV lines of a block: each flux with three decimals, each z with seven.
 
-    Every flux is looked up in a list of texts padded with NUL; dropping the NULs in one pass joins
-    the line. Twenty times as quick as formatting numbers one by one.
+    The text of every flux is looked up in a list of texts padded with NUL. Removing the NULs joins
+    the line. This is twenty times as fast as formatting the numbers one by one.
     """
     heads = [
         b"%d,%.7f" % pair for pair in zip(block.source_id.tolist(), block.z.tolist(), strict=True)
@@ -145,6 +145,6 @@ def _csv_text(block: Block) -> bytes:
 
 @cached
 def _texts() -> NDArray[np.bytes_]:
-    """Text of every thousandth inside TEXT_LIMIT, comma first, padded with NUL to 8 bytes."""
+    """Texts of all thousandths inside TEXT_LIMIT, after a comma, padded with NUL to 8 bytes."""
     low, high = TEXT_LIMIT
     return np.array([b",%.3f" % (value / 1000) for value in range(low, high + 1)], dtype="S8")

@@ -1,7 +1,7 @@
-"""Which galaxy stands at a redshift: light, size, dust and lines, drawn from real SDSS galaxies.
+"""Draws galaxies at given redshifts: light, size, dust and lines of real SDSS galaxies.
 
-Redshifts come first and are never drawn again: an object that Gaia could not see is replaced by
-another one at the same redshift, so the distribution asked for is the one that comes out.
+Redshifts are drawn first and only once. An object that Gaia could not see is replaced by another
+one at the same redshift, so the redshifts follow exactly the requested distribution.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ IntArray = NDArray[np.integer]
 RP_ZERO_POINT = 24.7479  # mag of 1 e⁻ s⁻¹ in RP (Gaia DR3, Vega)
 RP_FAINTEST = 20.6  # mag; Gaia detects no fainter object
 RP_BRIGHTEST = 14.7  # mag; brighter galaxies are resolved and have no spectrum here
-MAX_DRAWS = 30  # times an object outside those limits is drawn again, then it is scaled to them
-REDSHIFT_TAIL = 12.0  # fall of the density inside a slot above z = 0.4, per unit of z
-NEIGHBOUR_Z = 0.012  # a library galaxy may stand for one this far away in z
-MIN_NEIGHBOURS = 40  # where the library is thin, its nearest galaxies are taken
-MAX_MOVE = 4.0  # most a galaxy may brighten by being moved nearer
-LUMINOUS_Z = (0.22, 0.34)  # library galaxies that stand for all beyond z = 0.3
-BLUE_START, BLUE_FULL = 0.35, 0.55  # the share of compact blue objects grows from 0 to 1 between
+MAX_DRAWS = 30  # draws of an object outside those limits, before it is scaled to them
+REDSHIFT_TAIL = 12.0  # decrease of the density inside a slot above z = 0.4, per unit of z
+NEIGHBOUR_Z = 0.012  # largest difference in z between an object and its library galaxy
+MIN_NEIGHBOURS = 40  # if fewer library galaxies are that near, the nearest ones are used
+MAX_MOVE = 4.0  # largest factor by which moving a galaxy nearer may brighten it
+LUMINOUS_Z = (0.22, 0.34)  # z of library galaxies that represent all objects beyond z = 0.3
+BLUE_START, BLUE_FULL = 0.35, 0.55  # the share of compact blue objects grows from 0 to 1
 BLUE_COLOUR = 0.42  # rest g − r below which a library galaxy can be one
 RED_COLOUR = 0.65  # rest g − r above which a galaxy has the early profile
 WEIGHT_SCATTER = 0.25  # natural log of the template weights
 MAGNITUDE_SCATTER = 0.25  # mag
-SIZE_FACTOR = (  # part of the half-light radius that Gaia's compact cores and selection leave, by z
+SIZE_FACTOR = (  # factor on the half-light radius by z, from Gaia's selection of compact cores
     (0.0, 0.1, 0.2, 0.35, 0.45, 0.6),
     (0.64, 0.565, 0.52, 0.36, 0.165, 0.09),
 )
@@ -41,7 +41,7 @@ SIZE_SCATTER = 0.35  # natural log
 BLUE_SIZE = 0.12  # ″, median of the compact blue objects
 BLUE_MAGNITUDE = 19.1  # RP, median of the compact blue objects
 BLUE_MAGNITUDE_SCATTER = 0.5  # mag
-BRIGHTENING = (  # mag by z: what selection makes of a galaxy moved to that redshift
+BRIGHTENING = (  # mag by z: effect of the selection on a galaxy moved to that redshift
     (0.06, 0.15, 0.25, 0.35, 0.45, 0.6),
     (-0.66, -0.75, -0.86, -0.94, 0.03, 0.30),
 )
@@ -49,15 +49,15 @@ EQUIVALENT_WIDTH = np.array([12.0, 14.0, 35.0])  # Å, extra emission of a blue 
 WIDTH_SCATTER = 0.6  # natural log, each group
 ACTIVITY_SCATTER = 0.5  # natural log, all groups together
 AGN_SHARE = 0.05
-AGN_BOOST = np.array([1.5, 5.0, 2.5])  # of the widths, with at least those of a blue galaxy
-DUST_MEAN, DUST_SCATTER = 0.20, 0.2  # A_V beyond what the templates hold, mag
+AGN_BOOST = np.array([1.5, 5.0, 2.5])  # factor on the widths (at least a blue galaxy's)
+DUST_MEAN, DUST_SCATTER = 0.20, 0.2  # A_V in addition to that of the templates, mag
 MILKY_WAY_MEAN, MILKY_WAY_MAX = 0.035, 0.12  # E(B−V), mag
 RP_EXTINCTION = 1.85  # A(RP)/E(B−V), mag/mag
 
 
 @dataclass
 class Galaxies:
-    """One line per object; ``take`` and ``put`` address some of them."""
+    """Properties of objects, one row each; ``take`` and ``put`` read and replace rows."""
 
     z: FloatArray  # (n,)
     components: FloatArray  # (n, 8): weights of the table's components
@@ -68,11 +68,11 @@ class Galaxies:
     blue: NDArray[np.bool_]  # (n,): compact blue object
 
     def take(self, rows: slice) -> Galaxies:
-        """Some of the objects."""
+        """Galaxies of some rows."""
         return Galaxies(*(getattr(self, item.name)[rows] for item in fields(self)))
 
     def put(self, rows: IntArray, other: Galaxies) -> None:
-        """Replace some objects."""
+        """Replace the galaxies of some rows."""
         for item in fields(self):
             getattr(self, item.name)[rows] = getattr(other, item.name)
 
@@ -123,7 +123,7 @@ class Population:
         self.distance = physics.luminosity_distance(z)
 
     def draw(self, rng: np.random.Generator, z: FloatArray) -> Galaxies:
-        """One object that Gaia sees at each redshift, shape (n,)."""
+        """An object that Gaia sees at each redshift, shape (n,)."""
         galaxies = self._draw_once(rng, z)
         for _ in range(MAX_DRAWS):
             unseen = np.flatnonzero(_unseen(galaxies.rp_flux))
@@ -161,7 +161,7 @@ class Population:
     def _library_rows(
         self, rng: np.random.Generator, z: FloatArray, blue: NDArray[np.bool_]
     ) -> IntArray:
-        """Library galaxy that stands for each object, shape (n,)."""
+        """Library galaxy that represents each object, shape (n,)."""
         low = np.searchsorted(self.inputs.z, z - NEIGHBOUR_Z)
         high = np.searchsorted(self.inputs.z, z + NEIGHBOUR_Z)
         lacking = np.maximum(MIN_NEIGHBOURS - (high - low), 0)
@@ -226,13 +226,13 @@ class Population:
 
 
 def redshift_step(z: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Table step below each redshift, and how far z is on the way to the next, both (n,)."""
+    """Table step below each redshift, and the fraction of the way to the next, both (n,)."""
     step = np.minimum((z / Z_STEP).astype(np.int64), len(Z_GRID) - 2)
     return step, z / Z_STEP - step
 
 
 def _between(rng: np.random.Generator, grid: FloatArray, values: FloatArray) -> IntArray:
-    """Step of an even grid near each value, the nearer the likelier, so averages are right."""
+    """Random step of an even grid beside each value; nearer is likelier, so averages hold."""
     place = (values - grid[0]) / (grid[1] - grid[0]) + rng.random(len(values))
     return np.clip(np.floor(place).astype(np.int64), 0, len(grid) - 1)
 

@@ -25,8 +25,8 @@ class Inputs:
     dispersion: FloatArray  # (n, 3): wavelength nm, pseudo-wavelength in BP and in RP (NaN outside)
     bp_response: FloatArray  # (n, 2): wavelength nm, electrons per photon
     rp_response: FloatArray  # (n, 2)
-    line_spread_u: FloatArray  # (11,): where the next is known, pseudo-wavelength
-    line_spread_offset: FloatArray  # (2 bands, 11): u at which light comes down minus its own u
+    line_spread_u: FloatArray  # (11,): pseudo-wavelengths at which the next array is known
+    line_spread_offset: FloatArray  # (2 bands, 11): u at which light lands minus its nominal u
     template_wavelength: FloatArray  # (n,), Å, rest frame
     template_flux: FloatArray  # (5, n), 1e-17 erg s⁻¹ cm⁻² Å⁻¹ for weight 1
     line_continuum: FloatArray  # (5, 3): template flux around each group of lines

@@ -1,9 +1,9 @@
-"""Gaia's spectrometers: photons to window elements, window elements to the 186 pixels.
+"""Gaia's spectrometers: from photons to window elements, and from these to the 186 pixels.
 
-A window is 60 pixels of each band, looked at in half pixels: 120 + 120 elements in e⁻ s⁻¹ per unit
-of pseudo-wavelength u. Light is spread over it by the line-spread function of a point source and,
-since the spectrometers have no slit, by the galaxy's own extent along scan. On ground the window is
-fitted with 55 Hermite functions a band, which makes the wiggles of real mean spectra.
+A window has 60 pixels in each band, computed in half pixels: 120 + 120 elements in e⁻ s⁻¹ per unit
+of pseudo-wavelength u. The line-spread function of a point source spreads the light over it. So
+does the galaxy's own extent along scan, because the spectrometers have no slit. On ground, the
+window is fitted with 55 Hermite functions per band, which causes the wiggles of real mean spectra.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from redshift_core.constants import N_PIXELS, FloatArray
 from redshift_core.data import bases
 from redshift_core.simulation.inputs import Inputs
 
-APERTURE = 7278.0  # cm², 1.45 m × 0.5 m of primary mirror with its losses in the response
+APERTURE = 7278.0  # cm², the primary mirror of 1.45 m × 0.5 m; the response contains its losses
 HC = 1.98644586e-8  # Planck's constant times the speed of light, erg Å
-PIXEL_ARCSEC = 0.0589  # a pixel along scan, ″
+PIXEL_ARCSEC = 0.0589  # size of a pixel along scan, ″
 ACROSS_HALF_WIDTH = 1.06  # ″, half of the window's 12 pixels across scan
 N_ELEMENTS = 120  # half pixels of one band's window
 ELEMENT_U = -0.25 + 0.5 * np.arange(N_ELEMENTS)  # their centres in u; pixels are centred on 0 … 59
 U_STEP = 0.125  # fine cells on which light is computed; the element centres lie on their grid
-KERNEL_REACH = 640  # cells, 80 pixels: the longest way light is spread
+KERNEL_REACH = 640  # cells, 80 pixels: the largest distance over which light is spread
 LSF = {  # narrow σ, its share, wide σ, and the wide part's shift, in pixels of u
     "bp": (0.66, 0.63, 4.55, -0.24),
     "rp": (0.71, 0.51, 2.88, -0.06),
 }
 BANDS = ("bp", "rp")
-# Pixels lie this much further in u than the inferred grid says, so that published mean spectra come
-# out (a tilt of the response by 5 % would do as well for RP: the two cannot be told apart).
+# Pixels lie this much further in u than the inferred grid says, which reproduces the published mean
+# spectra. For RP, a tilt of the response by 5 % would have the same effect.
 GRID_OFFSET = {"bp": 0.19, "rp": 0.33}
 
 
 class Band:
-    """Fine cells of one band: where they are and how many electrons a photon makes there.
+    """Fine cells of one band: their positions, and the electrons that a photon produces there.
 
     Attributes
     ----------
     u : array, shape (n_cells,), cell centres in pseudo-wavelength
     edges : array, shape (n_cells, 2), wavelengths of the cell's ends, nm, low and high
     wavelength : array, shape (n_cells,), of the centre, nm
-    lands : array, shape (n_cells,), pseudo-wavelength at which their light comes down on average
+    lands : array, shape (n_cells,), pseudo-wavelength at which their light lands on average
     gain : array, shape (n_cells,), e⁻ s⁻¹ per (erg s⁻¹ cm⁻² Å⁻¹) Å², the integral of f_λ λ dλ
     """
 
@@ -84,7 +84,7 @@ class Band:
     def _line_spread(self) -> FloatArray:
         """Density per unit of u of a point source's light, averaged over a half pixel.
 
-        Its mean is at 0: where the light of a wavelength lands on average is Gaia's own model's.
+        Its mean is at 0, because Gaia's own model gives the mean position of each wavelength.
         """
         narrow, share, wide, shift = LSF[self.name]
         mean = (1 - share) * shift
@@ -99,7 +99,7 @@ class Band:
 
 
 def element_wavelength(inputs: Inputs) -> FloatArray:
-    """Wavelength of each window element, BP then RP, shape (240,), nm; the ends are held."""
+    """Wavelength of each window element, BP then RP, shape (240,), nm; constant beyond the ends."""
     result = []
     for column in (1, 2):
         known = ~np.isnan(inputs.dispersion[:, column])
@@ -110,7 +110,7 @@ def element_wavelength(inputs: Inputs) -> FloatArray:
 
 
 def mean_spectrum_matrix() -> FloatArray:
-    """Least-squares fit of the window by the bases, then their integral over each kept pixel.
+    """Least-squares fit of the bases to the window, integrated over each kept pixel.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The worker's job that makes a simulated survey and reads it into the store."""
+"""The job that makes a simulated survey and ingests it into the store."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from redshift_core.errors import InputError
 from redshift_core.simulation.files import write_survey
 from redshift_core.store import DatasetFolder, JobContext, Stopped, Store
 
-DISK_BYTES = 1_450  # per galaxy while a survey is made: file 663, flux 744, catalogue 25
-INGEST_SHARE = 0.3  # of the progress bar, for reading the file into the store
+DISK_BYTES = 1_450  # bytes per galaxy while a survey is made: file 663, flux 744, catalogue 25
+INGEST_SHARE = 0.3  # share of the progress bar for ingesting the file
 
 
 def simulate_job(context: JobContext) -> dict[str, Any]:
@@ -56,18 +56,18 @@ def survey_dataset(
     cache: Path,
     report: Callable[[float, str], None],
 ) -> DatasetFolder:
-    """Simulate a survey and read it into a store.
+    """Simulate a survey and ingest it into a store.
 
     Parameters
     ----------
     path : path
-        Parquet file that holds the survey on its way; it is removed.
+        Parquet file that holds the survey until it is ingested; it is then removed.
     name : str
         Name of the dataset.
     cache : path
         Folder of the simulator's table.
     report : callable
-        Called with the share done and a message; what it raises ends the work.
+        Called with the share done and a message; an exception from it ends the work.
     """
 
     def simulated(done: int, total: int, message: str) -> None:
@@ -81,7 +81,7 @@ def survey_dataset(
         write_survey(path, n, seed, redshifts, report=simulated, cache=cache)
         return ingest(path, store, name=name, report=ingested)
     finally:
-        path.unlink(missing_ok=True)  # the dataset holds everything
+        path.unlink(missing_ok=True)  # the dataset now holds everything
 
 
 def _whole(request: dict[str, Any], key: str, default: int) -> int:

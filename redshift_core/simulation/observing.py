@@ -1,4 +1,4 @@
-"""What Gaia makes of a galaxy: window, noise, mean spectrum, calibration errors."""
+"""How Gaia observes a galaxy: window, noise, mean spectrum, calibration errors."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from redshift_core.simulation.table import N_WINDOW, Table
 EXPOSURE = 4.42  # s, one transit over one CCD
 READ_NOISE = 5.2  # e⁻
 SKY = 1.6  # e⁻ s⁻¹ per u
-NOISE_FACTOR = 2.0  # of the variance, for scan angles and crowding
-HALF_PIXEL = 2.0  # of the variance of an element half a pixel wide
-RELATIVE_NOISE = 0.012  # of the signal, each element
+NOISE_FACTOR = 2.0  # factor on the variance, for scan angles and crowding
+HALF_PIXEL = 2.0  # factor on the variance of an element half a pixel wide
+RELATIVE_NOISE = 0.012  # relative noise of each element
 TRANSITS = (5.0, 41.0, 12.0, 120.0)  # gamma law: shape, mean, fewest, most
-NEIGHBOUR_SHARE = 0.06  # objects on a neighbour's light
+NEIGHBOUR_SHARE = 0.06  # share of objects with the light of a neighbour
 NEIGHBOUR_FLUX = 1.5  # e⁻ s⁻¹ per u, median
 BACKGROUND = 0.35  # e⁻ s⁻¹ per u, scatter of each band's offset
 CALIBRATION = 0.01  # scatter of the smooth relative errors
 BAND_STEP = 0.01  # scatter of BP relative to RP
 N_LEGENDRE = 5
-NOISE_GAIN = (1.0, 0.75)  # amplitude in BP and RP beside that of electrons and read-out
-NOISE_WIDTH = 0.65  # window elements over which noise is correlated, σ of a Gaussian
-NOISE_SCATTER = 0.35  # natural log of the noise amplitude from object to object
-GATHER_ROWS = 256  # objects whose table cells are held at once: 4 MB
-OBSERVE_ROWS = 256  # objects observed at once: each array of theirs stays in the cache
+NOISE_GAIN = (1.0, 0.75)  # noise amplitude in BP and RP relative to that of electrons and read-out
+NOISE_WIDTH = 0.65  # window elements, σ of the Gaussian that correlates the noise
+NOISE_SCATTER = 0.35  # natural log, scatter of the noise amplitude between objects
+GATHER_ROWS = 256  # objects whose table cells are in memory at once (4 MB)
+OBSERVE_ROWS = 256  # objects observed at once, so that each of their arrays fits in the cache
 
 
 class Telescope:
@@ -63,7 +63,7 @@ class Telescope:
         return flux
 
     def record(self, rng: np.random.Generator, window: FloatArray) -> NDArray[np.float32]:
-        """Flux (n, 186), with noise, of whatever light falls on a window (n, 240), e⁻ s⁻¹ per u."""
+        """Flux (n, 186), with noise, of any light in a window (n, 240), e⁻ s⁻¹ per u."""
         window = window + self._background(rng, len(window))
         window += element_noise(rng, window)
         flux = window @ self.to_pixels
@@ -86,13 +86,13 @@ class Telescope:
             rows = slice(start, start + GATHER_ROWS)
             cells = self.pairs[galaxies.dust[rows], galaxies.profile[rows], step[rows]]
             window[rows] = np.matmul(weights[rows], cells)[:, 0]
-        # The Milky Way's dust is smooth over the width of a galaxy, so it can come after spreading.
+        # The Milky Way's dust varies slowly with wavelength, so it can be applied after spreading.
         reddening = (-0.4 * np.log(10) * galaxies.milky_way).astype(np.float32)
         window *= np.exp(reddening[:, None] * self.milky_way)
         return window
 
     def _background(self, rng: np.random.Generator, n: int) -> NDArray[np.float32]:
-        """Offsets of the two bands and, for a few, a neighbour's smooth light, shape (n, 240)."""
+        """Offsets of both bands and, for a few objects, a neighbour's smooth light, (n, 240)."""
         offset = BACKGROUND * rng.standard_normal((n, 2))
         has_neighbour = rng.random(n) < NEIGHBOUR_SHARE
         level = has_neighbour * NEIGHBOUR_FLUX * np.exp(0.7 * rng.standard_normal(n))
@@ -115,8 +115,8 @@ class Telescope:
 def element_noise(rng: np.random.Generator, signal: NDArray[np.float32]) -> NDArray[np.float32]:
     """Photon, read-out and relative noise of each window element, shape (n, 240), e⁻ s⁻¹ per u.
 
-    Scattered from object to object, and smeared over neighbours: the noise of real spectra
-    falls by a factor 2 from 0.05 to 0.19 cycles per pixel.
+    The amplitude varies between objects, and neighbouring elements are correlated: the noise of
+    real spectra falls by a factor of 2 from 0.05 to 0.19 cycles per pixel.
     """
     shape, mean, fewest, most = TRANSITS
     transits = np.clip(rng.gamma(shape, mean / shape, len(signal)), fewest, most)
@@ -134,7 +134,7 @@ def element_noise(rng: np.random.Generator, signal: NDArray[np.float32]) -> NDAr
 
 
 def noise_colour() -> NDArray[np.float32]:
-    """What smears the noise of the window elements and scales each band, shape (240, 240)."""
+    """Matrix that correlates the noise of window elements and scales each band, (240, 240)."""
     return _noise_colour(NOISE_GAIN, NOISE_WIDTH)
 
 

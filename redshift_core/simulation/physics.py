@@ -1,7 +1,7 @@
-"""Physics that the simulated survey shares: distances, dust, emission lines, sizes, galaxy light.
+"""Physics of the simulated survey: distances, dust, emission lines, sizes, galaxy light.
 
-Pure functions of numbers and arrays, each with its source. Wavelengths are in nm in the observer's
-frame and in Å in the galaxy's, as the fields that publish them have it.
+All are pure functions of numbers and arrays, each with its source. Wavelengths are in nm in the
+observer's frame and in Å in the galaxy's frame, as is usual in the literature.
 """
 
 from __future__ import annotations
@@ -111,12 +111,12 @@ def sersic_strip(radius: float, index: int, edges: FloatArray, half_width: float
     array, shape (n_cells,)
     """
     b = gammaincinv(2 * index, 0.5)
-    # In r the profile has a cusp that no even grid catches; t = (r/R)^(1/n) is smooth.
+    # In r, the profile has a cusp that an even grid would miss; in t = (r/R)^(1/n) it is smooth.
     t = (np.arange(4000) + 0.5) / 4000 * (40.0 / b)
     light = np.exp(-b * t) * t ** (2 * index - 1)
     light /= light.sum()
     r = radius * t**index
-    angle = (np.arange(64) + 0.5) / 64 * (np.pi / 2)  # one quadrant; the others mirror it
+    angle = (np.arange(64) + 0.5) / 64 * (np.pi / 2)  # one quadrant; the others are mirror images
     x = np.outer(r, np.cos(angle)).ravel()
     inside = np.outer(r, np.sin(angle)).ravel() < half_width
     weight = np.repeat(light / angle.size, angle.size)[inside]

@@ -1,7 +1,7 @@
-"""A survey as blocks of spectra: same seed, same numbers, whatever the block size and threads.
+"""Makes a survey in blocks; the numbers depend on the seed, not on block size or threads.
 
-Random numbers belong to fixed chunks of rows, each with its own generator, and every product is
-computed a chunk at a time on one thread. So the first rows of a long survey are a short survey.
+Each fixed chunk of rows has its own random generator, and every matrix product is computed for one
+chunk on one thread. So the first rows of a long survey equal a short survey.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from redshift_core.simulation.inputs import load_inputs
 from redshift_core.simulation.observing import Telescope
 from redshift_core.simulation.table import Table, open_table
 
-CHUNK = 4096  # rows that share a generator; another value makes another survey
-DECIMALS = 3  # of a flux, as in the published rows
+CHUNK = 4096  # rows that share a generator; another value would give another survey
+DECIMALS = 3  # decimals of a flux, as in the published rows
 MAX_N = 100_000_000
 REDSHIFTS = ("published", "flat")
 Report = Callable[[int, int, str], None]  # done, total, message
@@ -37,11 +37,11 @@ class Block:
 
 
 def check_request(n: int, seed: int, redshifts: str) -> None:
-    """Refuse what cannot be simulated."""
+    """Raise InputError if a survey cannot be simulated."""
     if not 1 <= n <= MAX_N:
         raise InputError(f"{n} galaxies cannot be simulated; choose from 1 to {MAX_N:,}.")
     if seed < 0:
-        raise InputError(f"Seed {seed} is negative; choose a whole number from 0 up.")
+        raise InputError(f"Seed {seed} is negative; choose a whole number of 0 or more.")
     if redshifts not in REDSHIFTS:
         raise InputError(
             f"Unknown redshift distribution {redshifts!r}; choose {' or '.join(REDSHIFTS)}."
@@ -64,9 +64,9 @@ def blocks(
     ----------
     n, seed : number of galaxies and seed of the survey
     redshifts : ``published`` (that of the dissertation) or ``flat`` in [0, 0.6]
-    cache : folder of the precomputed table; the store's where there is none
+    cache : folder of the precomputed table; by default the store's
     report : called with (done, total, message) after every block
-    start : row of the survey to begin with, a multiple of CHUNK; those before it are not made
+    start : first row of the survey to make, a multiple of CHUNK
     """
     check_request(n, seed, redshifts)
     if start < 0 or start % CHUNK:
@@ -103,7 +103,7 @@ def simulate(
 def galaxies(
     n: int, seed: int, redshifts: str = "published", *, cache: Path | None = None
 ) -> list[Galaxies]:
-    """Truth behind ``simulate``'s rows of the same seed: a list of ``Galaxies``, one a chunk."""
+    """Galaxies behind the rows of ``simulate`` with the same seed, one ``Galaxies`` per chunk."""
     check_request(n, seed, redshifts)
     law, population, _ = _machinery(open_table(cache), redshifts)
     return [_galaxies(seed, number, law, population)[1] for number in range(-(-n // CHUNK))]
@@ -114,7 +114,7 @@ def _chunks(n: int, seed: int, redshifts: str, table: Table, start: int) -> Iter
     threads = ThreadpoolController()
     end = start + n
     for number in range(start // CHUNK, -(-end // CHUNK)):
-        # One thread: a product split over threads may add in another order.
+        # One thread, because threads may add in another order.
         with threads.limit(limits=1, user_api="blas"):
             rng, objects = _galaxies(seed, number, law, population)
             flux = np.round(telescope.observe(rng, objects), DECIMALS) + np.float32(0)  # no −0
@@ -148,7 +148,7 @@ def _joined(held: list[Block]) -> Block:
 
 
 def _cut(held: list[Block], rows: int) -> tuple[Block, list[Block]]:
-    """First ``rows`` of the held blocks, and what is left."""
+    """First ``rows`` rows of the blocks, and the remaining ones."""
     whole = _joined(held) if len(held) > 1 else held[0]
     first = Block(whole.source_id[:rows], whole.z[:rows], whole.flux[:rows])
     rest = Block(whole.source_id[rows:], whole.z[rows:], whole.flux[rows:])

@@ -1,8 +1,8 @@
-"""The precomputed grid that makes the simulated survey quick.
+"""The precomputed grid that makes the simulation fast.
 
 For every amount of dust, galaxy profile, redshift and component (five templates, three groups of
-emission lines) it holds the 240 window elements; a survey is then gathers and one small product.
-It is built once into a cache folder and memory-mapped ever after.
+emission lines), it holds the 240 window elements. A survey then only needs look-ups and one small
+matrix product. The grid is built once in a cache folder and memory-mapped afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from redshift_core.simulation import instrument, physics
 from redshift_core.simulation.inputs import Inputs, load_inputs
 from redshift_core.store import Store, part_of
 
-VERSION = SIMULATOR_VERSION  # of the table's content
+VERSION = SIMULATOR_VERSION  # version of the table's content
 DUST = np.linspace(-0.25, 0.5, 7)  # A_V of the galaxy's own dust, mag
 SIZES = np.geomspace(0.12, 4.0, 14)  # half-light radius, ″
 PROFILES = (1, 4)  # Sérsic index: late, early
@@ -31,14 +31,14 @@ Z_STEP = 0.004
 Z_GRID = np.arange(round(Z_MAX / Z_STEP) + 1) * Z_STEP
 N_COMPONENTS = 8  # five templates, three groups of lines
 N_WINDOW = 2 * instrument.N_ELEMENTS
-NEEDED_BYTES = 300_000_000  # of disk, the table's 229 MB and some to spare
+NEEDED_BYTES = 300_000_000  # free disk space needed: the 229 MB of the table and a reserve
 FLUX_UNIT = 1e-17  # erg s⁻¹ cm⁻² Å⁻¹, unit of the templates
 RP_CELLS = slice(instrument.N_ELEMENTS, None)
 
 
 @dataclass(frozen=True)
 class Table:
-    """The grid and what belongs to it.
+    """The precomputed grid.
 
     Attributes
     ----------
@@ -52,9 +52,9 @@ class Table:
 
 
 def open_table(folder: Path | None = None) -> Table:
-    """Map the table of a cache folder (default: the store's), building it where there is none.
+    """Map the table of a cache folder (default: the store's); it is built if it is missing.
 
-    About 229 MB on disk; building takes about 10 s on one core.
+    The table takes 229 MB on disk; building it takes about 10 s on one core.
     """
     folder = Store().cache if folder is None else Path(folder)
     path = folder / f"simulation-table-v{VERSION}"
@@ -72,14 +72,14 @@ def _mapped(path: Path) -> Table:
 
 
 def _build(path: Path) -> None:
-    """Write both files under a name of this process, then rename: two builders do no harm."""
+    """Write both files under temporary names and rename them, so that two builders do no harm."""
     part = part_of(path)
     part.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(part).free
-    if free < NEEDED_BYTES:  # a mapped file on a full disk would end the process without a word
+    if free < NEEDED_BYTES:  # writing a mapped file to a full disk would kill the process
         shutil.rmtree(part)
         raise InputError(
-            f"{path.parent} has {free / 1e6:.0f} MB free and the simulator's table needs "
+            f"{path.parent} has {free / 1e6:.0f} MB free, and the simulator's table needs "
             f"{NEEDED_BYTES / 1e6:.0f}; free some space or set REDSHIFT_LAB_HOME to another disk."
         )
     try:
@@ -121,7 +121,7 @@ def cell_light(inputs: Inputs, band: instrument.Band) -> NDArray[np.float32]:
     """Electrons per second in each fine cell, shape (7, 151, 8, n_cells).
 
     S = A T/(hc) ∫ f_λ λ dλ with f_λ(λ) = f(λ/(1 + z))/(1 + z); the integral over a cell is exact,
-    so no narrow line falls between two cells.
+    so that no narrow line falls between two cells.
     """
     light = np.empty((len(DUST), len(Z_GRID), N_COMPONENTS, len(band.u)), dtype=np.float32)
     cumulated = _Cumulated(inputs)

@@ -141,7 +141,7 @@ def mean_spectra(
 ) -> tuple[np.ndarray, np.ndarray | None, int]:
     """Mean flux of the galaxies chosen, of well-predicted ones at their redshifts, and how many."""
     known, opened = galaxies(key), open_cached(DatasetFolder(Path(folder)))
-    drawn, well = judged.twins(known, choice.positions(known))
+    drawn, well = judged.match_well_predicted(known, choice.positions(known))
     own = judged.mean_flux(opened.flux, known.row[drawn])
     others = judged.mean_flux(opened.flux, known.row[well]) if len(well) else None
     return own, others, len(drawn)

@@ -32,7 +32,7 @@ def from_trial() -> FromTrial | None:
     try:
         tuning = Store().tuning(search)
         trial = trials.find(trials.read(tuning), number)
-        found = FromTrial(f"{tuning.id}:{trial.trial}", trials.config_of(tuning, trial.trial))
+        found = FromTrial(f"{tuning.id}:{trial.trial}", trials.run_config(tuning, trial.trial))
     except InputError as error:
         st.warning(f"{escape(str(error))} Showing the presets.")
         return None

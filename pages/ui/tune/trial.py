@@ -65,7 +65,7 @@ def show_trial(tuning: TuningFolder, trial: Trial, found: list[Trial], title: st
     for sentence in trial.repaired:
         st.caption(f":material/build: Repaired: {escape(sentence)}")
     try:
-        config = trials.config_of(tuning, trial.trial)
+        config = trials.run_config(tuning, trial.trial)
         rows = layer_table(config.model, config.scaler.name)
     except InputError as error:
         st.caption(escape(str(error)))
@@ -97,7 +97,7 @@ def _train(tuning: TuningFolder, trial: Trial) -> None:
     """Start the run that a trial stands for, and turn to it."""
     try:
         run = jobs.start_training(
-            Store(), trials.config_of(tuning, trial.trial), f"Trial {trial.trial} of {tuning.name}"
+            Store(), trials.run_config(tuning, trial.trial), f"Trial {trial.trial} of {tuning.name}"
         )
     except InputError as error:
         st.error(escape(str(error)))

@@ -1,7 +1,7 @@
-"""A run made anew for other spectra, without their redshifts.
+"""Adapts a run to other spectra whose redshifts are unknown.
 
-``transport`` is the map from one survey's spectra to the look of another's, ``survey`` writes a
-dataset moved by it, ``job`` does both for a run and starts the training.
+``transport`` is the map that gives one survey's spectra the look of another's. ``survey`` writes
+the dataset that it moves. ``job`` does both for a run and starts the training.
 """
 
 from redshift_core.learning.adaptation.job import adapt_job

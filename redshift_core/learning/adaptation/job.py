@@ -1,9 +1,9 @@
-"""The worker's job that adapts a run: a dataset moved to other spectra, and a run trained on it."""
+"""The job that adapts a run: it moves the dataset of the run, and trains a new run on it."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,25 +13,23 @@ from numpy.typing import NDArray
 
 from redshift_core import data, jobs
 from redshift_core.data.fingerprint import Fingerprint
-from redshift_core.data.split import split_rows, training_rows
 from redshift_core.errors import InputError
-from redshift_core.learning.adaptation.survey import write_adapted
+from redshift_core.learning.adaptation.survey import Report, write_adapted
 from redshift_core.learning.adaptation.transport import LEAST_SIGNAL, Adaptation, Moments
+from redshift_core.learning.training.prepare import new_split, open_for
 from redshift_core.settings.adapt import LEAST
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.selection import OPEN, Selection
 from redshift_core.store import JobContext, RunFolder, Stopped, Store
 
-BLOCK_ROWS = 8192  # spectra looked at a time
-
-Report = Callable[[float, float, str], None]
+BLOCK_ROWS = 8192  # spectra read at a time
 
 
 def adapt_job(context: JobContext) -> dict[str, Any]:
     """Job: ``run``, ``name``, and ``file`` (with ``columns``) or ``dataset`` of the target.
 
-    Writes the run's dataset with its spectra moved to the mean and covariance of the target's, and
-    starts a run with the same settings on it.
+    Writes a copy of the run's dataset whose spectra have the mean and covariance of the target's,
+    and starts a run with the same settings on it.
 
     Returns
     -------
@@ -54,57 +52,49 @@ def adapt_job(context: JobContext) -> dict[str, Any]:
 
 
 def _source(run: RunFolder, store: Store) -> data.Dataset:
-    """Dataset of a run that can be adapted; InputError where it cannot."""
+    """Dataset of a run that can be adapted; InputError if it cannot."""
     config: RunConfig = run.config
-    folder = {one.id: one for one in store.datasets()}.get(config.dataset)
-    if folder is None:
-        raise InputError(
-            f"Run {run.id} was trained on the dataset {config.dataset}, which is not in the store "
-            "any more. Adapting trains on its spectra again: read the same file in, train a run on "
-            "it and adapt that."
-        )
     if Selection.parse(config.split.selection).brightness != OPEN:
         raise InputError(
             f"Run {run.id} was trained only on galaxies with {config.split.selection!r}. Adapting "
             "changes brightness, so other galaxies would meet that limit; adapt a run that was "
             "trained without a limit on brightness."
         )
-    return data.open_dataset(folder)
+    return open_for(run, store, config.dataset)
 
 
 def _source_moments(run: RunFolder, source: data.Dataset, report: Report) -> Moments:
     """Moments of the run's training rows."""
-    config = run.config.split
-    rows = np.sort(split_rows(training_rows(source, config), config).train)
-    found = Moments.of(_rows(source.flux, rows, report, "Looking at the training spectra."))
-    _check(found, f"The training part of {source.name}")
-    return found
+    rows = np.sort(new_split(run.config.split, source).train)
+    moments = Moments.measure(_rows(source.flux, rows, report, "Reading the training spectra."))
+    _check(moments, f"The training part of {source.name}")
+    return moments
 
 
 def _target(context: JobContext, report: Report) -> tuple[Moments, dict[str, Any]]:
-    """Moments of the spectra to adapt to, and what ``dataset.json`` says of them."""
+    """Moments of the target spectra, and the facts about them for ``dataset.json``."""
     request = context.request
     with ExitStack() as stack:
         if request.get("dataset"):
             target = data.open_dataset(context.store.dataset(request["dataset"]))
             name, sha256 = target.name, target.info["sha256"]
             rows = np.arange(len(target))
-            found = Moments.of(_rows(target.flux, rows, report, f"Looking at {name}."))
+            moments = Moments.measure(_rows(target.flux, rows, report, f"Reading {name}."))
         else:
             path = Path(request["file"])
             if not path.exists():
-                raise InputError(f"There is no file {path} any more; choose the spectra again.")
+                raise InputError(f"The file {path} no longer exists; choose the spectra again.")
             hashing = stack.enter_context(Fingerprint(path))
-            found = Moments.of(_blocks(path, request.get("columns"), report))
+            moments = Moments.measure(_blocks(path, request.get("columns"), report))
             name, sha256 = path.name, hashing.result()
-    _check(found, name)
-    return found, {"name": name, "sha256": sha256, "n": found.n}
+    _check(moments, name)
+    return moments, {"name": name, "sha256": sha256, "n": moments.n}
 
 
-def _check(found: Moments, what: str) -> None:
-    if found.n < LEAST:
+def _check(moments: Moments, what: str) -> None:
+    if moments.n < LEAST:
         raise InputError(
-            f"{what} has {found.n:,} spectra whose mean flux is at least {LEAST_SIGNAL:g} times "
+            f"{what} has {moments.n:,} spectra whose mean flux is at least {LEAST_SIGNAL:g} times "
             f"the scatter of their pixels; adapting needs {LEAST:,} or more to know their mean and "
             "covariance. Give a larger sample of the same kind of spectra."
         )
@@ -129,13 +119,13 @@ def _blocks(
 
 
 def _start(context: JobContext, run: RunFolder, dataset: str, about: dict[str, Any]) -> RunFolder:
-    """Start the run on the moved spectra; its note says what it is."""
+    """Start the run on the moved spectra, with a note that explains it."""
     name = context.request.get("name") or f"{run.name} adapted to {about['name']}"
     config = dataclasses.replace(run.config, dataset=dataset)
     new = jobs.start_training(context.store, config, name[:80])
     new.update_info(
-        note=f"Run {run.id} trained anew, on its spectra moved to the mean and covariance of "
-        f"{about['n']:,} spectra of {about['name']}. It holds for those if the redshifts of both "
-        "are distributed alike. Its test figures are those of moved spectra."
+        note=f"This is run {run.id}, trained again after its spectra were given the mean and "
+        f"covariance of {about['n']:,} spectra of {about['name']}. It applies to those spectra if "
+        "the redshifts of both are distributed alike. Its test figures are for moved spectra."
     )
     return new

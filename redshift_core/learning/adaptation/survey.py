@@ -1,4 +1,4 @@
-"""A dataset of the store written again with its spectra moved: same rows, ids, redshifts, flags."""
+"""Writes a copy of a dataset with moved spectra and the same rows, ids, redshifts and flags."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def write_adapted(
     origin: dict[str, Any],
     report: Report = lambda *_: None,
 ) -> DatasetFolder:
-    """Write a dataset anew with every usable spectrum moved, in blocks; the new dataset.
+    """Write a copy of a dataset in which every usable spectrum is moved; returns the copy.
 
     Parameters
     ----------
     source : Dataset
-        Its rows keep their places, and those without usable flux stay as they are.
+        The dataset to copy. Rows keep their order; rows without usable flux stay unchanged.
     name : str
         Name of the new dataset.
     origin : dict
-        What ``adapted`` in ``dataset.json`` says of the target; the source is added here.
+        Facts about the target for ``adapted`` in ``dataset.json``; the source is added here.
     report : callable
-        Called with rows done, rows in all, and a message, after each block; may raise to stop.
+        Called after each block with rows done, rows in total and a message; may raise to stop.
     """
     sweep(store)
     folder = store.new_dataset(name)
@@ -89,7 +89,7 @@ def _write_catalogue(
 def _moved(
     flux: NDArray[np.float32], flags: NDArray[np.uint16], adaptation: Adaptation
 ) -> NDArray[np.float32]:
-    """Spectra of a block, the usable ones moved; shape (n, 186)."""
+    """Spectra of a block with the usable ones moved, shape (n, 186)."""
     flux = np.array(flux)
     usable = (flags & BAD_FLUX) == 0
     flux[usable] = adaptation.apply(flux[usable])

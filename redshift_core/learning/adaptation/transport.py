@@ -1,16 +1,16 @@
-"""Spectra of one survey given the mean and covariance of another's, without any redshift.
+"""Gives the spectra of one survey the mean and covariance of another's, without redshifts.
 
 A network learns the survey it was trained on: its noise, its instrument, the sizes and brightness
-of its galaxies. Where other spectra differ in these and have no redshifts to train on, the
-training spectra can be made like them. A spectrum is divided by its mean f, s = flux / f, and
+of its galaxies. If other spectra differ in these and have no redshifts to train on, the training
+spectra can be made similar to them. A spectrum is divided by its mean f, s = flux / f, and
 
     s′ = μ_t + (s − μ_s) M,    M = C_s^−½ (C_s^½ C_t C_s^½)^½ C_s^−½
     ln f′ = m_t + (ln f − m_s) · d_t / d_s
 
 with μ and C the mean and covariance of s, m and d the mean and standard deviation of ln f, in the
 source (s) and the target (t). Of all maps that take one Gaussian to the other, this one changes the
-spectra least (optimal transport). Few spectra do not tell the covariance of 186 pixels, so the
-target's is drawn toward the source's: C_t becomes (n C_t + 200 C_s) / (n + 200) for n spectra.
+spectra least (optimal transport). A few spectra do not determine the covariance of 186 pixels, so
+the target's is drawn towards the source's: C_t becomes (n C_t + 200 C_s) / (n + 200) for n spectra.
 
 References
 ----------
@@ -30,34 +30,35 @@ from numpy.typing import NDArray
 from redshift_core.constants import N_PIXELS, FloatArray
 from redshift_core.evaluation.flags import signal_to_noise
 
-PRIOR = 200  # spectra that the source's covariance counts for in the target's
-LEAST_SIGNAL = 2.0  # mean flux in units of the pixels' scatter; below, there is no spectrum to see
+PRIOR = 200  # number of spectra that the source's covariance counts as in the target's
+LEAST_SIGNAL = 2.0  # lowest mean flux of a usable spectrum, in units of the scatter of its pixels
 RIDGE = 1e-7  # added to the variance of each pixel, in units of the squared mean flux
 FLOOR = 0.01  # smallest divisor of a spectrum, in units of the typical mean flux
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean and covariance of spectra divided by their mean, and spread of the mean's logarithm."""
+    """Mean and covariance of spectra divided by their mean flux, and moments of its logarithm."""
 
-    n: int  # spectra they are taken over
+    n: int  # number of spectra
     mean: NDArray[np.float64]  # (186,)
     covariance: NDArray[np.float64]  # (186, 186)
     log_mean: float  # mean of ln(mean flux)
     log_scatter: float  # its standard deviation
 
     @classmethod
-    def of(cls, blocks: Iterable[FloatArray]) -> Moments:
-        """Moments of the spectra in blocks, each (n, 186) of raw flux; one is in memory at a time.
+    def measure(cls, blocks: Iterable[FloatArray]) -> Moments:
+        """Moments of spectra that come in blocks of raw flux (n, 186), one in memory at a time.
 
-        Left out are spectra with values that are not finite, and those whose mean flux is below
-        twice the scatter of the pixels: divided by a mean near zero, a few would outweigh the rest.
+        Spectra with values that are not finite are left out. So are spectra whose mean flux is
+        below twice the scatter of their pixels: dividing by a mean near zero would give them too
+        much weight.
         """
         n, total = 0, np.zeros(N_PIXELS + 1)
         square = np.zeros((N_PIXELS + 1, N_PIXELS + 1))
         for block in blocks:
             flux = np.asarray(block, np.float64)
-            flux = flux[signal_to_noise(flux) >= LEAST_SIGNAL]  # a NaN is not
+            flux = flux[signal_to_noise(flux) >= LEAST_SIGNAL]  # also drops NaN
             mean = flux.mean(axis=1, keepdims=True)
             values = np.concatenate([flux / mean - 1, np.log(mean)], axis=1)
             n += len(values)
@@ -79,7 +80,7 @@ class Adaptation:
 
     @classmethod
     def fit(cls, source: Moments, target: Moments) -> Adaptation:
-        """Map that gives the spectra behind ``source`` the mean and covariance of ``target``."""
+        """Map that gives the spectra of ``source`` the mean and covariance of ``target``."""
         ridge = RIDGE * np.eye(N_PIXELS)
         wanted = target.n * target.covariance + PRIOR * source.covariance
         wanted = wanted / (target.n + PRIOR) + ridge
@@ -100,7 +101,7 @@ class Adaptation:
 
 
 def _powers(matrix: NDArray[np.float64], *exponents: float) -> list[NDArray[np.float64]]:
-    """Powers of a symmetric matrix without negative eigenvalues but those of rounding."""
+    """Powers of a symmetric matrix whose only negative eigenvalues come from rounding."""
     size, direction = np.linalg.eigh(matrix)
     size = np.maximum(size, np.finfo(np.float64).tiny)
     return [(direction * size**exponent) @ direction.T for exponent in exponents]

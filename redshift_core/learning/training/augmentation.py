@@ -1,8 +1,8 @@
-"""Training spectra as they might have been recorded: changed a little, anew at every step.
+"""Data augmentation: every training step sees slightly different versions of the spectra.
 
-A network that has seen each spectrum only once, to the last digit, may learn from what no second
-observation would repeat. Each draw depends on the seed and the number of the step alone, so a
-resumed training sees the same spectra as one that was never stopped.
+A network that always sees exactly the same spectra may learn details that a second observation
+would not repeat. Each random draw depends only on the seed and the number of the step, so a resumed
+training sees the same spectra as one that was never stopped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from redshift_core.constants import N_PIXELS
 from redshift_core.data.bases import PIXELS
 from redshift_core.settings.run import AugmentationConfig
 
-DEGREES = (1, 2, 3)  # Legendre polynomials over each band that a calibration error is made of
+DEGREES = (1, 2, 3)  # of the Legendre polynomials over each band that make up a calibration error
 
 
 class Augmentation:

@@ -1,9 +1,10 @@
-"""Where a run stands, on disk: everything it needs to go on as if it had never stopped.
+"""Checkpoints: everything that a run needs to continue as if it had never stopped.
 
     checkpoint/state.npz   weights, optimizer, dropout seeds, kept weights; ``Progress`` as JSON
     history.csv            one line per epoch, made from ``Progress``: no line is written twice
 
-One file, written to a temporary name and renamed: a kill at any moment leaves the state before it.
+The state is one file, written under a temporary name and then renamed. If the process is killed
+at any moment, the previous state stays intact.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ STATE_FILE = "state.npz"
 
 @dataclass
 class Progress:
-    """Position in the run and what the epochs so far have shown."""
+    """Position in the run, and the results of the epochs so far."""
 
     epoch: int = 0  # epochs completed
     step: int = 0  # steps done of the epoch under way
@@ -37,22 +38,22 @@ class Progress:
     best_val_mae: float | None = None  # lowest so far
     kept_val_mae: float | None = None  # of the kept weights
     best_val_loss: float | None = None  # what early stopping compares with
-    n_worse: int = 0  # epochs since then
-    finished: bool = False  # all that was asked for is done
+    n_worse: int = 0  # epochs since the lowest validation loss
+    finished: bool = False  # whether every requested epoch is done
     history: list[dict[str, float]] = field(default_factory=list)  # lines of history.csv
 
 
 @dataclass
 class State:
-    """Progress, and the numbers behind it."""
+    """Progress of a run, and the values of its variables."""
 
     progress: Progress
     variables: list[NDArray]  # weights, optimizer, seeds, in the order of ``Loop.variables``
-    kept: list[NDArray]  # weights that model.keras shall hold
+    kept: list[NDArray]  # weights to be saved in model.keras
 
 
 def save_state(run: RunFolder, state: State) -> None:
-    """Write a checkpoint, whole or not at all."""
+    """Write a checkpoint atomically."""
     run.checkpoint_path.mkdir(exist_ok=True)
     arrays = {f"variable_{number}": value for number, value in enumerate(state.variables)}
     arrays |= {f"kept_{number}": value for number, value in enumerate(state.kept)}
@@ -86,7 +87,7 @@ def load_state(run: RunFolder) -> State | None:
 
 
 def write_history(run: RunFolder, progress: Progress) -> None:
-    """Write history.csv afresh, whole or not at all."""
+    """Rewrite history.csv atomically."""
     with atomic(run.history_path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()

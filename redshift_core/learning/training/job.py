@@ -1,4 +1,4 @@
-"""The epochs of a run: stop, report, save, early stopping, and going on after any of them."""
+"""The job that trains a run: it reports, saves, stops early or on request, and resumes."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from redshift_core.store import JobContext, RunFolder, Stopped, write_json
 if TYPE_CHECKING:
     from redshift_core.learning.training.loop import Loop
 
-CALL_SECONDS = 0.5  # s of computing between two looks at the stop file
+CALL_SECONDS = 0.5  # s of computing between two checks for a stop request
 SAVE_SECONDS = 30.0  # s between two checkpoints inside an epoch
-EPOCH_SAVE_SECONDS = 5.0  # s after which the end of an epoch is worth a checkpoint
+EPOCH_SAVE_SECONDS = 5.0  # s since the last checkpoint after which the end of an epoch is saved
 
 
 def train_and_judge(context: JobContext) -> dict[str, Any]:
     """Job: train a run and, when it has gone through all its epochs, judge it on its test rows.
 
-    A run that was stopped, or ended otherwise, while it was judged has its model saved; resumed, it
-    is judged and not trained again, unless the request asks for ``more`` epochs.
+    If a run ends while it is being judged, its model is already saved. Resuming such a run judges
+    it without training it again, unless the request asks for ``more`` epochs.
 
     Returns
     -------
     dict
-        As of `train_job`; ``stopped`` also where the user stopped the judging.
+        As for `train_job`; ``stopped`` is also true if the user stopped the judging.
     """
     run = RunFolder(context.folder.path)
     result = _trained_before(context, run) or train_job(context)
@@ -48,15 +48,15 @@ def train_and_judge(context: JobContext) -> dict[str, Any]:
     try:
         _judge(context, run)
     except Stopped:
-        message = "Stopped while it was judged. Its model is saved: evaluate the run, or resume it."
+        message = "Stopped while judging the run. Its model is saved: evaluate or resume the run."
         context.report(message=message, now=True)
         return {**result, "stopped": True}
-    context.report(message="Trained, and judged on its test rows.", now=True)
+    context.report(message="The run is trained and judged on its test rows.", now=True)
     return result
 
 
 def _trained_before(context: JobContext, run: RunFolder) -> dict[str, Any] | None:
-    """Result of a run whose training had ended before; None where epochs are left to do."""
+    """Result of a run whose training is complete; None if epochs are left to do."""
     if not context.request.get("resume") or context.request.get("more"):
         return None
     state = load_state(run)
@@ -71,12 +71,12 @@ def _trained_before(context: JobContext, run: RunFolder) -> dict[str, Any] | Non
 
 
 def _judge(context: JobContext, run: RunFolder) -> None:
-    """Judge a trained run on its test rows, telling how far that is."""
+    """Judge a trained run on its test rows, and report the progress."""
     dataset = run.config.dataset
 
     def report(done: float, total: float, message: str) -> None:
-        said = f"Judging the test rows. {message}"
-        context.report_or_stop(message=said, judged=done / total if total else 0.0)
+        sentence = f"Judging the test rows. {message}"
+        context.report_or_stop(message=sentence, judged=done / total if total else 0.0)
 
     context.report(message="Judging the test rows.", now=True)
     try:
@@ -94,14 +94,14 @@ def _judge(context: JobContext, run: RunFolder) -> None:
 def train_job(
     context: JobContext, virtual_cpus: int = 1, n_steps: int | None = None
 ) -> dict[str, Any]:
-    """Train the run of a job folder, or go on with it where the request says ``resume``.
+    """Train the run of a job folder, or continue it if the request says ``resume``.
 
     Parameters
     ----------
     virtual_cpus : int
         See ``devices.open_devices``.
     n_steps : int, optional
-        Steps in all, where the last epoch is to end early.
+        Total number of steps, if the last epoch is to end early.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def train_job(
 
     devices = open_devices(config.training, virtual_cpus)
     context.report(message="Building the network.", device=devices.text, now=True)
-    data = Data.of(prepared.train, prepared.val, devices)
+    data = Data.place(prepared.train, prepared.val, devices)
     loop = Loop(config, prepared.scaler, data, devices)
     facts = environment(prepared.dataset, prepared.split, devices.describe())
     facts |= {"scaler": scaler_facts(prepared.scaler), "n_parameters": loop.n_parameters}
@@ -132,7 +132,7 @@ def train_job(
 
 
 def _state_to_resume(run: RunFolder, config: RunConfig) -> State | None:
-    """Checkpoint of the run; None where it ended before it wrote one, and so starts anew."""
+    """Checkpoint of the run; None if it ended before it wrote one and so starts again."""
     state = load_state(run)
     if state is None:
         return None
@@ -147,7 +147,7 @@ def _state_to_resume(run: RunFolder, config: RunConfig) -> State | None:
 
 
 class Pace:
-    """How many items to compute per call, so that a call takes about CALL_SECONDS."""
+    """Chooses how many items to compute per call so that a call takes about CALL_SECONDS."""
 
     def __init__(self) -> None:
         self.n = 1
@@ -155,7 +155,7 @@ class Pace:
         self._calls = 0
 
     def update(self, n: int, seconds: float) -> None:
-        """Learn from a call; the first one is not typical, since it compiles."""
+        """Learn from the duration of a call; the first call also compiles, so it does not count."""
         self._calls += 1
         if self._calls > 1:
             self.seconds = seconds / n
@@ -164,7 +164,7 @@ class Pace:
 
 
 class Trainer:
-    """One run between its start, or its resumption, and its end or stop."""
+    """Trains one run, from its start or resumption to its end or stop."""
 
     def __init__(
         self,
@@ -178,7 +178,7 @@ class Trainer:
         self.context, self.run, self.config, self.loop = context, run, config, loop
         self.n_steps = n_steps or config.training.epochs * loop.n_steps  # in all
         self.progress = state.progress if state else Progress()
-        self.kept = state.kept if state else []  # weights that model.keras shall hold
+        self.kept = state.kept if state else []  # weights to be saved in model.keras
         self.model_is_saved = bool(state) and run.model_path.exists()
         self.steps, self.blocks = Pace(), Pace()
         if state and not loop.restore(state.variables):
@@ -186,11 +186,11 @@ class Trainer:
                 f"The checkpoint of {run.id} does not fit its config.json, which was changed. "
                 "Start a new run with the new settings."
             )
-        if self._exhausted():  # the user asks for more, so early stopping gets its patience back
+        if self._exhausted():  # more epochs are requested, so patience starts again
             self.progress.n_worse = 0
 
     def train(self) -> dict[str, Any]:
-        """Do the epochs that are left; the job's result."""
+        """Do the remaining epochs; returns the result of the job."""
         write_history(self.run, self.progress)
         self.saved = self.mark = time.monotonic()
         stopped = False
@@ -217,7 +217,7 @@ class Trainer:
         return 0 < patience <= self.progress.n_worse
 
     def _train_epoch(self) -> bool:
-        """Do the steps left in this epoch; False where the user stops."""
+        """Do the remaining steps of this epoch; False if the user stops."""
         loop, progress, training = self.loop, self.progress, self.config.training
         generator = np.random.default_rng([self.config.seed, progress.epoch])
         order = generator.permutation(loop.n_train).astype(np.int32)
@@ -239,7 +239,7 @@ class Trainer:
         return True
 
     def _validate(self) -> bool:
-        """Validate and close the epoch; False where the user stops before that."""
+        """Validate and close the epoch; False if the user stops before it is closed."""
         loop = self.loop
         loop.sums.assign([0.0, 0.0, 0.0])
         sums, first = [0.0, 0.0, 0.0], 0
@@ -289,7 +289,7 @@ class Trainer:
         self.mark = now
 
     def _go_on(self, blocks_done: int | None = None) -> bool:
-        """Report, save where it is time; False where the user asked for a stop."""
+        """Report, and save if it is time to; False if the user asked for a stop."""
         self._tick()
         self._report(blocks_done)
         if self.context.should_stop():
@@ -341,7 +341,7 @@ class Trainer:
             )
 
     def _save(self) -> None:
-        """Write a checkpoint, and the model where better weights wait to be saved."""
+        """Write a checkpoint, and the model if its weights have changed."""
         self._tick()
         save_state(self.run, State(self.progress, self.loop.values(), self.kept))
         if self.kept:

@@ -1,9 +1,9 @@
-"""The compiled part of training: some steps, or some validation blocks, in one TensorFlow call.
+"""The compiled part of training: one TensorFlow call does several steps or validation blocks.
 
-Keras's ``fit`` spends a fifth of the time of small batches between the steps. Here the scaled
-features stay in memory, a batch is gathered by shuffled row number, and a whole stretch of steps
-runs inside one ``tf.function``. Between two calls Python looks for a stop, reports and saves; where
-one call ends and the next begins changes nothing in the result.
+With small batches, Keras's ``fit`` spends a fifth of its time between the steps. Here the scaled
+features stay in memory, batches are gathered by shuffled row number, and many steps run inside one
+``tf.function``. Between two calls, Python checks for a stop, reports and saves. The result does not
+depend on where one call ends and the next begins.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ from redshift_core.settings.layers import n_flops, n_outputs
 from redshift_core.settings.run import ModelConfig, RunConfig, TrainingConfig
 from redshift_core.store import atomic
 
-BLOCK_SMALL, BLOCK_LARGE = 256, 2048  # validation rows at a time: costly nets, cheap nets
+BLOCK_SMALL, BLOCK_LARGE = 256, 2048  # validation rows per block, for costly and for cheap networks
 _ROWS = tf.TensorSpec([None], tf.int32)
 _RATES = tf.TensorSpec([None], tf.float32)
 _NUMBER = tf.TensorSpec([], tf.int32)
-COSTLY = 5_000_000  # floating-point operations per spectrum that make a net costly
-CALIBRATION_ROWS = 20_000  # validation rows at most that a temperature is fitted on
-TEMPERATURES = (-1.5, 1.5)  # range of its logarithm
+COSTLY = 5_000_000  # floating-point operations per spectrum above which a network is costly
+CALIBRATION_ROWS = 20_000  # largest number of validation rows on which a temperature is fitted
+TEMPERATURES = (-1.5, 1.5)  # range of the logarithm of the temperature
 TINY = 1e-12  # smallest probability whose logarithm is taken
 
 
 @dataclass(frozen=True)
 class Data:
-    """Spectra and redshifts where they are computed with; several loops may share them."""
+    """Spectra and redshifts on the device that uses them; several loops may share them."""
 
     train: tuple[tf.Tensor, tf.Tensor]  # (n_train, n_inputs) or raw (n_train, 186), (n_train,)
     val: tuple[tf.Tensor, tf.Tensor]
     device: str
 
     @classmethod
-    def of(cls, train: Part, val: Part, devices: Devices) -> Data:
-        """Copy arrays to where they are computed with."""
+    def place(cls, train: Part, val: Part, devices: Devices) -> Data:
+        """Copy the arrays to the device that trains on them."""
         device = devices.data_device(train.features.nbytes + val.features.nbytes)
         with tf.device(device):
             return cls(_tensors(train), _tensors(val), device)
@@ -109,11 +109,11 @@ class Loop:
         return [np.asarray(variable) for variable in self.variables]
 
     def weights(self) -> list[NDArray]:
-        """Current value of the weights alone, averaged where the settings want it."""
+        """Current weights, averaged over the steps if the settings ask for it."""
         return [np.asarray(variable) for variable in self.judged.trainable_variables]
 
     def restore(self, values: list[NDArray]) -> bool:
-        """Set every variable; False where the values are those of another configuration."""
+        """Set every variable; False if the values belong to another configuration."""
         if [tuple(v.shape) for v in self.variables] != [v.shape for v in values]:
             return False
         _assign(self.variables, values)
@@ -142,11 +142,11 @@ class Loop:
             p = tf.reduce_mean(tf.nn.softmax(logits / tf.exp(log_temperature)), axis=1)
             return -tf.reduce_mean(tf.math.log(tf.gather(p, place, batch_dims=1) + TINY))
 
-        found = minimize_scalar(
+        minimum = minimize_scalar(
             lambda t: float(surprise(tf.constant(t, tf.float32))), bounds=TEMPERATURES,
             method="bounded", options={"xatol": 1e-3},
         )  # fmt: skip
-        temperature = math.exp(found.x)
+        temperature = math.exp(minimum.x)
         self.model.get_layer(PDF).temperature.assign(temperature)
         return temperature
 
@@ -169,12 +169,12 @@ class Loop:
         return tf.reshape(answers, (-1, model.members, n_outputs(model)))
 
     def on_device(self, order: NDArray[np.int32]) -> tf.Tensor:
-        """An epoch's permutation, beside the data."""
+        """Permutation of an epoch, on the same device as the data."""
         with tf.device(self.data_device):
             return tf.convert_to_tensor(order)
 
     def save_model(self, path: Path, weights: list[NDArray]) -> None:
-        """Write the model with the given weights (empty: the current ones), whole or not at all."""
+        """Write the model atomically with the given weights (empty: the current ones)."""
         current = self._trained()
         _assign(self.trunk.trainable_variables, weights or self.weights())
         with atomic(path) as part:
@@ -217,7 +217,7 @@ class Loop:
         return self.sums.read_value()
 
     def _average(self) -> None:
-        """Move the mean weights towards the present ones, faster in the first steps."""
+        """Move the averaged weights towards the current ones, faster in the first steps."""
         steps = tf.cast(self.optimizer.iterations.value, tf.float32)
         kept = tf.minimum(self.config.training.averaging, (1.0 + steps) / (10.0 + steps))
         pairs = zip(self.judged.trainable_variables, self.trunk.trainable_variables, strict=True)
@@ -228,7 +228,7 @@ class Loop:
         self.sums.assign_add(self.strategy.reduce("SUM", replica_sums, axis=None))
 
     def _step(self, rows: tf.Tensor) -> tf.Tensor:
-        """One step on this replica's share of a batch; its sums."""
+        """Do one step on this replica's share of a batch; returns its sums."""
         features, z_spec = self._gather("train", rows)
         if self.augmentation:
             features = self.scale(self.augmentation(features, self._draw()))
@@ -249,7 +249,7 @@ class Loop:
         return self._sums(total, answers, z_spec, penalty)
 
     def _draw(self) -> tf.Tensor:
-        """Seed of what this step draws on this replica: no other step or replica has it."""
+        """Seed of this step's random draws on this replica; no other step or replica shares it."""
         step = tf.cast(self.optimizer.iterations.value, tf.int32)
         context = tf.distribute.get_replica_context()
         place = context.replica_id_in_sync_group if self.n_replicas > 1 else 0
@@ -285,15 +285,15 @@ class Loop:
 
 
 def start_session(devices: Devices) -> None:
-    """Forget the networks trained so far in this process, and what Keras holds for them."""
+    """Release the networks trained so far in this process and what Keras keeps for them."""
     keras.utils.clear_session()
-    keras.config.set_dtype_policy(devices.precision)  # the session had it
-    tf.get_logger().setLevel("ERROR")  # a new network is a new trace, not a slip to warn of
+    keras.config.set_dtype_policy(devices.precision)  # clearing the session resets the policy
+    tf.get_logger().setLevel("ERROR")  # tracing each new network is no fault
 
 
 def make_optimizer(config: TrainingConfig, devices: Devices) -> keras.optimizers.Optimizer:
     """Optimizer of a configuration; with loss scaling where the precision is float16."""
-    # With several replicas each clips an n-th of the whole gradient, and their sum is applied.
+    # Each of n replicas clips one n-th of the whole gradient; the sum of them is applied.
     clip = config.clip_norm / devices.n_replicas if config.clip_norm else None
     common = {"learning_rate": config.learning_rate, "global_clipnorm": clip}
     kinds: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
@@ -303,11 +303,11 @@ def make_optimizer(config: TrainingConfig, devices: Devices) -> keras.optimizers
         "sgd": lambda: keras.optimizers.SGD(momentum=config.momentum, **common),
     }
     optimizer = kinds[config.optimizer]()
-    if config.optimizer == "adamw":  # biases and norms set levels, which have no business at 0
+    if config.optimizer == "adamw":  # biases and norms set levels, which should not decay to 0
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     if devices.n_replicas == 1:
-        # Keras's own way, made for several replicas, keeps every graph and its weights for ever,
-        # which a search of many networks in one process cannot afford.
+        # Keras's own update, made for several replicas, keeps every graph and its weights alive.
+        # A search trains many networks in one process and would run out of memory.
         optimizer._backend_update_step = partial(_update, optimizer)
     if devices.precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)

@@ -1,7 +1,7 @@
-"""Losses and point estimates of what the members of a network answer, in TensorFlow.
+"""Losses and point estimates of the answers of a network's members, in TensorFlow.
 
-Answers are z_phot (n, k, 1), or with a PDF head logits over the redshift bins (n, k, 240), of k
-members. A loss is that of each galaxy, (n,): the mean over the members, each judged by itself.
+The answers of k members are z_phot (n, k, 1) or, with a PDF head, logits over the redshift bins
+(n, k, 240). A loss has one value per galaxy, (n,): the mean of the losses of the single members.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def make_loss(config: TrainingConfig) -> Loss:
-    """Loss of answers (n, k, n_outputs) and z_spec (n,) for each galaxy, (n,).
+    """Loss of each galaxy, (n,), from answers (n, k, n_outputs) and z_spec (n,).
 
     =============  ==========================================================================
     huber          e²/2 where abs(e) ≤ δ, else δ·abs(e) − δ²/2, as in Keras

@@ -1,4 +1,4 @@
-"""From a dataset to scaled arrays in memory, and the facts a run must remember about them."""
+"""Turns a dataset into scaled arrays in memory, and collects the facts that a run records."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "pandas")
 
 @dataclass
 class Part:
-    """Spectra of one part of the split, and the redshifts to learn."""
+    """Spectra of one part of the split, and their redshifts."""
 
-    features: NDArray[np.float32]  # (n, n_inputs) scaled, or raw flux (n, 186) to be changed first
+    features: NDArray[np.float32]  # (n, n_inputs) scaled, or (n, 186) raw if augmented
     z_spec: NDArray[np.float32]  # (n,)
 
 
@@ -52,7 +52,7 @@ class Prepared:
 
 
 def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
-    """Split the rows, fit the scaler and scale; a resumed run reads back what it had."""
+    """Split the rows, fit the scaler and scale; a resumed run reads its split and scaler back."""
     dataset = open_for(run, context.store, config.dataset)
     context.report(message="Dividing the rows and fitting the scaler.", now=True)
     if run.split_path.exists():
@@ -77,7 +77,7 @@ def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
 
 
 def environment(dataset: Dataset, split: Split, device: dict[str, Any]) -> dict[str, Any]:
-    """Facts for ``environment.json``: what a run or a search was made with and on."""
+    """Facts for ``environment.json``: the software, device and dataset of a run or a search."""
     info = dataset.info
     return {
         **machine_facts(device),
@@ -94,7 +94,7 @@ def environment(dataset: Dataset, split: Split, device: dict[str, Any]) -> dict[
 
 
 def machine_facts(device: dict[str, Any]) -> dict[str, Any]:
-    """Versions, platform, commit and device: what anything was computed with."""
+    """Versions, platform, commit and device of a computation."""
     return {
         "versions": {
             "redshift-lab": redshift_core.__version__,
@@ -108,7 +108,7 @@ def machine_facts(device: dict[str, Any]) -> dict[str, Any]:
 
 
 def scaler_facts(scaler: Scaler) -> dict[str, Any]:
-    """What ``environment.json`` says of a fitted scaler."""
+    """Facts about a fitted scaler for ``environment.json``."""
     return {
         "name": scaler.name,
         "fit_on": scaler.fit_on,
@@ -118,7 +118,7 @@ def scaler_facts(scaler: Scaler) -> dict[str, Any]:
 
 
 def open_for(job: RunFolder | TuningFolder, store: Store, name: str) -> Dataset:
-    """Dataset of a run or a search."""
+    """Open the dataset of a run or a search."""
     try:
         folder = store.dataset(name)
     except DamagedError:
@@ -126,28 +126,34 @@ def open_for(job: RunFolder | TuningFolder, store: Store, name: str) -> Dataset:
     except InputError as error:
         raise InputError(
             f"{job.id} needs the dataset {name!r}, which is not in the store any more. "
-            "Read the same file in again and start anew on it."
+            "Ingest the same file again and start a new one on it."
         ) from error
     return open_dataset(folder)
 
 
 def new_split(config: SplitConfig, dataset: Dataset) -> Split:
-    """Rows of a dataset that a training may use, divided."""
+    """Split the rows of a dataset that a training may use."""
     return split_rows(training_rows(dataset, config), config)
 
 
 def scaled_part(dataset: Dataset, scaler: Scaler, rows: RowArray) -> Part:
-    """Scaled features of some rows, in the order of the file, which reads fastest."""
+    """Scaled features and redshifts of some rows, in the order of the file, which reads fastest."""
     rows = np.sort(rows)
+    z_spec = np.asarray(dataset.z_spec)[rows].astype(np.float32)
+    return Part(scaled_features(dataset, scaler, rows), z_spec)
+
+
+def scaled_features(dataset: Dataset, scaler: Scaler, rows: RowArray) -> NDArray[np.float32]:
+    """Scaled features of rows, shape (n, n_inputs); the flux is read block by block."""
     features = np.empty((len(rows), scaler.n_inputs), np.float32)
     for start in range(0, len(rows), BLOCK_ROWS):
         block = rows[start : start + BLOCK_ROWS]
         features[start : start + BLOCK_ROWS] = scaler.apply(dataset.flux[block])
-    return Part(features, np.asarray(dataset.z_spec)[rows].astype(np.float32))
+    return features
 
 
 def training_part(config: RunConfig, dataset: Dataset, scaler: Scaler, rows: RowArray) -> Part:
-    """Rows to learn from: scaled, or raw where each epoch changes them before they are scaled."""
+    """Rows to learn from: scaled, or raw if augmentation changes them before they are scaled."""
     if not config.augmentation.active:
         return scaled_part(dataset, scaler, rows)
     rows = np.sort(rows)
@@ -162,11 +168,11 @@ def _version(package: str) -> str:
 
 
 def _commit() -> str:
-    """Git commit of the checkout; empty where the package was installed or git is missing."""
+    """Git commit of the checkout; empty if the package was installed or git is missing."""
     if not (CHECKOUT / ".git").exists():
         return ""
     try:
-        found = subprocess.run(
+        process = subprocess.run(
             ["git", "-C", str(CHECKOUT), "rev-parse", "HEAD"],
             capture_output=True,
             text=True,
@@ -175,4 +181,4 @@ def _commit() -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return found.stdout.strip()
+    return process.stdout.strip()

@@ -1,12 +1,13 @@
-"""Search for a network: KerasTuner chooses the trials, our own training loop does them.
+"""Search for a network: KerasTuner chooses the trials, and our training loop trains them.
 
-* ``job``: a search from start to end, in one process or with workers
-* ``oracle``: KerasTuner's four algorithms over a search space, made to survive a kill
-* ``book``: trials.json, what is known of every trial
-* ``trial``: one trial: rows, training, score
-* ``search``: trial after trial, the same for a lone process and for a worker
-* ``chief``: the process that serves the oracle to workers, and outlives any of them
-* ``member``: a worker process: ``python -m redshift_core.learning.tuning.member HOST:PORT``
+* ``job``: runs a search from start to end, in one process or with workers
+* ``oracle``: makes KerasTuner's four algorithms resumable after a kill
+* ``trial_log``: keeps trials.json, the record of every trial
+* ``trial``: trains and scores one trial
+* ``search``: does one trial after the other, in a single process or in a worker
+* ``chief``: serves the oracle to workers, and survives the death of any of them
+* ``worker``: a process that trains trials for the chief:
+  ``python -m redshift_core.learning.tuning.worker HOST:PORT``
 """
 
 from redshift_core.learning.tuning.job import tune_job

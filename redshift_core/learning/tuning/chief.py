@@ -1,12 +1,12 @@
-"""The process that serves the oracle to workers over gRPC, and outlives any of them.
+"""The chief: the process that serves the oracle to workers over gRPC.
 
-KerasTuner's service as it is, and beside it what that lacks: the chief knows whose a trial is and
-when it last heard of each worker. A worker that has died, or has been silent for too long, loses
-its trial to the next that asks; what it sends later is refused, so no trial counts twice. The
-chief ends when no trial is left, whoever is dead (KerasTuner's waits for ever).
+The chief extends KerasTuner's service: it knows which worker has which trial, and when it last
+heard from each worker. If a worker dies or is silent for too long, its trial goes to the next
+worker that asks. Whatever the first worker sends later is refused, so no trial counts twice. The
+chief ends when no trial is left, even if workers have died (KerasTuner's chief would wait forever).
 
-What the service's messages have no field for travels as metadata of the call: the worker's name,
-its progress, the reason of a failure; back, the search's id.
+The messages of KerasTuner's service lack some fields. The worker's name, its progress and the
+reason for a failure, and the id of the search in return, therefore travel as metadata of the calls.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
 from redshift_core.errors import InputError
 from redshift_core.learning.devices import n_cores
-from redshift_core.learning.tuning.book import TrialBook
+from redshift_core.learning.tuning.trial_log import TrialLog
 from redshift_core.settings.search import TuningConfig
 from redshift_core.store import CHECKOUT, JobContext, TuningFolder
 
-SILENCE = float(os.environ.get("REDSHIFT_LAB_SILENCE", "30"))  # s without a word: taken for dead
-POLL = 0.2  # s between two looks at the workers
-LINGER = 10.0  # s in which workers may still hear that the search is over
-STOP_LIMIT = 30.0  # s that workers on this machine have to stop by themselves
-N_THREADS = 8  # calls answered at a time: a heartbeat must not wait for a Gaussian process
+SILENCE = float(os.environ.get("REDSHIFT_LAB_SILENCE", "30"))  # s until a worker counts as dead
+POLL = 0.2  # s between two checks of the workers
+LINGER = 10.0  # s during which workers can still learn that the search is over
+STOP_LIMIT = 30.0  # s that workers have to stop by themselves
+N_THREADS = 8  # calls served at the same time, so that no heartbeat waits for a Gaussian process
 
 
 class Servicer(OracleServicer):
     """KerasTuner's service, for an oracle of this package."""
 
-    def __init__(self, oracle: Any, book: TrialBook, tuning_id: str):
+    def __init__(self, oracle: Any, trial_log: TrialLog, tuning_id: str):
         super().__init__(oracle)
-        self.book, self.tuning_id = book, tuning_id
-        self.heard: dict[str, float] = {}  # worker → monotonic time of its last word
-        self.told: set[str] = set()  # workers that know that it is over
-        self.error: Exception | None = None  # that broke the oracle
+        self.trial_log, self.tuning_id = trial_log, tuning_id
+        self.heard: dict[str, float] = {}  # worker → monotonic time of its last call
+        self.told: set[str] = set()  # workers that know that the search is over
+        self.error: Exception | None = None  # the exception that broke the oracle
 
     def GetSpace(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Greet a worker: the id of the search."""
+        """Greet a worker with the id of the search."""
         context.set_trailing_metadata((("tuning-bin", self.tuning_id.encode()),))
         return protos.get_service().GetSpaceResponse()
 
@@ -62,45 +62,45 @@ class Servicer(OracleServicer):
             trial = self.oracle.create_trial(request.tuner_id)
         if trial.status == "STOPPED":
             self.told.add(request.tuner_id)
-        return protos.get_service().CreateTrialResponse(trial=bare(trial).to_proto())
+        return protos.get_service().CreateTrialResponse(trial=strip_space(trial).to_proto())
 
     def GetTrial(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Hear that a worker lives and how far its trial is."""
-        said = self._said(context)
-        self.heard[said["worker"]] = time.monotonic()
-        if "leaving" in said:
-            self.told.add(said["worker"])
+        """Take note that a worker is alive, and of the progress of its trial."""
+        metadata = self._metadata(context)
+        self.heard[metadata["worker"]] = time.monotonic()
+        if "leaving" in metadata:
+            self.told.add(metadata["worker"])
         if request.trial_id:
-            self._refuse_others(context, said["worker"], request.trial_id)
-            self.book.progress(request.trial_id, json.loads(said["progress-bin"]))
+            self._refuse_others(context, metadata["worker"], request.trial_id)
+            self.trial_log.progress(request.trial_id, json.loads(metadata["progress-bin"]))
         return protos.get_service().GetTrialResponse()
 
     def UpdateTrial(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         """Take the figures of a trial."""
-        self._refuse_others(context, self._said(context)["worker"], request.trial_id)
+        self._refuse_others(context, self._metadata(context)["worker"], request.trial_id)
         with self._guarded():
             self.oracle.update_trial(request.trial_id, dict(request.metrics))
         return protos.get_service().UpdateTrialResponse()
 
     def EndTrial(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        """Close a trial, unless it was given to another worker meanwhile."""
-        said = self._said(context)
+        """Close a trial, unless it has been given to another worker."""
+        metadata = self._metadata(context)
         trial = Trial.from_proto(request.trial)
-        known = self.oracle.trials.get(trial.trial_id)
-        trial.hyperparameters = known.hyperparameters if known else trial.hyperparameters
-        trial.message = said.get("message-bin", b"").decode() or None
+        served = self.oracle.trials.get(trial.trial_id)
+        trial.hyperparameters = served.hyperparameters if served else trial.hyperparameters
+        trial.message = metadata.get("message-bin", b"").decode() or None
         with self._guarded():
-            accepted = self.oracle.end_trial_of(said["worker"], trial)
+            accepted = self.oracle.end_trial_of(metadata["worker"], trial)
         if not accepted:
-            self._refuse_others(context, said["worker"], trial.trial_id)
+            self._refuse_others(context, metadata["worker"], trial.trial_id)
         return protos.get_service().EndTrialResponse()
 
-    def _said(self, context: grpc.ServicerContext) -> dict[str, Any]:
+    def _metadata(self, context: grpc.ServicerContext) -> dict[str, Any]:
         return dict(context.invocation_metadata())
 
     def _refuse_others(self, context: grpc.ServicerContext, worker: str, trial_id: str) -> None:
         if not self.oracle.owns(worker, trial_id):
-            text = f"Trial {trial_id} is not {worker}'s any more."
+            text = f"Trial {trial_id} no longer belongs to worker {worker}."
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
 
     @contextlib.contextmanager
@@ -113,17 +113,17 @@ class Servicer(OracleServicer):
 
 
 class Chief:
-    """A search whose trials are done by workers."""
+    """Leads a search whose trials are done by workers."""
 
-    def __init__(self, context: JobContext, config: TuningConfig, oracle: Any, book: TrialBook):
-        self.context, self.config, self.oracle, self.book = context, config, oracle, book
+    def __init__(self, context: JobContext, config: TuningConfig, oracle: Any, trial_log: TrialLog):
+        self.context, self.config, self.oracle, self.trial_log = context, config, oracle, trial_log
         self.tuning = TuningFolder(context.folder.path)
-        self.servicer = Servicer(oracle, book, self.tuning.id)
+        self.servicer = Servicer(oracle, trial_log, self.tuning.id)
         self.children: dict[str, subprocess.Popen] = {}
         self.deadline = time.monotonic() + 3600 * config.hours if config.hours else float("inf")
 
     def run(self, address: str | None) -> bool:
-        """Serve until no trial is left; True where the user stopped.
+        """Serve until no trial is left; True if the user stopped the search.
 
         Parameters
         ----------
@@ -148,7 +148,7 @@ class Chief:
 
     def _hire(self, address: str) -> None:
         threads = self.config.base.training.threads or max(1, n_cores() // self.config.workers)
-        command = [sys.executable, "-m", "redshift_core.learning.tuning.member", address]
+        command = [sys.executable, "-m", "redshift_core.learning.tuning.worker", address]
         command += ["--threads", str(threads), "--parent", str(os.getpid())]
         path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
         home = {"PYTHONPATH": path, "REDSHIFT_LAB_HOME": str(self.context.store.root)}
@@ -160,7 +160,7 @@ class Chief:
             )
 
     def _watch(self, address: str | None) -> bool:
-        """Look after the workers until no trial is left; True where the user stopped."""
+        """Watch the workers until no trial is left; True if the user stopped the search."""
         while not self.oracle.done:
             time.sleep(POLL)
             if self.context.should_stop():
@@ -168,14 +168,14 @@ class Chief:
             if self.servicer.error:
                 raise self.servicer.error
             if time.monotonic() > self.deadline and not self.oracle.closed:
-                self.oracle.closed = "the time is up"
+                self.oracle.closed = "the time limit was reached"
             self._bury()
             if self.children and all(c.poll() is not None for c in self.children.values()):
                 if self.oracle.done:
                     break
                 raise InputError(
                     f"All {len(self.children)} workers of {self.tuning.id} have ended before the "
-                    "search; the end of the log says why. Resume it to go on."
+                    "search was finished; the end of the log says why. Resume it to continue."
                 )
             self._report(address)
         return False
@@ -194,14 +194,14 @@ class Chief:
 
     def _report(self, address: str | None) -> None:
         n_busy = len(self.oracle.ongoing_trials)
-        self.book.report(self.context, max(1, n_busy))
+        self.trial_log.report(self.context, max(1, n_busy))
         if not n_busy:
             self.context.report(
                 message=f"Waiting for workers{f' at {address}' if address else ''}."
             )
 
     def _dismiss(self, stopped: bool) -> None:
-        """Wait until the workers know that it is over: from the chief, or from the stop file."""
+        """Wait until the workers know, from the chief or the stop file, that the search is over."""
         self.oracle.closed = self.oracle.closed or "stopped"
         end = time.monotonic() + (STOP_LIMIT if stopped else LINGER)
         while time.monotonic() < end:
@@ -212,8 +212,8 @@ class Chief:
             time.sleep(POLL)
 
 
-def bare(trial: Trial) -> Trial:
-    """Trial without its search space, which a worker does not need (and KerasTuner prints)."""
+def strip_space(trial: Trial) -> Trial:
+    """Copy of a trial without its search space, which workers do not need and KerasTuner prints."""
     values = keras_tuner.HyperParameters()
     values.values = dict(trial.hyperparameters.values)
     return Trial(values, trial.trial_id, trial.status)
@@ -227,6 +227,6 @@ def _listen(server: grpc.Server, address: str) -> int:
     if not port:
         raise InputError(
             f"The chief cannot listen at {address}: give HOST:PORT with a name of this machine "
-            "and a port that is free, above 1023."
+            "and a free port above 1023."
         )
     return port

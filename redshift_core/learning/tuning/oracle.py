@@ -1,12 +1,12 @@
-"""KerasTuner's four algorithms over a search space, made to survive a kill at any moment.
+"""KerasTuner's four search algorithms, made resumable after a kill at any moment.
 
-Layer i's own parameters exist only where there are i layers (KerasTuner's conditions). So random
-and grid search never train one network twice for the sake of a layer it has not, and in the
-Bayesian model two networks that are the same are one point, not two.
+The parameters of layer i exist only if there are at least i layers (KerasTuner's conditions). So
+random and grid search never train the same network twice because of a layer that it does not have,
+and the Bayesian model treats two identical networks as one point.
 
-What KerasTuner 1.4.8 leaves open, and ``Resumable`` closes: it writes its files in place; after a
-reload it repeats trials that had ended; its grid search forgets where it was; and three failures
-in a row end in an exception that keeps its lock.
+``Resumable`` works around four faults of KerasTuner 1.4.8: it writes its files in place, it repeats
+finished trials after a reload, its grid search forgets its position, and three failures in a row
+raise an exception while its lock is held.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from redshift_core.errors import InputError
-from redshift_core.learning.tuning.book import ENDED, TrialBook
+from redshift_core.learning.tuning.trial_log import ENDED, TrialLog
 from redshift_core.settings.layers import CONVOLVED
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.search import TuningConfig
 from redshift_core.settings.space import CONV_SETTINGS, PER_LAYER, Parameter, fixed, free, n_layers
 from redshift_core.store import TuningFolder, write_json
 
-LOST_LIMIT = 2  # times a trial may take its process down before it counts as failed
-FAILURE_LIMIT = 5  # failures in a row that end a search: one cause is behind them all
-HYPERBAND_FACTOR = 3  # Li et al. 2018: one in three goes on, for three times the epochs
-NOISE = 0.1  # of a score, in units of their variance; KerasTuner's 1e-4 takes it for exact
+LOST_LIMIT = 2  # deaths of its process after which a trial counts as failed
+FAILURE_LIMIT = 5  # failures in a row that end a search, since they probably share one cause
+HYPERBAND_FACTOR = 3  # Li et al. 2018: one trial in three continues, for three times the epochs
+NOISE = 0.1  # variance of a score's noise, in units of that of the scores (KerasTuner: 1e-4)
 N_CANDIDATES = 500  # random candidates of a Bayesian step
 N_BEST, N_NEAR = 5, 100  # best trials so far, candidates near each
 SHARE_CHANGED = 0.2  # of the values of a candidate near a trial
@@ -42,47 +42,47 @@ _ENDED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 
 
 class Resumable:
-    """Mixin before an oracle of KerasTuner: files that are whole, a reload that loses nothing."""
+    """Mixin for an oracle of KerasTuner: it writes files atomically and reloads without losses."""
 
-    book: TrialBook
+    trial_log: TrialLog
     closed = ""  # why no further trial begins
     failed = False  # whether the reason is a failure
     n_failed = 0  # failures in a row
 
     def save(self) -> None:
-        """Write oracle.json, whole or not at all."""
+        """Write oracle.json atomically."""
         write_json(Path(self._get_oracle_fname()), self.get_state())
 
     def _save_trial(self, trial: Trial) -> None:
         write_json(Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
 
     def reload(self) -> None:
-        """Go on from the files: what had ended stays, what was under way is queued again."""
+        """Continue from the files: finished trials stay, interrupted trials are queued again."""
         super().reload()
         self.ongoing_trials = {}
         self._retry_queue = []
         self.start_order += sorted(set(self.trials) - set(self.start_order))
         for name in reversed(self.start_order):  # the queue is served from its end
             trial = self.trials[name]
-            if name not in self.book.entries:
-                self.book.begin(trial, worker="")
-            state = self.book.entries[name]["state"]
+            if name not in self.trial_log.entries:
+                self.trial_log.begin(trial, worker="")
+            state = self.trial_log.entries[name]["state"]
             if trial.status not in _ENDED:
                 self._queue(trial, lost=state == "running")
             elif state not in ENDED:
-                self.book.end(trial)
+                self.trial_log.end(trial)
         self.save()
 
     @keras_tuner.synchronized
     def create_trial(self, tuner_id: str) -> Trial:
-        """Next trial of a worker: RUNNING, IDLE (ask again) or STOPPED (there is no more)."""
+        """Next trial of a worker: RUNNING, IDLE (ask again) or STOPPED (no trial is left)."""
         if self.closed and tuner_id not in self.ongoing_trials:
             return Trial(keras_tuner.HyperParameters(), status=TrialStatus.STOPPED)
         trial = super().create_trial(tuner_id)
         if trial.status == TrialStatus.RUNNING:
-            self.book.begin(trial, tuner_id)
+            self.trial_log.begin(trial, tuner_id)
         elif trial.status == TrialStatus.STOPPED and self.ongoing_trials:
-            trial.status = TrialStatus.IDLE  # another worker may die and leave its trial behind
+            trial.status = TrialStatus.IDLE  # another worker may die and lose its trial
         elif trial.status == TrialStatus.STOPPED:
             self.closed = "every combination was tried"
             if len(self.trials) >= self.max_trials:
@@ -93,19 +93,19 @@ class Resumable:
     def end_trial(self, trial: Trial) -> None:
         """Take note of how a trial ended; too many failures in a row close the search."""
         super().end_trial(trial)
-        self.save()  # once more: only now it is no longer under way
+        self.save()  # again, because only now the trial is no longer in progress
         ended = self.trials[trial.trial_id]
-        self.book.end(ended)
+        self.trial_log.end(ended)
         self.n_failed = self.n_failed + 1 if ended.status == TrialStatus.FAILED else 0
         if self.n_failed >= FAILURE_LIMIT:
             self.failed = True
-            self.closed = f"{self.n_failed} trials in a row failed, the last one with: " + (
+            self.closed = f"{self.n_failed} trials in a row failed. The last failure was: " + (
                 ended.message or "no reason given"
             )
 
     @keras_tuner.synchronized
     def end_trial_of(self, worker: str, trial: Trial) -> bool:
-        """End a trial for the worker that has it; False where it was given to another."""
+        """End a trial of a worker; False if the trial has been given to another worker."""
         if not self.owns(worker, trial.trial_id):
             return False
         self.end_trial(trial)
@@ -113,7 +113,7 @@ class Resumable:
 
     @keras_tuner.synchronized
     def give_back(self, worker: str) -> str | None:
-        """A worker is gone: its trial is queued again; the trial, where there was one."""
+        """Queue the trial of a worker that is gone; returns the id of the trial, if it had one."""
         self.tuner_ids.discard(worker)
         trial = self.ongoing_trials.pop(worker, None)
         if trial is None:
@@ -123,47 +123,48 @@ class Resumable:
         return trial.trial_id
 
     def owns(self, worker: str, trial_id: str) -> bool:
-        """Whether a worker has this trial under way."""
+        """Whether a worker is training this trial."""
         trial = self.ongoing_trials.get(worker)
         return trial is not None and trial.trial_id == trial_id
 
     @property
     def done(self) -> bool:
-        """Whether nothing is under way and nothing more will begin."""
+        """Whether no trial is in progress and no further trial will begin."""
         if self.ongoing_trials:
             return False
         full = len(self.trials) >= self.max_trials and not self._retry_queue
         return bool(self.closed) or full
 
     def _queue(self, trial: Trial, lost: bool) -> None:
-        """Queue a trial that was interrupted, unless it took its process down too often."""
-        n_lost = self.book.entries[trial.trial_id]["retries"] + int(lost)
+        """Queue an interrupted trial again, unless its process has died too often."""
+        n_lost = self.trial_log.entries[trial.trial_id]["retries"] + int(lost)
         trial.metrics, trial.score = type(trial.metrics)(), None
         if n_lost >= LOST_LIMIT:
             trial.status = TrialStatus.FAILED
             trial.message = (
-                f"Its process died {n_lost} times (killed, or out of memory), so it is left out."
+                f"Its process died {n_lost} times (it was killed or ran out of memory), "
+                "so it is left out."
             )
             self.end_order.append(trial.trial_id)
-            self.book.end(trial)
+            self.trial_log.end(trial)
         else:
             trial.status = TrialStatus.INVALID
             self._retry_queue.append(trial.trial_id)
-            self.book.queue(trial.trial_id, lost)
+            self.trial_log.queue(trial.trial_id, lost)
         self._save_trial(trial)
 
 
 class Bayesian(Resumable, keras_tuner.oracles.BayesianOptimizationOracle):
-    """Gaussian process over the trials so far; the next is the most promising of many candidates.
+    """Gaussian process over the trials so far; the next trial is the best of many candidates.
 
-    KerasTuner's process, kernel and bound (mean − β · deviation, the lowest wins). Only the search
-    for the lowest differs: KerasTuner follows gradients over a cube in which layers that do not
-    exist, steps and names count as distances, one prediction at a time. Here the candidates are
-    networks that can be: some drawn at random, some that differ in a few values from the best.
+    The process, the kernel and the bound (the lowest mean − β · deviation wins) are KerasTuner's.
+    Only the search for the lowest bound differs. KerasTuner follows gradients through a cube, one
+    prediction at a time, and treats missing layers, steps and names as distances. Here the
+    candidates are networks that can be built: random ones, and variations of the best trials.
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Values of the most promising candidate; random ones while there are few trials."""
+        """Values of the most promising candidate; random values while there are few trials."""
         finished = [t for t in self.trials.values() if t.status == TrialStatus.COMPLETED]
         if len(finished) < self.num_initial_points:
             return self._random_populate_space()
@@ -180,7 +181,7 @@ class Bayesian(Resumable, keras_tuner.oracles.BayesianOptimizationOracle):
         return {"status": TrialStatus.RUNNING, "values": values}
 
     def _fit(self, finished: list[Trial]) -> None:
-        """Fit the process; a trial under way counts with a pessimistic guess, as in KerasTuner."""
+        """Fit the process; a running trial counts with a pessimistic guess, as in KerasTuner."""
         x = self._embedded([trial.hyperparameters.values for trial in finished])
         y = np.array([trial.score for trial in finished])
         with warnings.catch_warnings():
@@ -193,7 +194,7 @@ class Bayesian(Resumable, keras_tuner.oracles.BayesianOptimizationOracle):
                 self.gpr.fit(np.vstack([x, guessed]), np.concatenate([y, mean + deviation]))
 
     def _embedded(self, choices: list[dict[str, Any]]) -> NDArray[np.float64]:
-        """Choices in the unit cube, shape (n, n_parameters); what does not exist at its default."""
+        """Choices in the unit cube, (n, n_parameters); a missing parameter has its default."""
         space = self.hyperparameters.space
         return np.array(
             [
@@ -203,7 +204,7 @@ class Bayesian(Resumable, keras_tuner.oracles.BayesianOptimizationOracle):
         )
 
     def _draw(self, generator: np.random.Generator, base: dict[str, Any] | None) -> dict[str, Any]:
-        """Random values, or those of a base of which a few are drawn anew."""
+        """Random values, or the values of a base with a few of them drawn again."""
         drawn = keras_tuner.HyperParameters()
         for hp in self.hyperparameters.space:
             if drawn.is_active(hp):
@@ -219,11 +220,11 @@ class Random(Resumable, keras_tuner.oracles.RandomSearchOracle):
 
 
 class Hyperband(Resumable, keras_tuner.oracles.HyperbandOracle):
-    """Many short trials, the best of them longer."""
+    """Many short trials, of which the best are trained for longer."""
 
 
 class Grid(Resumable, keras_tuner.oracles.GridSearchOracle):
-    """Every combination in order; the order follows from the last trial, so it can be resumed."""
+    """Every combination in turn; the last trial determines the next, so a search can resume."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Values of the combination after the last one."""
@@ -238,24 +239,24 @@ class Grid(Resumable, keras_tuner.oracles.GridSearchOracle):
         return {"status": TrialStatus.RUNNING, "values": values}
 
 
-def open_oracle(tuning: TuningFolder, config: TuningConfig, book: TrialBook) -> Any:
-    """Oracle of a search, where it stood.
+def open_oracle(tuning: TuningFolder, config: TuningConfig, trial_log: TrialLog) -> Any:
+    """Oracle of a search, in its last saved state.
 
     Raises
     ------
     InputError
-        Where its files cannot be read.
+        If its files cannot be read.
     """
     space = hyperparameters(config.space, config.base)
     common = {
         "objective": keras_tuner.Objective(config.objective, "min"),
         "hyperparameters": space,
         "seed": _spread(config.seed),
-        "max_consecutive_failed_trials": sys.maxsize,  # Resumable counts them itself
+        "max_consecutive_failed_trials": sys.maxsize,  # Resumable counts the failures itself
     }
     oracle = _ORACLES[config.algorithm](config, common)
     oracle.max_trials = config.trials
-    oracle.book = book
+    oracle.trial_log = trial_log
     oracle.verbose = 0
     oracle._set_project_dir(str(tuning.path), tuning.oracle_path.name)
     if Path(oracle._get_oracle_fname()).exists():
@@ -263,25 +264,25 @@ def open_oracle(tuning: TuningFolder, config: TuningConfig, book: TrialBook) -> 
             oracle.reload()
         except (ValueError, LookupError, TypeError, RuntimeError, OSError) as error:
             raise InputError(
-                f"{tuning.id} cannot go on: {tuning.oracle_path} cannot be read ({error}). Its "
-                "trials stay readable; start a new search."
+                f"{tuning.id} cannot continue: {tuning.oracle_path} cannot be read ({error}). Its "
+                "trials can still be read; start a new search."
             ) from error
     return oracle
 
 
 def _spread(seed: int) -> int:
-    """Seed for KerasTuner, which counts up from it: neighbours would draw the same trials.
+    """Seed for KerasTuner. KerasTuner counts up from it, so nearby seeds would repeat trials.
 
-    Never 0, which KerasTuner takes for "draw one".
+    The result is never 0, which KerasTuner would replace by a random seed.
     """
     return int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1) or 1
 
 
 def hyperparameters(space: Sequence[Parameter], base: RunConfig) -> keras_tuner.HyperParameters:
-    """KerasTuner's form of a search space; fixed parameters are left out."""
+    """Search space in KerasTuner's form, without the fixed parameters."""
     given = fixed(space)
     names = {parameter.name for parameter in free(space)}
-    found = keras_tuner.HyperParameters()
+    tuner_space = keras_tuner.HyperParameters()
     for parameter in free(space):
         name, counter = parameter.name, PER_LAYER.get(parameter.name)
         of_conv = name in CONV_SETTINGS or "conv_layers" in (name, counter)
@@ -292,24 +293,24 @@ def hyperparameters(space: Sequence[Parameter], base: RunConfig) -> keras_tuner.
             if of_conv and "architecture" in names
             else (None, None)
         )
-        with found._maybe_conditional_scope(*outer):
+        with tuner_space._maybe_conditional_scope(*outer):
             if counter:
                 numbers = n_layers(space, base, counter)
                 for i in range(1, numbers[-1] + 1):
                     deeper = [n for n in numbers if n >= i]
                     parent = (counter, deeper) if counter in names else (None, None)
-                    _add(found, parameter, f"{name}_{i}", *parent)
+                    _add(tuner_space, parameter, f"{name}_{i}", *parent)
             elif name in CONV_SETTINGS and "conv_layers" in names:
-                some = [n for n in n_layers(space, base, "conv_layers") if n]
-                if some:
-                    _add(found, parameter, name, "conv_layers", some)
+                present = [n for n in n_layers(space, base, "conv_layers") if n]
+                if present:
+                    _add(tuner_space, parameter, name, "conv_layers", present)
             else:
-                _add(found, parameter, name)
-    return found
+                _add(tuner_space, parameter, name)
+    return tuner_space
 
 
 def _add(
-    found: keras_tuner.HyperParameters,
+    tuner_space: keras_tuner.HyperParameters,
     parameter: Parameter,
     name: str,
     parent: str | None = None,
@@ -317,10 +318,10 @@ def _add(
 ) -> None:
     under = {"parent_name": parent, "parent_values": parent_values}
     if parameter.kind == "choice":
-        found.Choice(name, _numbers(parameter.choices), **under)
+        tuner_space.Choice(name, _numbers(parameter.choices), **under)
         return
     number = int if parameter.kind == "int" else float
-    add = found.Int if parameter.kind == "int" else found.Float
+    add = tuner_space.Int if parameter.kind == "int" else tuner_space.Float
     add(
         name,
         number(parameter.low),
@@ -332,7 +333,7 @@ def _add(
 
 
 def _numbers(texts: Sequence[str]) -> list[Any]:
-    """Choices as numbers where all are, since those have an order that a search can use."""
+    """Choices as numbers if all of them are numbers, because a search can use their order."""
     for kind in (int, float):
         try:
             return [kind(text) for text in texts]
@@ -342,14 +343,14 @@ def _numbers(texts: Sequence[str]) -> list[Any]:
 
 
 def _bayesian(config: TuningConfig, common: dict[str, Any]) -> Bayesian:
-    # KerasTuner's own choice, three random trials per dimension, would make most searches random.
+    # KerasTuner's default, three random trials per dimension, would make most searches random.
     n_dimensions = len(common["hyperparameters"].space)
     n_random = min(3 * n_dimensions, max(3, config.trials // 2))
     return Bayesian(num_initial_points=n_random, alpha=NOISE, **common)
 
 
 def _hyperband(config: TuningConfig, common: dict[str, Any]) -> Hyperband:
-    # Brackets follow one another without end; the number of trials ends the search.
+    # The brackets are repeated without end; the number of trials ends the search.
     return Hyperband(
         max_epochs=config.epochs,
         factor=HYPERBAND_FACTOR,

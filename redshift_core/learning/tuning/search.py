@@ -1,7 +1,7 @@
-"""Trial after trial, the same for a lone process and for a worker.
+"""The loop over the trials of a search, in a single process or in a worker.
 
-KerasTuner's own loop (``BaseTuner.search``) cannot be stopped inside a trial, asks an idle oracle
-without a pause and keeps tracebacks for reasons; so this one speaks to the oracle itself.
+This loop asks the oracle directly, because KerasTuner's own loop (``BaseTuner.search``) cannot be
+stopped inside a trial, asks an idle oracle without a pause, and reports failures as tracebacks.
 """
 
 from __future__ import annotations
@@ -15,30 +15,23 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from redshift_core.errors import InputError
 from redshift_core.learning.devices import Devices
-from redshift_core.learning.tuning.trial import (
-    Interrupted,
-    Rows,
-    TrialContext,
-    train_trial,
-    trial_run,
-)
-from redshift_core.settings.run import RunConfig
+from redshift_core.learning.tuning.trial import Rows, TrialContext, train_trial, trial_run
+from redshift_core.learning.tuning.trial_log import read_trial
 from redshift_core.settings.search import TuningConfig
-from redshift_core.settings.space import fixed, run_config
-from redshift_core.store import TuningFolder
+from redshift_core.store import Stopped, TuningFolder
 
-IDLE_SECONDS = 0.5  # s between two questions to an oracle that waits for other workers
-REASON_LENGTH = 500  # characters of a failure that are kept
+IDLE_SECONDS = 0.5  # s between two requests to an oracle that waits for other workers
+REASON_LENGTH = 500  # characters of an error message that are kept
 
 Tell = Callable[[str, dict[str, Any]], None]
 
 
 class NotMine(Exception):  # noqa: N818 - not an error
-    """The trial was given to another worker, since this one had not been heard for too long."""
+    """The trial was given to another worker because this one was silent for too long."""
 
 
 class Oracle(Protocol):
-    """What a search asks of KerasTuner's oracle, or of the chief that has it."""
+    """The methods of KerasTuner's oracle, or of the chief that serves it, that a search uses."""
 
     def create_trial(self, tuner_id: str) -> Trial: ...  # noqa: D102
 
@@ -48,7 +41,7 @@ class Oracle(Protocol):
 
 
 class Searcher:
-    """What trains the trials of a search in this process."""
+    """Trains the trials of a search in this process."""
 
     def __init__(
         self,
@@ -63,12 +56,12 @@ class Searcher:
         self.tell, self.should_stop = tell, should_stop
 
     def search(self, oracle: Oracle, worker: str) -> None:
-        """Do trials until the oracle has no more.
+        """Do trials until the oracle has none left.
 
         Raises
         ------
-        Interrupted
-            Where the user stops.
+        Stopped
+            If the user stops the search.
         """
         while not self.should_stop():
             trial = oracle.create_trial(worker)
@@ -81,12 +74,12 @@ class Searcher:
                 self._do(oracle, trial)
             except NotMine:
                 continue
-        raise Interrupted
+        raise Stopped
 
     def _do(self, oracle: Oracle, trial: Trial) -> None:
         try:
             metrics = self._train(trial)
-        except (Interrupted, NotMine, ConnectionError):
+        except (Stopped, NotMine, ConnectionError):
             raise
         except Exception as error:
             trial.status, trial.message = TrialStatus.FAILED, reason(error)
@@ -96,27 +89,23 @@ class Searcher:
         oracle.end_trial(trial)
 
     def _train(self, trial: Trial) -> dict[str, float]:
-        values = trial.hyperparameters.values
-        epochs = values.get("tuner/epochs", self.config.epochs)  # of Hyperband's round
+        epochs = trial.hyperparameters.values.get("tuner/epochs", self.config.epochs)  # Hyperband's
+        _, run, _ = read_trial(self.config, trial)
         context = TrialContext(
             lambda progress: self.tell(trial.trial_id, progress), self.should_stop
         )
         return train_trial(
             self.config,
-            trial_run(self.config, self._run(values), epochs),
+            trial_run(self.config, run, epochs),
             self.tuning.trial(trial.trial_id),
             self.rows,
             self.devices,
             context,
         )
 
-    def _run(self, values: dict[str, Any]) -> RunConfig:
-        own = {name: value for name, value in values.items() if not name.startswith("tuner/")}
-        return run_config(self.config.base, {**fixed(self.config.space), **own})[0]
-
 
 def reason(error: Exception) -> str:
-    """Why a trial failed, in one sentence; a traceback goes to the log."""
+    """One sentence on why a trial failed; the traceback goes to the log."""
     if isinstance(error, InputError):
         return str(error)
     traceback.print_exc()

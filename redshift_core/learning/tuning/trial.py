@@ -1,4 +1,4 @@
-"""One trial: its rows, its training with the same loop as a run's, its score."""
+"""One trial of a search: its rows, its training (with the loop of a run) and its score."""
 
 from __future__ import annotations
 
@@ -17,17 +17,13 @@ from redshift_core.learning.training.loop import Data, Loop, start_session
 from redshift_core.learning.training.prepare import new_split, open_for, scaled_part, training_part
 from redshift_core.settings.run import RunConfig, ScalerConfig
 from redshift_core.settings.search import TuningConfig
-from redshift_core.store import RunFolder, Store, TuningFolder
-
-
-class Interrupted(Exception):  # noqa: N818 - not an error
-    """The user asked for a stop."""
+from redshift_core.store import RunFolder, Stopped, Store, TuningFolder
 
 
 class Rows:
     """Rows of a search, scaled once per scaler; the test rows are not read.
 
-    Every trial shares them, where it computes.
+    All trials of a process share the scaled rows on its device.
     """
 
     def __init__(self, tuning: TuningFolder, config: TuningConfig, store: Store):
@@ -36,18 +32,18 @@ class Rows:
         self._scaled: dict[tuple[ScalerConfig, bool], tuple[Scaler, Data]] = {}
 
     def scaled(self, run: RunConfig, devices: Devices) -> tuple[Scaler, Data]:
-        """Scaler fitted on the training rows, and what a run's loop takes of it and of the rows."""
+        """Scaler fitted on the training rows, and the scaled data for the training loop."""
         key = (run.scaler, run.augmentation.active)
         if key not in self._scaled:
             scaler = fit_scaler(run.scaler, self.dataset.flux, self.split)
             train = training_part(run, self.dataset, scaler, self.split.train)
             val = scaled_part(self.dataset, scaler, self.split.val)
-            self._scaled[key] = scaler, Data.of(train, val, devices)
+            self._scaled[key] = scaler, Data.place(train, val, devices)
         return self._scaled[key]
 
 
 class TrialContext:
-    """What a `Trainer` sees of the outside: where it tells its progress, the wish to stop."""
+    """Context of a `Trainer`: it passes on the progress and says whether to stop."""
 
     def __init__(self, tell: Callable[[dict[str, Any]], None], should_stop: Callable[[], bool]):
         self._tell, self.should_stop = tell, should_stop
@@ -62,7 +58,7 @@ class TrialContext:
         now: bool = False,
         **detail: Any,
     ) -> None:
-        """Tell progress, in the words of `JobContext.report`."""
+        """Pass on the progress; the arguments are those of `JobContext.report`."""
         self._progress |= detail
         if done is not None:
             self._progress |= {"done": done, "total": total}
@@ -70,7 +66,7 @@ class TrialContext:
 
 
 class TrialTrainer(Trainer):
-    """Trainer that leaves no weights behind: a search judges networks, it does not keep them."""
+    """Trainer that saves no weights, because a search compares networks and does not keep them."""
 
     def _save(self) -> None:
         pass
@@ -91,7 +87,7 @@ def train_trial(
     devices: Devices,
     context: TrialContext,
 ) -> dict[str, float]:
-    """Train the run a trial stands for, once per repeat; writes the history.
+    """Train the run of a trial, once per repeat, and write its history.
 
     Returns
     -------
@@ -101,10 +97,10 @@ def train_trial(
 
     Raises
     ------
-    Interrupted
-        Where the user stops.
+    Stopped
+        If the user stops the search.
     InputError
-        Where the training diverges.
+        If the training diverges.
     """
     begin, results = time.monotonic(), []
     for repeat in range(config.repeats):
@@ -118,7 +114,7 @@ def train_trial(
 
 
 def trial_run(config: TuningConfig, run: RunConfig, epochs: int) -> RunConfig:
-    """Run of a trial: that of ``trials/<trial>/config.json``, as long as the search wants it."""
+    """Run of a trial: its ``config.json``, with the number of epochs that the search chose."""
     return run.with_values(
         {"epochs": epochs, "early_stopping": config.early_stopping, "keep": "best"}
     )
@@ -137,7 +133,7 @@ def _train(
     loop = Loop(run, scaler, data, devices)
     trainer = TrialTrainer(context, folder, run, loop, None)
     if trainer.train()["stopped"]:
-        raise Interrupted
+        raise Stopped
     val_mae = trainer.progress.best_val_mae
     score = val_mae
     if objective != "val_mae":
@@ -146,7 +142,7 @@ def _train(
 
 
 def _split(tuning: TuningFolder, config: TuningConfig, dataset: Any) -> Split:
-    """Split of the base's settings, its training rows thinned to the share that trials see."""
+    """Split by the base settings, with only the share of the training rows that trials see."""
     if tuning.split_path.exists():
         return Split.load(tuning.split_path)
     split = new_split(config.base.split, dataset)

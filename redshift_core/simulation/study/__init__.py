@@ -1,7 +1,7 @@
-"""How well the simulated survey reproduces what was published, published beside simulated.
+"""Compares the simulated survey with published figures.
 
 Sizes, magnitudes, dust and the share of blue objects were tuned to the mean spectra, so agreement
-there proves nothing; extremes of the columns, brightness, noise and difficulty are the checks.
+with these proves nothing. The extremes of the columns, brightness, noise and difficulty are checks.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ N_PER_RANGE = 4000  # galaxies of each redshift range
 
 @dataclass(frozen=True)
 class Measured:
-    """What was simulated for the study."""
+    """Simulated data of the study."""
 
     n_per_range: int
     seed: int
@@ -68,12 +68,12 @@ def measure(
     cache: Path | None = None,
     progress: Callable[[int, int, str], None] = lambda *_: None,
 ) -> Measured:
-    """Simulate what is to be compared: mean spectra of six ranges, and a survey of ``n_rows``.
+    """Simulate the data to compare: mean spectra of six ranges, and a survey of ``n_rows``.
 
     Parameters
     ----------
-    cache : folder of the precomputed table; the store's where there is none
-    progress : called with galaxies done, galaxies in all, and a message
+    cache : folder of the precomputed table; by default the store's
+    progress : called with galaxies done, galaxies in total, and a message
     """
     before, total = 6 * n_per_range, 6 * n_per_range + n_rows
     progress(0, total, "Opening the simulator's table.")
@@ -87,7 +87,7 @@ def measure(
 
 
 def compare(measured: Measured) -> list[Row]:
-    """Rows of the study; how hard the survey is to learn is in `difficulty_row`."""
+    """Rows of the study, except for `difficulty_row`."""
     return [
         *likeness_rows(measured.means),
         *relative_rows(measured.means),

@@ -18,9 +18,9 @@ from redshift_core.simulation.study.rows import RANGE_NAMES, RANGES, Row, Value
 from redshift_core.simulation.table import open_table
 
 PART = "Mean spectra, relative"
-BP_END = 77  # pixels from here to the seam are not published: the curves could not be told apart
+BP_END = 77  # pixels from here to the seam are not published, because the curves overlap there
 PIXEL_83 = 83  # one of the first RP pixels
-PUBLISHED_BP_RP = (None, None, None, 0.50, 0.60, 0.85)  # uncertain, read off where curves cross
+PUBLISHED_BP_RP = (None, None, None, 0.50, 0.60, 0.85)  # uncertain, since curves cross there
 PUBLISHED_PEAKS = {"pixel of the RP peak": "140–145", "pixel of the BP peak": "73"}
 
 
@@ -37,7 +37,7 @@ def average_spectra(
     Parameters
     ----------
     n_per_range, seed : galaxies of each range, and their seed
-    cache : folder of the precomputed table; the store's where there is none
+    cache : folder of the precomputed table; by default the store's
     report : called with the number of galaxies done after each range
     """
     inputs, table = load_inputs(), open_table(cache)
@@ -56,7 +56,7 @@ def average_spectra(
 
 
 def published_spectra() -> NDArray[np.floating]:
-    """Published averages relative to the peak of z < 0.1, shape (6, 186), NaN where empty."""
+    """Published averages relative to the peak of z < 0.1, shape (6, 186); NaN if missing."""
     return reference.average_flux().iloc[:, 1:].to_numpy(float).T
 
 

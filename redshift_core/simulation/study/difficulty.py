@@ -1,4 +1,4 @@
-"""How hard the simulated survey is: the dissertation's network on it, read from a bench."""
+"""Difficulty of the simulated survey: the error of the dissertation's network in a bench."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def difficulty_row(bench: Mapping[str, Any] | None) -> Row:
     Raises
     ------
     InputError
-        Where the bench was made on real spectra or lacks that row.
+        If the bench was made on real spectra or lacks that row.
     """
     published = f"{reference.TEST_MAE} ({reference.N_SPLIT[0]:,} galaxies)"
     if bench is None:

@@ -1,7 +1,7 @@
-"""How like two sets of mean spectra are in absolute units: brightness, shape and colour.
+"""Similarity of two sets of mean spectra in absolute units: brightness, shape and colour.
 
-The shape is compared after the best scaling a = Σ s r / Σ s², s simulated and r published. Pixels
-79 and 80, at the seam, are left out: there the published curves cannot be told apart.
+The shape is compared after the best scaling a = Σ s r / Σ s², where s is simulated and r published.
+Pixels 79 and 80, at the seam, are left out, because the published curves overlap there.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from redshift_core.simulation.study.rows import RANGE_NAMES, RANGES, Row
 
 PART = "Mean spectra in absolute units"
 SEAM = slice(N_BP - 1, N_BP + 1)
-# What the survey is held to, and the redshift up to which; beyond, the publication's few galaxies
-# and ours of another kind say little.
+# Bounds for the survey, and the redshift up to which they apply. Beyond it, the few galaxies of the
+# publication and the different kind of ours say little.
 BRIGHTNESS_BOUNDS = (0.95, 1.08)
 SHAPE_BOUND, SHAPE_UP_TO = 1.2, 0.5  # % of the peak
 COLOUR_BOUNDS, COLOUR_UP_TO = (0.97, 1.03), 0.4
@@ -25,18 +25,18 @@ COLOUR_BOUNDS, COLOUR_UP_TO = (0.97, 1.03), 0.4
 
 @dataclass(frozen=True)
 class Likeness:
-    """A simulated mean spectrum beside a published one."""
+    """Comparison of a simulated mean spectrum with a published one."""
 
     brightness: float  # summed flux, simulated : published
     absolute_rms: float  # of the difference, % of the published peak
     shape_rms: float  # the same after the best scaling
-    largest: float  # difference after the best scaling, % of the peak, above 0 where too bright
-    pixel: int  # where that is
+    largest: float  # difference after the best scaling, % of the peak; positive if too bright
+    pixel: int  # pixel of the largest difference
     bp_rp: float  # ratio of summed BP to summed RP, simulated : published
 
 
 def likeness(published: FloatArray, simulated: FloatArray) -> Likeness:
-    """Compare two mean spectra, shape (186,) each, e⁻ s⁻¹ per pixel; NaN where not published."""
+    """Compare two mean spectra, (186,) each, e⁻ s⁻¹ per pixel; NaN if not published."""
     known = np.isfinite(published)
     known[SEAM] = False
     bp, rp = known.copy(), known.copy()
@@ -57,7 +57,7 @@ def likeness(published: FloatArray, simulated: FloatArray) -> Likeness:
 
 
 def likenesses(simulated: FloatArray) -> list[Likeness]:
-    """`likeness` of each of the six ranges to what was published; ``simulated`` is (6, 186)."""
+    """`likeness` of the six ranges to the published spectra; ``simulated`` is (6, 186)."""
     published = reference.average_flux_absolute().iloc[:, 1:].to_numpy(float).T
     return [likeness(*pair) for pair in zip(published, simulated, strict=True)]
 

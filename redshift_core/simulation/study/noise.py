@@ -1,7 +1,8 @@
-"""Noise of simulated spectra beside that of three real ones: how strong, and of which colour.
+"""Compares the noise of simulated spectra with three real ones: strength and colour.
 
-High-pass: a spectrum less a cubic fitted to the 25 pixels around each pixel, band by band. That
-leaves the noise and what lines and breaks there are, alike for real and simulated spectra.
+A high-passed spectrum is a spectrum minus a cubic fitted to the 25 pixels around each pixel, in
+each band. It contains the noise and the remains of lines and breaks, which affect real and
+simulated spectra alike.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from redshift_core.simulation.study.survey_facts import SurveyFacts
 PART = "Noise"
 WINDOW = 25  # pixels the cubic is fitted to
 FREQUENCIES = (0.05, 0.085, 0.12, 0.155, 0.19)  # edges of the bins, cycles per pixel
-ALIKE_BRIGHTNESS, ALIKE_Z = 0.1, 0.05  # simulated spectra this near a real one are its like
+ALIKE_BRIGHTNESS, ALIKE_Z = 0.1, 0.05  # largest differences from a real spectrum
 PERCENTS = (50, 16, 84)
 
 
 def high_pass(flux: FloatArray) -> FloatArray:
-    """What a running cubic leaves of spectra of one band, shape (n, n_pixels) in and out."""
+    """Spectra of one band minus a running cubic, shape (n, n_pixels) in and out."""
     return flux - savgol_filter(flux, WINDOW, 3, axis=1)
 
 
@@ -64,7 +65,7 @@ def noise_rows(facts: SurveyFacts) -> list[Row]:
 
 
 def _like(facts: SurveyFacts, z: float, flux: FloatArray) -> FloatArray:
-    """First spectra of the survey at about a real galaxy's redshift and brightness."""
+    """First spectra of the survey with about the redshift and brightness of a real galaxy."""
     ratio = facts.first.mean(axis=1) / flux.mean()
     near = np.abs(ratio - 1) < ALIKE_BRIGHTNESS
     near &= np.abs(facts.z[: len(ratio)] - z) < ALIKE_Z
@@ -72,7 +73,7 @@ def _like(facts: SurveyFacts, z: float, flux: FloatArray) -> FloatArray:
 
 
 def _spread(spectra: FloatArray, pixels: slice) -> str | None:
-    """Median and middle 68 % of the high-pass rms of simulated spectra; None without any."""
+    """Median and middle 68 % of the high-pass rms of simulated spectra; None if there are none."""
     if not len(spectra):
         return None
     left = high_pass(spectra[:, pixels])

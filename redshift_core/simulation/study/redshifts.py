@@ -1,4 +1,4 @@
-"""Redshifts of the simulated survey beside the dissertation's."""
+"""Compares the redshifts of the simulated survey with those of the dissertation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one pass over a simulated survey keeps: extremes of columns, brightness, some spectra."""
+"""Summary of a simulated survey: extremes of the columns, brightness and some spectra."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from redshift_core.simulation.study.rows import RANGE_NAMES, RANGES, Row
 from redshift_core.simulation.survey import blocks
 
 PART = "Brightness"
-PIXELS = (0, 73, 80, 140, 185)  # whose extremes are shown: ends of the bands and their peaks
+PIXELS = (0, 73, 80, 140, 185)  # pixels whose extremes are shown: the ends and peaks of the bands
 HIGHEST_BOUNDS = (0.6, 1.4)  # of the highest flux, simulated : published, at the published size
 PIXEL_140 = 140  # near the peak of RP
 PERCENTS = (1, 16, 50, 84, 99)
-KEPT = 60_000  # first rows whose spectra are kept, for their noise
+KEPT = 60_000  # number of first spectra kept to measure their noise
 
 
 @dataclass(frozen=True)
 class SurveyFacts:
-    """A SIMULATED survey, in short."""
+    """Summary of a SIMULATED survey."""
 
     n: int  # galaxies
     low: FloatArray  # (186,): lowest flux of each column, e⁻ s⁻¹ per pixel
@@ -39,7 +39,7 @@ def survey_facts(
     cache: Path | None = None,
     report: Callable[[int], None] = lambda _: None,
 ) -> SurveyFacts:
-    """Simulate ``n`` galaxies as ``redshift-lab simulate`` does, and keep what is compared."""
+    """Simulate ``n`` galaxies as ``redshift-lab simulate`` does, and keep the compared data."""
     low, high, first = np.inf, -np.inf, []
     z, flux_140 = np.empty(n), np.empty(n, np.float32)
     done = 0
@@ -56,7 +56,7 @@ def survey_facts(
 
 
 def extreme_rows(facts: SurveyFacts) -> list[Row]:
-    """Rows of the study about the lowest and highest flux of columns, at the survey's size."""
+    """Rows of the study about the lowest and highest flux of the columns."""
     known = reference.recovered_minmax()
     part, whole = f"Extremes of the columns, {facts.n:,} galaxies", facts.n == reference.N_GALAXIES
     if not whole:

@@ -10,12 +10,12 @@ from redshift_core.constants import MISSING, shown
 from redshift_core.simulation.study.rows import RANGE_NAMES, Row, Value
 from redshift_core.store.tables import markdown_text
 
-OFF = " (!)"  # after a figure outside its bounds
+OFF = " (!)"  # mark of a figure outside its bounds
 NOTHING_OFF = "Everything with a bound lies within it."
 
 
 def report(rows: Sequence[Row]) -> str:
-    """Tables of the rows, a part under each heading, and what is still off."""
+    """Tables of the rows, one heading per part, and the list of figures outside their bounds."""
     parts = ["# SIMULATED survey beside the published figures"]
     for part in dict.fromkeys(row.part for row in rows):
         inside = [row for row in rows if row.part == part]
@@ -28,10 +28,10 @@ def report(rows: Sequence[Row]) -> str:
 
 
 def wide(rows: Sequence[Row]) -> pd.DataFrame:
-    """One line for what is given for each of the six ranges, as texts.
+    """One line for each figure that is given for the six ranges, as texts.
 
-    A cell is ``published → simulated``; the simulated figure alone where nothing is published or
-    the aim is plain.
+    A cell is ``published → simulated``, or only the simulated figure if nothing is published or the
+    aim is obvious.
     """
     lines: dict[str, dict[str, str]] = {}
     for row in rows:

@@ -1,21 +1,21 @@
-"""Baselines: what a user would pick instead of a network, trained on the same rows.
+"""Baselines: other methods that a user might choose, trained on the same rows as a network.
 
-All see what the ``spectrum`` scaler makes of the flux: each spectrum divided by its mean, and the
-logarithms of that mean and of the scatter. Brightness spans decades and drowns the shape under any
-scaling by column, so this is the fairest input for each of them. Choices that a method needs (how
-many neighbours, which loss, which kernel) are made on validation rows and told in ``Fitted.note``.
+All of them use flux scaled by the ``spectrum`` scaler: each spectrum divided by its mean, and the
+logarithms of that mean and of the scatter. Brightness spans decades and would hide the shape if
+each column were scaled, so this input is the fairest. Choices that a method needs (the number of
+neighbours, the loss, the kernel) are made on validation rows and recorded in ``Fitted.note``.
 
-* ``fitted``: what each is given and gives
-* ``usual``: scikit-learn's
-* ``peers``: XGBoost, LightGBM and CatBoost, with the extra ``peers``
+* ``fitted``: the input and output of every baseline
+* ``usual``: baselines of scikit-learn
+* ``peers``: XGBoost, LightGBM and CatBoost, which the extra ``peers`` installs
 * ``flexcode``: FlexZBoost, a conditional density of boosted trees
 
-Nothing fitted here is saved: a baseline keeps its predictions and its figures, never a pickle.
+No fitted baseline is saved; only its predictions and figures are kept.
 """
 
 from __future__ import annotations
 
-from redshift_core.learning.studies.baselines.fitted import Answer, Fit, Fitted, Rows
+from redshift_core.learning.studies.baselines.fitted import Fit, Fitted, Rows
 from redshift_core.learning.studies.baselines.flexcode import flexzboost
 from redshift_core.learning.studies.baselines.peers import catboost, lightgbm, xgboost
 from redshift_core.learning.studies.baselines.usual import (
@@ -27,7 +27,7 @@ from redshift_core.learning.studies.baselines.usual import (
     svm,
 )
 
-__all__ = ["BASELINES", "Answer", "Fit", "Fitted", "Rows"]
+__all__ = ["BASELINES", "Fit", "Fitted", "Rows"]
 
 BASELINES: dict[str, Fit] = {
     "prior": prior,

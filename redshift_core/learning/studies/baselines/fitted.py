@@ -1,4 +1,4 @@
-"""What every baseline is given and gives, and how one of several is chosen."""
+"""The input and output of every baseline, and the choice between several of them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core.constants import FloatArray
+from redshift_core.prediction.reader import Answer
 
 IntArray = NDArray[np.integer]
 
-N_CHOOSING = 4_000  # validation rows on which a choice is made, at most
+N_CHOOSING = 4_000  # largest number of validation rows on which a choice is made
 
 
 @dataclass(frozen=True)
@@ -23,24 +24,16 @@ class Rows:
     features: NDArray[np.float32]  # (n, 188) as the ``spectrum`` scaler makes them
     z_spec: NDArray[np.float64]  # (n,)
 
-    def some(self, n: int, seed: int) -> Rows:
-        """At most ``n`` of them, drawn without replacement."""
+    def draw(self, n: int, seed: int) -> Rows:
+        """At most ``n`` of the galaxies, drawn without replacement."""
         if len(self.z_spec) <= n:
             return self
         drawn = np.random.default_rng(seed).choice(len(self.z_spec), n, replace=False)
-        return self.at(np.sort(drawn))
+        return self.take(np.sort(drawn))
 
-    def at(self, positions: IntArray) -> Rows:
-        """Those at some positions."""
+    def take(self, positions: IntArray) -> Rows:
+        """The galaxies at some positions."""
         return Rows(self.features[positions], self.z_spec[positions])
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Redshifts of some spectra, and p(z) where the method has one."""
-
-    z_phot: NDArray[np.float64]  # (n,)
-    density: NDArray[np.float32] | None = None  # (n, 240), see `pdf`
 
 
 Predict = Callable[[NDArray[np.float32]], Answer]
@@ -51,15 +44,15 @@ class Fitted:
     """A baseline after its training."""
 
     predict: Predict  # features (n, 188) → redshifts
-    seconds: float  # s of training what was kept; what was tried and left is not in it
-    note: str = ""  # what was chosen, and by which figures
+    seconds: float  # training time of the chosen model, s, without those that were rejected
+    note: str = ""  # what was chosen, and the scores behind the choice
 
 
 Fit = Callable[[Rows, Rows, int], Fitted]  # training rows, validation rows, seed
 
 
 def timed(model: object, features: FloatArray, z_spec: FloatArray) -> Fitted:
-    """Fit an estimator with scikit-learn's ``fit`` and ``predict``, and take the time of it."""
+    """Fit an estimator with scikit-learn's ``fit`` and ``predict``, and measure the time."""
     begin = time.perf_counter()
     model.fit(features, z_spec)  # type: ignore[attr-defined]
     seconds = time.perf_counter() - begin
@@ -71,8 +64,8 @@ def timed(model: object, features: FloatArray, z_spec: FloatArray) -> Fitted:
 
 
 def best_of(tried: dict[str, Fitted], val: Rows, seed: int) -> Fitted:
-    """What validates with the smallest mean absolute error."""
-    chosen = val.some(N_CHOOSING, seed)
+    """The fitted baseline with the smallest mean absolute error on validation rows."""
+    chosen = val.draw(N_CHOOSING, seed)
     scores = {name: mae(fitted, chosen) for name, fitted in tried.items()}
     name = min(scores, key=scores.__getitem__)
     told = ", ".join(f"{one} {score:.4f}" for one, score in scores.items())

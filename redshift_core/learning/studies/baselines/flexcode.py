@@ -2,14 +2,14 @@
 
 The density of z given a spectrum x is written as Σⱼ βⱼ(x) φⱼ(z), with φ₀ = 1 and
 φⱼ = √2 cos(jπz) on the unit interval. Since the φⱼ are orthonormal, βⱼ(x) is the mean of φⱼ(z)
-over the galaxies that look like x: one regression for each j. A cosine is kept where it lowers the
-CDE loss on validation rows. What falls below zero is cut off and the density lowered until it
-integrates to 1; bumps that hold less than a threshold are removed, and the density is raised to a
-power; both numbers are those with the least CDE loss on validation rows.
+over the galaxies that look like x: one regression for each j. A cosine is kept if it lowers the
+CDE loss on validation rows. Negative values are cut off, and the density is lowered until it
+integrates to 1. Bumps that hold less than a threshold are removed, and the density is raised to a
+power. The threshold and the power are those with the smallest CDE loss on validation rows.
 
-This is the method, not the package ``flexcode``: version 0.2.3 of that needs Jupyter's kernel to
-be installed, and compares redshifts on 0–1 with a grid in z when it tunes the two numbers, which
-goes wrong for every range but 0–1.
+This implements the method without the package ``flexcode``. Version 0.2.3 of that package requires
+Jupyter's kernel. When it tunes the two numbers, it compares redshifts scaled to 0–1 with a grid in
+z, which gives wrong results for every range except 0–1.
 
 References
 ----------
@@ -30,7 +30,6 @@ from redshift_core import pdf
 from redshift_core.constants import Z_MAX, Z_MIN
 from redshift_core.learning.studies.baselines.fitted import (
     N_CHOOSING,
-    Answer,
     Fitted,
     FloatArray,
     Rows,
@@ -42,13 +41,14 @@ from redshift_core.learning.studies.baselines.peers import (
     n_threads,
     package_of,
 )
+from redshift_core.prediction.reader import Answer
 
 N_COSINES = 35  # φ₀ among them
 MAX_TREES = 500  # of one coefficient
-PATIENCE = 10  # trees that lower the validation error no more, after which none is grown
+PATIENCE = 10  # trees in a row without a lower validation error that end the training
 THRESHOLDS = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35)  # probability of a bump, tried
 POWERS = tuple(np.linspace(0.7, 2.1, 15).round(1).tolist())  # of the density, tried
-N_HALVINGS = 40  # of the interval that holds the level to be cut off
+N_HALVINGS = 40  # of the interval that contains the level to subtract
 
 
 def flexzboost(train: Rows, val: Rows, seed: int) -> Fitted:
@@ -56,7 +56,7 @@ def flexzboost(train: Rows, val: Rows, seed: int) -> Fitted:
     begin = time.perf_counter()
     boosted = _Coefficients(package_of("flexzboost"), train, val, seed)
     seconds = time.perf_counter() - begin
-    chosen = val.some(N_CHOOSING, seed)
+    chosen = val.draw(N_CHOOSING, seed)
     beta = boosted(chosen.features)
     kept = helpful(beta, cosines(chosen.z_spec))
     basis = cosines(pdf.CENTRES)[:, kept].T / (Z_MAX - Z_MIN)
@@ -78,7 +78,7 @@ def flexzboost(train: Rows, val: Rows, seed: int) -> Fitted:
 
 
 class _Coefficients:
-    """βⱼ(x) of every cosine, each from an ensemble of its own."""
+    """βⱼ(x) of every cosine, each from its own ensemble."""
 
     def __init__(self, package: Any, train: Rows, val: Rows, seed: int):
         settings = {
@@ -88,15 +88,15 @@ class _Coefficients:
             "nthread": n_threads(),
             "seed": seed,
         }
-        known = package.QuantileDMatrix(train.features)
-        watched = package.QuantileDMatrix(val.features, ref=known)
+        matrix = package.QuantileDMatrix(train.features)
+        matrix_val = package.QuantileDMatrix(val.features, ref=matrix)
         self.models = []
         targets, targets_val = (cosines(rows.z_spec).T[1:] for rows in (train, val))
         for target, target_val in zip(targets, targets_val, strict=True):
-            known.set_label(target)
-            watched.set_label(target_val)
+            matrix.set_label(target)
+            matrix_val.set_label(target_val)
             model = package.train(
-                settings, known, MAX_TREES, evals=[(watched, "val")],
+                settings, matrix, MAX_TREES, evals=[(matrix_val, "val")],
                 early_stopping_rounds=PATIENCE, verbose_eval=False,
             )  # fmt: skip
             self.models.append(model[: model.best_iteration + 1])
@@ -109,7 +109,7 @@ class _Coefficients:
 
 
 def cosines(z: ArrayLike) -> NDArray[np.float64]:
-    """Orthonormal cosines at redshifts, on 0–0.6 taken as 0–1, shape (n, 35).
+    """Orthonormal cosines at redshifts, with 0–0.6 scaled to 0–1, shape (n, 35).
 
     Examples
     --------
@@ -124,9 +124,9 @@ def cosines(z: ArrayLike) -> NDArray[np.float64]:
 
 
 def helpful(beta: FloatArray, phi: FloatArray) -> NDArray[np.int64]:
-    """Cosines that lower the CDE loss, by coefficients (n, 35) and cosines at z_spec (n, 35).
+    """Cosines that lower the CDE loss, given coefficients and cosines at z_spec, (n, 35) each.
 
-    Cosines are orthonormal, so each has its own part of the loss: mean βⱼ² − 2 mean βⱼ φⱼ(z_spec).
+    Since cosines are orthonormal, each adds to the loss by itself: mean βⱼ² − 2 mean βⱼ φⱼ(z_spec).
     """
     return np.flatnonzero((beta**2).mean(axis=0) - 2 * (beta * phi).mean(axis=0) < 0)
 
@@ -134,7 +134,8 @@ def helpful(beta: FloatArray, phi: FloatArray) -> NDArray[np.int64]:
 def proper(raw: FloatArray) -> NDArray[np.float64]:
     """The nearest densities (n, 240): max(0, raw − c), with c so that they integrate to 1.
 
-    Where less than 1 lies above zero, raw is multiplied instead; where nothing does, it is flat.
+    If the integral of the positive part is below 1, raw is multiplied instead; if it is 0, the
+    density is flat.
     """
     above = np.maximum(raw, 0.0)
     area = above.sum(axis=1, keepdims=True) * pdf.WIDTH
@@ -147,9 +148,9 @@ def proper(raw: FloatArray) -> NDArray[np.float64]:
 
 
 def without_bumps(density: FloatArray, threshold: float) -> NDArray[np.float64]:
-    """Densities (n, 240) less the stretches between zeros that hold less than a probability.
+    """Densities (n, 240) without the stretches between zeros that hold less than a probability.
 
-    Where every stretch holds less, all stay.
+    If every stretch holds less, all of them stay.
     """
     n, width = density.shape
     positive = np.pad(density > 0, ((0, 0), (1, 0)))

@@ -1,9 +1,9 @@
 """Boosted trees of XGBoost, LightGBM and CatBoost: the usual first choice for tables of numbers.
 
-Settings are the same for all three as far as their names allow: trees of depth 8 or 63 leaves, a
-rate of 0.08 or 0.1, three tenths of the columns at a time, squared error, and no more trees than
-lower the absolute error of the validation rows. Absolute error as the loss was tried with XGBoost
-and LightGBM on 25,200 SIMULATED spectra: the MAE was 1 to 4 % higher, and it took longer.
+The settings of all three are as similar as their options allow: trees of depth 8 or with 63 leaves,
+a learning rate of 0.08 or 0.1, three tenths of the columns at a time, and squared error. Training
+stops when the absolute error on the validation rows no longer falls. With absolute error as the
+loss, XGBoost and LightGBM had a 1 to 4 % higher MAE on 25,200 SIMULATED spectra and took longer.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core.jobs.machine import n_cores
-from redshift_core.learning.studies.baselines.fitted import Answer, Fitted, FloatArray, Rows
+from redshift_core.learning.studies.baselines.fitted import Fitted, FloatArray, Rows
+from redshift_core.prediction.reader import Answer
 from redshift_core.settings.bench import PEERS, check_installed
 
 MAX_TREES = 3_000
-PATIENCE = 30  # trees that lower the validation error no more, after which none is grown
+PATIENCE = 30  # trees in a row without a lower validation error that end the training
 DEPTH = 8  # of a tree of XGBoost or CatBoost
 N_LEAVES = 63  # of a tree of LightGBM
 RATE = 0.08  # part of each tree that is added
 CATBOOST_RATE = 0.1
 COLUMN_SHARE = 0.3  # of the columns, drawn for each tree (CatBoost: for each split)
-MAX_THREADS = 2  # of a peer, as many as the machine of the published bench has cores
+MAX_THREADS = 2  # threads of a peer at most: the number of cores behind the published bench
 
 
 def package_of(row: str) -> Any:
-    """The package that a row of a bench needs, imported."""
+    """Import the package that a row of a bench needs."""
     check_installed(row)
     return import_module(PEERS[row])
 
@@ -73,10 +74,10 @@ def lightgbm(train: Rows, val: Rows, seed: int) -> Fitted:
         "verbose": -1,
     }
     begin = time.perf_counter()
-    known = package.Dataset(train.features, train.z_spec)
-    watched = package.Dataset(val.features, val.z_spec, reference=known)
+    data = package.Dataset(train.features, train.z_spec)
+    data_val = package.Dataset(val.features, val.z_spec, reference=data)
     stop = package.early_stopping(PATIENCE, verbose=False)
-    model = package.train(settings, known, MAX_TREES, valid_sets=[watched], callbacks=[stop])
+    model = package.train(settings, data, MAX_TREES, valid_sets=[data_val], callbacks=[stop])
     return _fitted(begin, model.predict, model.best_iteration)
 
 
@@ -103,7 +104,7 @@ def catboost(train: Rows, val: Rows, seed: int) -> Fitted:
 def _fitted(
     begin: float, predict: Callable[[NDArray[np.float32]], FloatArray], n_trees: int
 ) -> Fitted:
-    """A model that was fitted since ``begin`` (s of the clock) and kept its best trees."""
+    """Baseline of a model whose fit started at ``begin`` (s of the clock)."""
     seconds = time.perf_counter() - begin
 
     def answer(features: NDArray[np.float32]) -> Answer:

@@ -1,4 +1,4 @@
-"""Baselines of scikit-learn: what comes with the product, so that every bench has them."""
+"""Baselines of scikit-learn, which is always installed, so that every bench has them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from redshift_core.constants import N_Z_BINS, Z_MIN
 from redshift_core.jobs.machine import n_cores
 from redshift_core.learning.studies.baselines.fitted import (
     N_CHOOSING,
-    Answer,
     Fitted,
     FloatArray,
     IntArray,
@@ -22,18 +21,19 @@ from redshift_core.learning.studies.baselines.fitted import (
     mae,
     timed,
 )
+from redshift_core.prediction.reader import Answer
 
-N_COMPONENTS = 20  # principal components in which neighbours are sought
+N_COMPONENTS = 20  # principal components used to find neighbours
 NEIGHBOURS = (10, 20, 40)  # numbers of neighbours tried
 WIDTHS = (0.004, 0.008, 0.016, 0.032)  # σ of the smoothing of a density, in z
 RIDGES = (1.0, 10.0, 100.0)  # penalties tried
 N_TREES = 100
-LEAF = 5  # training galaxies of a forest's leaf, at least
+LEAF = 5  # smallest number of training galaxies in a leaf of the forest
 BOOSTING = {"learning_rate": 0.1, "max_iter": 600, "n_iter_no_change": 15, "early_stopping": True}
 N_VECTORS = 8_000  # spectra of the support vector machine; UGC had 6,000 to 10,000
-FLAT_BIN = 0.05  # in z; about as many of them from each bin of this width
+FLAT_BIN = 0.05  # in z; each bin of this width gives about the same number of spectra
 KERNELS = tuple(itertools.product((1.0, 4.0), (0.001, 0.003, 0.01)))  # C and γ tried
-TUBE = 0.02  # ε: an error in z below it costs a support vector machine nothing
+TUBE = 0.02  # ε: a support vector machine ignores errors in z below this
 
 
 def prior(train: Rows, val: Rows, seed: int) -> Fitted:
@@ -79,11 +79,11 @@ def knn(train: Rows, val: Rows, seed: int) -> Fitted:
     bins = _bins(train.z_spec)
 
     def histograms(features: NDArray[np.float32], n: int) -> FloatArray:
-        distance, found = index.kneighbors(components.transform(features), n_neighbors=n)
+        distance, neighbours = index.kneighbors(components.transform(features), n_neighbors=n)
         weight = 1 / np.maximum(distance, 1e-6)
-        return _histograms(bins[found], weight)
+        return _histograms(bins[neighbours], weight)
 
-    chosen = val.some(N_CHOOSING, seed)
+    chosen = val.draw(N_CHOOSING, seed)
     numbers = [n for n in NEIGHBOURS if n <= len(bins)] or [len(bins)]
     scores = {}
     for n in numbers:
@@ -125,7 +125,7 @@ def random_forest(train: Rows, val: Rows, seed: int) -> Fitted:
             shares
         )
 
-    chosen = val.some(N_CHOOSING, seed)
+    chosen = val.draw(N_CHOOSING, seed)
     raw = histograms(chosen.features)
     scores = {width: _crps(raw, width, chosen) for width in WIDTHS}
     width = min(scores, key=scores.__getitem__)
@@ -145,10 +145,10 @@ def hist_gradient_boosting(train: Rows, val: Rows, seed: int) -> Fitted:
 
 
 def svm(train: Rows, val: Rows, seed: int) -> Fitted:
-    """Support vector machine with a radial kernel, on spectra about flat in redshift.
+    """Support vector machine with a radial kernel, on spectra almost flat in redshift.
 
-    In the manner of Gaia DR3's Unresolved Galaxy Classifier, which chose such a set so that high
-    redshifts are learned too. Kernel and penalty are chosen with a quarter of their number.
+    This follows Gaia DR3's Unresolved Galaxy Classifier, which chose such a set to learn high
+    redshifts as well. The kernel and the penalty are chosen with a quarter of the spectra.
 
     References
     ----------
@@ -160,11 +160,11 @@ def svm(train: Rows, val: Rows, seed: int) -> Fitted:
 
     def fit(n: int, penalty: float, gamma: float) -> Fitted:
         model = SVR(C=penalty, gamma=gamma, epsilon=TUBE, cache_size=500)
-        rows = train.at(flat_rows(train.z_spec, n, seed))
+        rows = train.take(flat_rows(train.z_spec, n, seed))
         return timed(make_pipeline(StandardScaler(), model), rows.features, rows.z_spec)
 
     tried = {f"C {c:g}, γ {gamma:g}": (c, gamma) for c, gamma in KERNELS}
-    chosen = val.some(N_CHOOSING, seed)
+    chosen = val.draw(N_CHOOSING, seed)
     scores = {name: mae(fit(N_VECTORS // 4, *kernel), chosen) for name, kernel in tried.items()}
     name = min(scores, key=scores.__getitem__)
     n = len(flat_rows(train.z_spec, N_VECTORS, seed))
@@ -177,7 +177,7 @@ def svm(train: Rows, val: Rows, seed: int) -> Fitted:
 def flat_rows(z_spec: FloatArray, n: int, seed: int) -> IntArray:
     """Positions of at most ``n`` galaxies, about equally many from each bin of 0.05 in redshift.
 
-    Bins with fewer than their part give all they have, and the others share the rest.
+    Bins with too few galaxies give all they have, and the other bins share the rest.
 
     Examples
     --------
@@ -204,7 +204,7 @@ def _crps(raw: FloatArray, width: float, rows: Rows) -> float:
 
 
 def _bins(z_spec: FloatArray) -> IntArray:
-    """Number of the bin of each redshift, shape (n,); those outside count at the end."""
+    """Number of the bin of each redshift, (n,); those outside count in the first or last bin."""
     return np.clip(((z_spec - Z_MIN) / pdf.WIDTH).astype(np.int64), 0, N_Z_BINS - 1)
 
 
@@ -212,14 +212,14 @@ def _histograms(bins: IntArray, weight: FloatArray) -> FloatArray:
     """Weighted histogram of each row of bin numbers (n, k), shape (n, 240), of sum 1."""
     n = len(bins)
     place = (np.arange(n)[:, None] * N_Z_BINS + bins).ravel()
-    found = np.bincount(place, weight.ravel(), n * N_Z_BINS).reshape(n, N_Z_BINS)
-    return found / found.sum(axis=1, keepdims=True)
+    histograms = np.bincount(place, weight.ravel(), n * N_Z_BINS).reshape(n, N_Z_BINS)
+    return histograms / histograms.sum(axis=1, keepdims=True)
 
 
 def _answer(probability: FloatArray, width: float) -> Answer:
     """Density of bin probabilities (n, 240) smoothed by a Gaussian of σ ``width``; its median.
 
-    What the Gaussian would carry beyond 0–0.6 stays inside: each kernel has sum 1 there.
+    Each kernel is normalised on 0–0.6, so no probability leaves that range.
     """
     kernel = np.exp(-0.5 * ((pdf.CENTRES[:, None] - pdf.CENTRES) / width) ** 2)
     kernel /= kernel.sum(axis=1, keepdims=True) * pdf.WIDTH

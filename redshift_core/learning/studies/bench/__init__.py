@@ -1,8 +1,8 @@
-"""Networks and baselines side by side in one run, from survey to table.
+"""The bench: networks and baselines compared on one survey.
 
-* ``run``: the job that has every row computed, one after the other, and resumes
-* ``measure``: the jobs of its own: train and judge a baseline; time a network's predictions
-* ``rows``: the figures of one row, from what its run or job left
-* ``checks``: what `best` is asked besides: its tail, and spectra that are no galaxies
-* ``table``: rows in, Markdown, JSON and HTML out
+* ``run``: the job that computes every row, one after the other, and can resume
+* ``measure``: jobs that train and judge a baseline, and time a network's predictions
+* ``checks``: further checks of `best`: flat redshifts, and spectra that are no galaxies
+
+`redshift_core.reports.bench` turns the rows into tables.
 """

@@ -1,4 +1,4 @@
-"""What `best` is asked besides: redshifts of every bin alike, and spectra that are no galaxies."""
+"""Further checks of `best`: a survey with flat redshifts, and spectra that are no galaxies."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def tail(run: RunFolder, datasets: Mapping[str, str]) -> dict[str, Any]:
         ``finished``, ``datasets``, and by name and prior what `evaluation.evaluate` says.
     """
     priors = load_arrays(run.prior_path)
-    found: dict[str, Any] = {}
+    errors: dict[str, Any] = {}
     for name, dataset in datasets.items():
         paths = run.predictions_path(dataset), run.pdf_path(dataset)
         judged = {
             prior: read_judged(*paths, Estimate("median", prior), priors)
             for prior in (TRAINING, FLAT)
         }
-        found[name] = {prior: evaluate(one.z_spec, one.z_phot) for prior, one in judged.items()}
-    return {"finished": now(), "datasets": dict(datasets), **found}
+        errors[name] = {prior: evaluate(one.z_spec, one.z_phot) for prior, one in judged.items()}
+    return {"finished": now(), "datasets": dict(datasets), **errors}
 
 
 def outsiders(run: RunFolder, dataset: str, cache: Path) -> dict[str, Any]:
-    """Share of spectra flagged as outside the training range: of no galaxies, and of test rows.
+    """Share of spectra flagged as outside the training range, among test rows and no galaxies.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Jobs of a bench: train, time and judge one baseline; time one network, and judge it perturbed.
+"""Jobs of a bench: one trains, times and judges a baseline; one times and stresses a network.
 
-Speed is that of validation rows, as many as there are test rows, because those judge and do nothing
-else. A first pass over some of them warms up and is not counted.
+Speed is measured on validation rows, as many as there are test rows, because test rows are only
+used for judging. A first pass over some of them warms up and is not timed.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core.data import Dataset, open_dataset
-from redshift_core.data.scaling import BLOCK_ROWS, Scaler, fit_scaler
-from redshift_core.data.split import RowArray, Split, split_rows, training_rows
+from redshift_core.data.scaling import Scaler, fit_scaler
+from redshift_core.data.split import RowArray, Split
 from redshift_core.evaluation import stress
-from redshift_core.evaluation.bins import evaluate
-from redshift_core.evaluation.bootstrap import bootstrap
-from redshift_core.evaluation.calibration import evaluate_pdf
 from redshift_core.evaluation.perturbations import PERTURBATIONS
 from redshift_core.jobs.machine import peak_memory
-from redshift_core.learning.studies.baselines import BASELINES, Answer, Rows
+from redshift_core.learning.studies.baselines import BASELINES, Rows
+from redshift_core.learning.training.prepare import new_split, scaled_features
+from redshift_core.prediction.judgement import judged_figures
+from redshift_core.prediction.reader import Answer
 from redshift_core.settings.run import ScalerConfig, SplitConfig
 from redshift_core.store import JobContext, Stopped
 
 N_WARM = 500  # spectra of the pass that is not timed
-STRESS_SECONDS = 30.0  # that a baseline's predictions of perturbed spectra may take
-LEAST_STRESSED = 2_000  # … unless it takes longer for so many: fewer say too little
+STRESS_SECONDS = 30.0  # s that the predictions of a baseline for perturbed spectra may take
+LEAST_STRESSED = 2_000  # smallest number of perturbed spectra, however long they take
 
 
 def baseline_job(context: JobContext) -> dict[str, Any]:
-    """Job: ``dataset``, ``baseline``, ``seed`` → figures of its test rows and what it cost.
+    """Job: ``dataset``, ``baseline``, ``seed`` → figures of its test rows, and its costs.
 
     The rows are those that a network with the default split trains, validates and is tested on.
     Predictions are written to the job's output folder: ``predictions.parquet`` and, where the
@@ -48,8 +48,7 @@ def baseline_job(context: JobContext) -> dict[str, Any]:
     """
     name, seed = context.request["baseline"], context.request.get("seed", 0)
     dataset = open_dataset(context.store.dataset(context.request["dataset"]))
-    config = SplitConfig()
-    split = split_rows(training_rows(dataset, config), config)
+    split = new_split(SplitConfig(), dataset)
     scaler = fit_scaler(ScalerConfig(name="spectrum"), dataset.flux, split)
     train, val = (_rows(dataset, scaler, rows) for rows in (split.train, split.val))
     context.report(message="Training.", now=True)
@@ -77,7 +76,7 @@ def baseline_job(context: JobContext) -> dict[str, Any]:
 
 
 def speed_job(context: JobContext) -> dict[str, Any]:
-    """Job: ``run`` → what its saved model does when it is loaded and warm.
+    """Job: ``run`` → speed, memory and robustness of its saved model, once it is loaded.
 
     Returns
     -------
@@ -110,7 +109,7 @@ def _stress(
 
 
 def spectra_per_second(predict: Callable[[NDArray], Any], flux: NDArray[np.float32]) -> float:
-    """Speed of predicting spectra (n, 186) that are in memory, after a pass that is not timed."""
+    """Spectra (n, 186) in memory predicted per second, after a pass that is not timed."""
     predict(flux[:N_WARM])
     begin = time.perf_counter()
     predict(flux)
@@ -118,7 +117,7 @@ def spectra_per_second(predict: Callable[[NDArray], Any], flux: NDArray[np.float
 
 
 def n_stressed(speed: float) -> int:
-    """Test rows perturbed for a baseline: as many as take it half a minute in all, 2,000 at least.
+    """Number of test rows to perturb for a baseline: half a minute of work, but at least 2,000.
 
     Examples
     --------
@@ -138,19 +137,15 @@ def _timed_flux(dataset: Dataset, split: Any) -> NDArray[np.float32]:
 def _rows(dataset: Dataset, scaler: Scaler, rows: RowArray) -> Rows:
     """Features and redshifts of some rows, in the order of the file, which reads fastest."""
     rows = np.sort(rows)
-    starts = range(0, len(rows), BLOCK_ROWS)
-    blocks = [scaler.apply(dataset.flux[rows[start : start + BLOCK_ROWS]]) for start in starts]
-    return Rows(np.concatenate(blocks), np.asarray(dataset.z_spec)[rows])
+    return Rows(scaled_features(dataset, scaler, rows), np.asarray(dataset.z_spec)[rows])
 
 
 def _judge(context: JobContext, dataset: Dataset, rows: RowArray, answer: Answer) -> dict[str, Any]:
     """Figures of the test rows; the predictions go to the job's output folder."""
     z_spec, brightness = (np.asarray(v)[rows] for v in (dataset.z_spec, dataset.brightness))
-    figures = {**evaluate(z_spec, answer.z_phot), **bootstrap(z_spec, answer.z_phot)}
     context.folder.output.mkdir(exist_ok=True)
     columns = {"row": rows, "z_spec": z_spec, "z_phot": answer.z_phot, "brightness": brightness}
     pd.DataFrame(columns).to_parquet(context.folder.output / "predictions.parquet")
     if answer.density is not None:
         np.save(context.folder.output / "pdf.npy", answer.density.astype(np.float16))
-        figures["pdf"] = evaluate_pdf(answer.density, z_spec, answer.z_phot, brightness)
-    return figures
+    return judged_figures(z_spec, answer.z_phot, brightness, answer.density)

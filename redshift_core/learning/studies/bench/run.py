@@ -1,9 +1,9 @@
-"""The job that computes a bench: a survey, then row after row, each in processes of its own.
+"""The job that computes a bench: it makes a survey, then computes one row after the other.
 
-It only leads: networks are ordinary runs, baselines and timings jobs, and each takes the device's
-lock for itself. A row is written down when it begins and again when it is done, so that a bench
-that was stopped or killed goes on with what it lacks, and a network that was half trained goes on
-from its checkpoint. A row that fails says why, and the next one begins.
+The job itself only coordinates. Networks are ordinary runs, baselines and timings are ordinary
+jobs, and each waits for the device's lock itself. A row is recorded when it begins and when it is
+done. So a bench that was stopped or killed continues with the missing rows, and a partly trained
+network continues from its checkpoint. If a row fails, the reason is recorded and the next begins.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from redshift_core.settings.names import PRESETS
 from redshift_core.settings.presets import preset
 from redshift_core.settings.run import SplitConfig
 from redshift_core.store import (
-    ACTIVE_STATES,
     BenchFolder,
     JobContext,
     JobFolder,
@@ -37,12 +36,12 @@ from redshift_core.store import (
 )
 from redshift_core.store.history import read_history
 
-LOOK = 0.5  # s between two looks at the job that computes
+LOOK = 0.5  # s between two checks of the running job
 STOP_LIMIT = 60.0  # s that a job may take to stop
 
 
 class _Failed(Exception):  # noqa: N818 - the row's failure, not the bench's
-    """What a row needs has failed."""
+    """A run or job that a row needs has failed."""
 
 
 def bench_job(context: JobContext) -> dict[str, Any]:
@@ -59,27 +58,27 @@ def bench_job(context: JobContext) -> dict[str, Any]:
         leader.lead()
     except Stopped:
         stopped = True
-    found = summary(leader.bench)
+    outcome = summary(leader.bench)
     return {
         "bench": leader.bench.id,
-        "rows": [row["name"] for row in found["rows"]],
-        "failed": found["failed"],
+        "rows": [row["name"] for row in outcome["rows"]],
+        "failed": outcome["failed"],
         "stopped": stopped,
     }
 
 
 class _Leader:
-    """One bench between its start, or its resumption, and its end or stop."""
+    """Leads one bench, from its start or resumption to its end or stop."""
 
     def __init__(self, context: JobContext):
         self.context, self.store = context, context.store
         self.bench = BenchFolder(context.folder.path)
         self.config = self.bench.config
         self.done = 0  # parts of the bench: its survey, then its rows
-        self.facts: dict[str, Any] = {}  # what every row carries: machine, versions, mark
+        self.facts: dict[str, Any] = {}  # recorded in every row: machine, versions, SIMULATED
 
     def lead(self) -> None:
-        """Make the survey, and do row after row."""
+        """Make the survey, and compute one row after the other."""
         self.dataset = self.config.dataset or self._survey("survey", self.config.seed)
         self._describe()
         for name in self.config.ordered:
@@ -90,10 +89,10 @@ class _Leader:
                 if self.config.flat_n:
                     self._once("tail", self._tail)
         write_tables(self.bench)
-        self.context.report(self.done + 1, message="Nothing is left to do.", now=True)
+        self.context.report(self.done + 1, message="All rows are computed.", now=True)
 
     def _once(self, part: str, compute: Callable[[str], None]) -> None:
-        """Compute a part of the bench, unless it is done; a failure, or a bug, is its own."""
+        """Compute a part of the bench, unless it is done; its failure does not stop other parts."""
         if "finished" in self.bench.row(part):
             return
         try:
@@ -102,21 +101,21 @@ class _Leader:
             raise
         except (_Failed, InputError) as error:
             self._note(part, error=str(error))
-        except Exception as error:  # hours of other rows must not end with this one
+        except Exception as error:  # a bug in one row must not cost hours of other rows
             traceback.print_exc()
             self._note(part, error=f"{type(error).__name__}: {error}")
         write_tables(self.bench)
 
     def _survey(self, part: str, seed: int, n: int = 0, redshifts: str = "published") -> str:
-        """Id of a simulated survey; one that an earlier attempt made is used again."""
+        """Id of a simulated survey; a survey made by an earlier attempt is used again."""
         request = {"n": n or self.config.n, "seed": seed, "redshifts": redshifts}
         try:
             return self._job(part, "simulate", **request).result["dataset"]
         except _Failed as error:
-            raise InputError(f"There is no survey to work on: {error}") from error
+            raise InputError(f"The survey could not be made: {error}") from error
 
     def _describe(self) -> None:
-        """Write ``environment.json``: what the rows were computed on, and with what."""
+        """Write ``environment.json``: the dataset, the software and the machine of the rows."""
         dataset = open_dataset(self.store.dataset(self.dataset))
         memory = total_memory() / 2**30
         machine = {"text": f"{cpu_name()}, {n_cores()} cores, {memory:.0f} GB", "cores": n_cores()}
@@ -141,7 +140,7 @@ class _Leader:
         self.bench.write_row(name, {**row, **self.facts})
 
     def _outsiders(self, part: str) -> None:
-        """How many spectra that are no galaxies `best` flags."""
+        """Count the spectra that are no galaxies and that `best` flags."""
         run = self.store.run(self.bench.row("best")["run"])
         self.context.report(message="Simulating spectra that are no galaxies.", now=True)
         self.bench.write_row(part, outsiders(run, self.dataset, self.store.cache))
@@ -155,7 +154,7 @@ class _Leader:
         self.bench.write_row(part, tail(run, {"flat": flat, "test": self.dataset}))
 
     def _trained(self, name: str) -> RunFolder:
-        """Run of a row that has gone through all its epochs: a new one, or the one begun."""
+        """Fully trained run of a row: the run that was begun before, or a new one."""
         begun = self.bench.row(name).get("run")
         run = next((run for run in self.store.runs() if run.id == begun), None)
         if run is None:
@@ -164,7 +163,7 @@ class _Leader:
             config = preset(name, self.dataset).with_values({"epochs": epochs} if epochs else {})
             run = jobs.start_training(self.store, config, f"{name}, {self.bench.id}")
             self._note(name, run=run.id, resumed=False)
-        elif jobs.status(run).state not in (*ACTIVE_STATES, "finished"):
+        elif not _usable(run):
             if len(read_history(run)) < run.config.training.epochs:
                 self._note(name, run=run.id, resumed=True)
                 jobs.resume(run)
@@ -174,34 +173,40 @@ class _Leader:
         return run
 
     def _job(self, part: str, kind: str, **request: Any) -> JobFolder:
-        """Finished job of a part of the bench: a new one, or the one begun unless that failed."""
+        """Finished job of a part of the bench: a new one, or the one begun before if it worked."""
         begun = self.bench.row(part).get("job")
         job = next((job for job in self.store.jobs() if job.id == begun), None)
-        if job is None or jobs.status(job).state not in (*ACTIVE_STATES, "finished"):
+        if job is None or not _usable(job):
             job = jobs.start(self.store, kind, **request)
             self._note(part, job=job.id)
         self._follow(part, job)
         return job
 
     def _follow(self, part: str, job: JobFolder) -> None:
-        """Wait until a job has finished, telling how far it is; stop it where the user stops."""
+        """Wait for a job and report its progress; stop the job if the user stops the bench."""
         while (now := jobs.status(job)).active:
             if self.context.should_stop():
-                with contextlib.suppress(InputError):  # it ended by itself
+                with contextlib.suppress(InputError):  # it has ended by itself
                     jobs.stop(job)
                 if jobs.wait(job, timeout=STOP_LIMIT).active:
-                    jobs.kill(job)  # inside one fit of scikit-learn nobody looks for a stop
+                    jobs.kill(job)  # a fit of scikit-learn does not check for a stop
                 raise Stopped
             total = len(self.config.ordered) + 1
-            said = f"{part}: {now.message or now.state}"
-            self.context.report(self.done + min(now.fraction, 0.99), total, said)
+            message = f"{part}: {now.message or now.state}"
+            self.context.report(self.done + min(now.fraction, 0.99), total, message)
             time.sleep(LOOK)
         if now.state != "finished":
             raise _Failed(f"{job.id} is {now.state}. {now.message}".strip())
 
     def _note(self, part: str, **values: Any) -> None:
-        """Keep who computes a part of the bench, or why it failed."""
+        """Record which run or job computes a part of the bench, or why it failed."""
         row = self.bench.row(part)
         if "error" not in values:
             row.pop("error", None)
         self.bench.write_row(part, {**row, **values})
+
+
+def _usable(job: JobFolder) -> bool:
+    """Whether a job is waiting or at work, or has finished."""
+    status = jobs.status(job)
+    return status.active or status.state == "finished"

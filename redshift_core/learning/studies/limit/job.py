@@ -1,4 +1,4 @@
-"""A study from start to end: the plan, its trainings one after the other, the runs quoted."""
+"""The job that runs a study: the plan, one training after the other, and the quoted runs."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from redshift_core.store import (
 )
 from redshift_core.store.history import read_history
 
-MEASURE_ROWS = 16_384  # galaxies at most that the speed of training is measured on
-SHARE = 0.9  # of the time, for surveys and steps; the rest goes into judging and compiling
+MEASURE_ROWS = 16_384  # largest number of galaxies on which the training speed is measured
+SHARE = 0.9  # share of the time for surveys and steps; the rest is for judging and compiling
 
 
 def limit_job(context: JobContext) -> dict[str, Any]:
-    """Job: do the trainings of a study that are not done yet, quote runs, write the result.
+    """Job: do the remaining trainings of a study, quote runs and write the result.
 
     The request's ``against`` names runs that are quoted against the limit.
 
     Returns
     -------
     dict
-        ``limit`` (id of the study), ``trainings`` done, ``mae`` at infinite data (None where there
+        ``limit`` (id of the study), ``trainings`` done, ``mae`` at infinite data (None if there
         are too few sizes), ``interval`` of 68 %, ``stopped`` by the user.
     """
     study = Study(context)
@@ -63,7 +63,7 @@ def limit_job(context: JobContext) -> dict[str, Any]:
 
 
 class Study:
-    """A study in this process."""
+    """Runs a study in this process."""
 
     def __init__(self, context: JobContext):
         self.context = context
@@ -77,7 +77,7 @@ class Study:
         self.judge = Judge(self.config.n_test, self.config.seed, context.store.cache)
 
     def run(self) -> None:
-        """Train, judge and note every training that is lacking; then the runs to quote."""
+        """Train, judge and record every missing training, then the runs to quote."""
         self.context.report(message="Loading TensorFlow.", now=True)
         from redshift_core.learning.devices import open_devices
 
@@ -98,7 +98,7 @@ class Study:
             self._quote(run, facts)
 
     def limits(self) -> dict[str, Any]:
-        """MAE and CRPS at infinite data as `extrapolate` gives them, where there are sizes enough.
+        """MAE and CRPS at infinite data from `extrapolate`, if there are enough sizes.
 
         Returns
         -------
@@ -114,16 +114,16 @@ class Study:
             row["run"]: self.judge.errors(Answers.load(self.folder.recipe_path(row["run"])))
             for row in self.folder.recipes
         }
-        found = {}
+        limits = {}
         for name in ("mae", "crps"):
             values = [errors[name] for errors in trained if name in errors]
             others = {run: errors[name] for run, errors in quoted.items() if name in errors}
             if len(values) == len(rows):
-                found[name] = extrapolate([row["n"] for row in rows], np.array(values), others)
-        return found
+                limits[name] = extrapolate([row["n"] for row in rows], np.array(values), others)
+        return limits
 
     def _plan(self) -> dict[str, Any]:
-        """Passes of every size: as asked, as planned before, or what the time allows."""
+        """Passes over each size: as requested, as planned before, or as many as the time allows."""
         plan = read_json(self.folder.plan_path)
         if not plan and self.config.passes:
             plan = {"passes": self.config.passes, "rate": None}
@@ -133,11 +133,11 @@ class Study:
         return plan
 
     def _measured_plan(self) -> dict[str, Any]:
-        """What the time allows, by the speeds of making a survey and of training on it."""
+        """Passes that the time allows, from the measured speeds of simulation and training."""
         largest = trainings(self.config, 1)[-1]
         n = min(largest.n, MEASURE_ROWS)
         one = dataclasses.replace(largest, n=n, spectra=1000 * n)
-        self.surveys.keep([])  # what a killed process left, which would take no time
+        self.surveys.keep([])  # left by a killed process; it would distort the speed
         begin = time.monotonic()
         survey = self._survey(one, "Measuring the speed")
         survey_rate = part.n_rows(one) / (time.monotonic() - begin)
@@ -153,7 +153,7 @@ class Study:
         return {"passes": passes, "rate": rate, "survey_rate": survey_rate}
 
     def _do(self, one: Training) -> None:
-        """Train, or go on training; judge; note."""
+        """Train or continue a training, judge it and record it."""
         from redshift_core.learning.training.loop import start_session
 
         earlier = self.listed[: self.listed.index(one)]
@@ -191,13 +191,13 @@ class Study:
 
     def _survey(self, one: Training, label: str) -> DatasetFolder:
         def report(share: float, message: str) -> None:
-            said = f"{label}. {message.rstrip('.')}: {share:.0%}."
-            self.context.report_or_stop(message=said)
+            progress = f"{label}. {message.rstrip('.')}: {share:.0%}."
+            self.context.report_or_stop(message=progress)
 
         return self.surveys.get(one, report)
 
     def _quote(self, run: RunFolder, facts: dict[str, Any]) -> None:
-        """Ask a run about the test galaxies, and note it."""
+        """Judge a run on the test galaxies, and record it."""
         path = self.folder.recipe_path(run.id)
         path.parent.mkdir(exist_ok=True)
         self.context.report(message=f"Judging {run.id} on the test galaxies.", now=True)

@@ -1,4 +1,4 @@
-"""The one test survey of a study, and what models answer on it."""
+"""The test survey of a study, and the answers of models on it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from redshift_core.simulation.table import VERSION
 from redshift_core.store import RunFolder, Store, reading, simulator_version
 from redshift_core.store.arrays import load_arrays, save_arrays
 
-BLOCK = 8192  # galaxies answered between two looks at the stop file
+BLOCK = 8192  # galaxies predicted between two checks for a stop
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model says of the test galaxies."""
+    """Answers of a model for the test galaxies."""
 
-    z_phot: NDArray[np.float64]  # (n,): of a p(z) its median
-    crps: NDArray[np.float64] | None  # (n,), in z; None where the model gives no p(z)
+    z_phot: NDArray[np.float64]  # (n,): of a p(z), its median
+    crps: NDArray[np.float64] | None  # (n,), in z; None if the model gives no p(z)
 
     def save(self, path: Path) -> None:
-        """Write them to an npz file."""
+        """Write the answers to an npz file."""
         crps = {} if self.crps is None else {"crps": self.crps.astype(np.float32)}
         save_arrays(path, {"z_phot": self.z_phot.astype(np.float32), **crps})
 
@@ -72,31 +72,31 @@ class Judge:
 
     def figures(self, answers: Answers) -> dict[str, float | None]:
         """Every metric of the answers, and their CRPS."""
-        found = {name: metric(self.z_spec, answers.z_phot) for name, metric in METRICS.items()}
-        return {**found, "crps": None if answers.crps is None else float(answers.crps.mean())}
+        figures = {name: metric(self.z_spec, answers.z_phot) for name, metric in METRICS.items()}
+        return {**figures, "crps": None if answers.crps is None else float(answers.crps.mean())}
 
     def errors(self, answers: Answers) -> dict[str, NDArray[np.float64]]:
-        """What is averaged over the test galaxies, (n,): ``mae``, and ``crps`` where there is one.
+        """Error of each test galaxy, (n,): ``mae``, and ``crps`` if the model gives p(z).
 
-        ``mae`` are the absolute errors.
+        ``mae`` holds the absolute errors.
         """
-        found = {"mae": np.abs(answers.z_phot - self.z_spec)}
-        return found if answers.crps is None else {**found, "crps": answers.crps}
+        errors = {"mae": np.abs(answers.z_phot - self.z_spec)}
+        return errors if answers.crps is None else {**errors, "crps": answers.crps}
 
 
 def check_recipe(store: Store, run: RunFolder, seeds: set[int]) -> dict[str, Any]:
-    """Facts of a run that is to be quoted against the limit.
+    """Facts about a run to be compared with the limit.
 
     Raises
     ------
     InputError
-        Where it has no model, was trained on other galaxies than the simulated survey's with the
-        published redshifts, or on the study's own test galaxies.
+        If it has no model, or was trained on anything but a simulated survey with the published
+        redshifts, or on galaxies that the study itself uses.
     """
     if not run.model_path.exists():
         raise InputError(f"Run {run.id} has no saved model yet; let it train first.")
-    known = {dataset.id: dataset.info for dataset in store.datasets()}
-    made = known.get(run.config.dataset, {}).get("simulation") or {}
+    infos = {dataset.id: dataset.info for dataset in store.datasets()}
+    made = infos.get(run.config.dataset, {}).get("simulation") or {}
     simulated = made.get("simulated") or run.trained_on.get("simulated")
     law = made.get("redshifts", "published")
     version = simulator_version.version(simulator_version.trained_on(run, store)) or VERSION

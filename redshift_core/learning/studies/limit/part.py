@@ -1,6 +1,6 @@
 """One training of a study: an ordinary run, on a simulated survey that is made for it.
 
-The surveys are datasets of a store inside the study's folder, which no other list shows.
+The surveys are datasets of a store inside the study's folder, so no other list shows them.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from redshift_core.settings.run import RunConfig, SplitConfig
 from redshift_core.simulation import DISK_BYTES, survey_dataset
 from redshift_core.store import DatasetFolder, JobContext, RunFolder, Stopped, Store, write_json
 
-VALIDATION = 8192  # further galaxies at least, on which the temperature of a PDF head is fitted
-MEASURE_SECONDS = 10.0  # s of training from which the speed is taken
+VALIDATION = 8192  # smallest number of validation galaxies, which fit the temperature of a PDF head
+MEASURE_SECONDS = 10.0  # s of training during which the speed is measured
 Tell = Callable[[float | None, str | None, dict[str, Any]], None]  # epochs done, message, values
 
 
 def n_rows(one: Training) -> int:
-    """Galaxies of a survey: those trained on, and as many beside as `SplitConfig` allows."""
+    """Galaxies of a survey: those trained on and those for validation."""
     return one.n + min(max(VALIDATION, one.n // 50), 8 * one.n)
 
 
 def n_steps(config: LimitConfig, one: Training) -> int:
-    """Steps of a training in all; its last epoch may end early."""
+    """Total number of steps of a training; its last epoch may end early."""
     return max(1, round(_epoch_steps(config, one) * one.epochs))
 
 
 def recipe(config: LimitConfig, one: Training, dataset: str = "") -> RunConfig:
-    """Settings of a training: the study's, without choosing among epochs."""
-    share = 1 - (one.n + 0.5) / n_rows(one)  # half a galaxy, lest rounding takes one away
+    """Settings of a training: those of the study, always keeping the last epoch."""
+    share = 1 - (one.n + 0.5) / n_rows(one)  # half a galaxy more, so that rounding loses none
     values = {
         "epochs": math.ceil(n_steps(config, one) / _epoch_steps(config, one)),
         "seed": one.seed,
@@ -64,14 +64,14 @@ class Surveys:
         self.store, self.cache = Store(folder), cache
 
     def find(self, one: Training) -> DatasetFolder | None:
-        """Survey of a training, where it is there."""
-        return next((known for known in self.store.datasets() if known.name == _name(one)), None)
+        """Survey of a training, or None if it is not on disk."""
+        return next((survey for survey in self.store.datasets() if survey.name == _name(one)), None)
 
     def get(self, one: Training, report: Callable[[float, str], None]) -> DatasetFolder:
-        """Survey of a training, made where it is not there."""
-        if found := self.find(one):
-            return found
-        shutil.rmtree(self.store.inbox)  # what a killed process left
+        """Survey of a training; it is made if it is not on disk."""
+        if survey := self.find(one):
+            return survey
+        shutil.rmtree(self.store.inbox)  # left by a killed process
         path = self.store.inbox / "survey.parquet"
         return survey_dataset(
             self.store, path, n_rows(one), one.seed,
@@ -93,7 +93,7 @@ def _name(one: Training) -> str:
 
 
 def check_room(config: LimitConfig, one: Training, surveys: Surveys) -> None:
-    """Refuse a training for which the machine's memory or the disk is too small."""
+    """Refuse a training that needs more memory or disk space than the machine has."""
     for remark in preflight.remarks(recipe(config, one), n_rows(one)):
         if remark.level == "error":
             raise InputError(f"A training on {one.n:,} galaxies: {remark.text}")
@@ -107,7 +107,7 @@ def check_room(config: LimitConfig, one: Training, surveys: Surveys) -> None:
 
 
 class PartContext(JobContext):
-    """What a training sees of the outside: its progress becomes that of the whole study."""
+    """Context of one training: it passes its progress on as progress of the study."""
 
     def __init__(self, run: RunFolder, store: Store, tell: Tell, should_stop: Callable[[], bool]):
         super().__init__(run, store)
@@ -123,7 +123,7 @@ class PartContext(JobContext):
         now: bool = False,
         **detail: Any,
     ) -> None:
-        """Tell the epochs done, or a message, and the values of the training."""
+        """Pass on the epochs done or a message, and the values of the training."""
         self.tell(done, message, detail)
 
     def should_stop(self) -> bool:
@@ -132,9 +132,9 @@ class PartContext(JobContext):
 
 
 def train(context: PartContext, config: LimitConfig, one: Training, survey: str) -> None:
-    """Train, or go on training, to the end; `Stopped` where the user stops."""
+    """Train to the end, from the start or a checkpoint; raises `Stopped` if the user stops."""
     run = context.folder
-    if not run.config_path.exists():  # new, or begun by a version that trained in another way
+    if not run.config_path.exists():  # new, or begun by an earlier version that trained differently
         shutil.rmtree(run.path, ignore_errors=True)
         run.path.mkdir(parents=True)
     write_json(run.config_path, recipe(config, one, survey).to_dict())
@@ -142,19 +142,19 @@ def train(context: PartContext, config: LimitConfig, one: Training, survey: str)
     if state and state.progress.finished:  # killed before it was judged
         return
     stopped = train_job(context, n_steps=n_steps(config, one))["stopped"]
-    gc.collect()  # its spectra go before those of the next training come
+    gc.collect()  # frees its spectra before the next training loads its own
     if stopped:
         raise Stopped
 
 
 def measured_rate(context: PartContext, config: LimitConfig, one: Training, survey: str) -> float:
-    """Spectra per second in the first MEASURE_SECONDS of a training, which is given up then."""
+    """Spectra per second in the first MEASURE_SECONDS of a training, which is then deleted."""
     rates: list[float] = []
     end = math.inf
 
     def tell(done: float | None, message: str | None, detail: dict[str, Any]) -> None:
         nonlocal end
-        if rate := detail.get("rate"):  # all is compiled
+        if rate := detail.get("rate"):  # everything is compiled
             end = min(end, time.monotonic() + MEASURE_SECONDS)
             rates.append(rate)
 

@@ -1,8 +1,8 @@
-"""A worker process of a search: ``python -m redshift_core.learning.tuning.member HOST:PORT``.
+"""A worker process of a search: ``python -m redshift_core.learning.tuning.worker HOST:PORT``.
 
-It asks the chief for trials, trains them, and beats its heart meanwhile. Its store must be the
-chief's, on a disk that both see. It ends when the chief says so, when the user stops the search,
-and when the chief has not answered for a while.
+It asks the chief for trials, trains them, and sends heartbeats meanwhile. It must use the chief's
+store, on a disk that both machines can reach. It ends when the chief has no trial left, when the
+user stops the search, or when the chief has not answered for a while.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from keras_tuner.src import protos
 
 from redshift_core.errors import InputError
 from redshift_core.learning.devices import open_devices
-from redshift_core.learning.tuning.chief import SILENCE, bare
+from redshift_core.learning.tuning.chief import SILENCE, strip_space
 from redshift_core.learning.tuning.search import NotMine, Searcher
-from redshift_core.learning.tuning.trial import Interrupted, Rows
-from redshift_core.store import Store
+from redshift_core.learning.tuning.trial import Rows
+from redshift_core.store import Stopped, Store
 
-GREETING = 300.0  # s that a worker waits for a chief that has not started yet
+GREETING = 300.0  # s that a worker waits for a chief to start
 BEAT = min(2.0, SILENCE / 6)  # s between two heartbeats
-POLL = 0.02  # s between two looks at an answer
+POLL = 0.02  # s between two checks for an answer
 
 
 class ChiefGoneError(ConnectionError):
@@ -41,18 +41,18 @@ class ChiefGoneError(ConnectionError):
 
 
 class Client:
-    """The chief's oracle, as a worker sees it."""
+    """Gives a worker access to the oracle of the chief."""
 
     def __init__(self, address: str, worker: str, parent: int = 0):
         self.address, self.worker, self.parent = address, worker, parent
         channel = grpc.insecure_channel(address, [("grpc.max_reconnect_backoff_ms", 2000)])
         self.stub = protos.get_service_grpc().OracleStub(channel)
-        self.trial, self.progress = "", {}  # under way
+        self.trial, self.progress = "", {}  # of the running trial
         self.taken = self.gone = False
         threading.Thread(target=self._beat, daemon=True).start()
 
     def greet(self) -> str:
-        """Wait for the chief; the id of its search."""
+        """Wait for the chief; returns the id of its search."""
         request = protos.get_service().GetSpaceRequest()
         try:
             _, call = self.stub.GetSpace.with_call(request, timeout=GREETING, wait_for_ready=True)
@@ -78,22 +78,23 @@ class Client:
 
     def end_trial(self, trial: Trial) -> None:
         """Send how a trial ended."""
-        self.trial = ""  # a heartbeat still on its way is not about a trial that was taken
-        request = protos.get_service().EndTrialRequest(trial=bare(trial).to_proto())
+        self.trial = ""  # a heartbeat that is still in transit must not be blamed on this trial
+        request = protos.get_service().EndTrialRequest(trial=strip_space(trial).to_proto())
         self._ask(self.stub.EndTrial, request, ("message-bin", (trial.message or "").encode()))
 
     def leave(self) -> None:
         """Tell the chief not to wait for this worker, which the user has stopped."""
-        said = (("worker", self.worker), ("leaving", "yes"))
-        with contextlib.suppress(grpc.RpcError):  # it may have ended before
-            self.stub.GetTrial(protos.get_service().GetTrialRequest(), timeout=BEAT, metadata=said)
+        request = protos.get_service().GetTrialRequest()
+        metadata = self._metadata(("leaving", "yes"))
+        with contextlib.suppress(grpc.RpcError):  # the chief may have ended already
+            self.stub.GetTrial(request, timeout=BEAT, metadata=metadata)
 
     def tell(self, trial_id: str, progress: dict[str, Any]) -> None:
-        """Keep progress for the next heartbeat."""
+        """Keep the progress for the next heartbeat."""
         self.progress = dict(progress)
 
     def check(self) -> None:
-        """Raise ChiefGoneError or NotMine where there is no use in training on."""
+        """Raise ChiefGoneError or NotMine if there is no point in training on."""
         self._check_chief()
         if self.taken:
             raise NotMine
@@ -101,15 +102,14 @@ class Client:
     def _check_chief(self) -> None:
         if self.gone:
             raise ChiefGoneError(
-                f"The chief at {self.address} is gone: it ended, or the network failed. What it "
-                "had counted is kept; resume the search to go on."
+                f"The chief at {self.address} is gone: it ended, or the network failed. The "
+                "finished trials are kept; resume the search to continue."
             )
 
-    def _ask(self, method: Any, request: Any, *said: tuple[str, Any]) -> Any:
-        """Answer of the chief; asked again where the connection broke."""
+    def _ask(self, method: Any, request: Any, *facts: tuple[str, Any]) -> Any:
+        """Answer of the chief; the request is repeated if the connection breaks."""
         while True:
-            metadata = (("worker", self.worker), *said)
-            call = method.future(request, wait_for_ready=True, metadata=metadata)
+            call = method.future(request, wait_for_ready=True, metadata=self._metadata(*facts))
             while not call.done():
                 self._check_chief()
                 time.sleep(POLL)
@@ -122,18 +122,24 @@ class Client:
                     raise ChiefGoneError(f"The chief failed: {error.details()}") from error
                 time.sleep(1.0)
 
+    def _metadata(self, *facts: tuple[str, Any]) -> tuple[tuple[str, Any], ...]:
+        return (("worker", self.worker), *facts)
+
     def _beat(self) -> None:
-        """Tell the chief every few seconds that this worker lives, and notice if it does not."""
+        """Send the chief a heartbeat every few seconds, and notice if the chief is gone."""
         while not self.gone:
             time.sleep(BEAT)
             if self.parent and os.getppid() != self.parent:
                 self.gone = True
                 return
             trial = self.trial
-            said = (("worker", self.worker), ("progress-bin", json.dumps(self.progress).encode()))
+            metadata = (
+                ("worker", self.worker),
+                ("progress-bin", json.dumps(self.progress).encode()),
+            )
             request = protos.get_service().GetTrialRequest(trial_id=trial)
             try:
-                self.stub.GetTrial(request, timeout=SILENCE, wait_for_ready=True, metadata=said)
+                self.stub.GetTrial(request, timeout=SILENCE, wait_for_ready=True, metadata=metadata)
             except grpc.RpcError as error:
                 if error.code() == grpc.StatusCode.FAILED_PRECONDITION:
                     self.taken = bool(trial) and trial == self.trial
@@ -142,17 +148,17 @@ class Client:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Work for a chief; 0 when the search is over or stopped, 1 failed, 2 the user's to fix."""
-    parser = argparse.ArgumentParser(prog="member", description=__doc__)
+    """Work for a chief; 0 if the search ends or is stopped, 1 if it fails, 2 for wrong input."""
+    parser = argparse.ArgumentParser(prog="worker", description=__doc__)
     parser.add_argument("address", metavar="HOST:PORT")
     parser.add_argument("--name", default=f"{platform.node()}-{os.getpid()}")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: the search's own")
-    parser.add_argument("--parent", type=int, default=0, help="end with this process")
-    parser.add_argument("--dataset", default="", help="that the search must be on")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: as the search says")
+    parser.add_argument("--parent", type=int, default=0, help="process that this worker ends with")
+    parser.add_argument("--dataset", default="", help="dataset that the search must use")
     options = parser.parse_args(arguments)
     try:
         _work(options)
-    except Interrupted:
+    except Stopped:
         print(f"Worker {options.name}: stopped.", flush=True)
     except InputError as error:
         print(error, file=sys.stderr, flush=True)
@@ -170,8 +176,8 @@ def _work(options: argparse.Namespace) -> None:
     config = tuning.config
     if options.dataset not in ("", config.dataset):
         raise InputError(
-            f"The chief at {options.address} searches on dataset {config.dataset}, not on "
-            f"{options.dataset}; name that one, or another chief."
+            f"The chief at {options.address} uses dataset {config.dataset}, not "
+            f"{options.dataset}; name that dataset, or another chief."
         )
     training = config.base.training
     if options.threads:
@@ -187,7 +193,7 @@ def _work(options: argparse.Namespace) -> None:
     searcher = Searcher(tuning, config, rows, devices, client.tell, should_stop)
     try:
         searcher.search(client, options.name)
-    except Interrupted:
+    except Stopped:
         client.leave()
         raise
     print(f"Worker {options.name}: no trial is left.", flush=True)

@@ -1,7 +1,7 @@
-"""trials.json: what is known of every trial of a search, in the order in which they began.
+"""trials.json: the record of every trial of a search, in the order in which they began.
 
-Written whole after every change, by the one process that holds the oracle. A trial is ``running``,
-``finished``, ``failed``, ``stopped`` by the user, or ``queued`` to be done once more.
+The process that holds the oracle rewrites the file after every change. A trial is ``running``,
+``finished``, ``failed``, ``stopped`` by the user, or ``queued`` to be done again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from keras_tuner.engine.trial import Trial
 
 from redshift_core.settings.layers import n_parameters
+from redshift_core.settings.run import RunConfig
 from redshift_core.settings.search import TuningConfig
 from redshift_core.settings.space import fixed, run_config
 from redshift_core.store import JobContext, TuningFolder, write_json
@@ -21,20 +22,28 @@ ENDED = ("finished", "failed")
 OWN = "tuner/"  # prefix of the values that KerasTuner adds for itself
 
 
-class TrialBook:
+def read_trial(
+    config: TuningConfig, trial: Trial
+) -> tuple[dict[str, Any], RunConfig, tuple[str, ...]]:
+    """Values of a trial's parameters, its run, and what was left out so that its layers fit."""
+    values = trial.hyperparameters.values
+    values = {name: value for name, value in values.items() if not name.startswith(OWN)}
+    run, repaired = run_config(config.base, {**fixed(config.space), **values})
+    return values, run, repaired
+
+
+class TrialLog:
     """Entries of trials.json; its methods may be called from several threads."""
 
     def __init__(self, tuning: TuningFolder, config: TuningConfig):
         self.tuning, self.config = tuning, config
         self.entries: dict[str, dict[str, Any]] = {one["trial"]: one for one in tuning.trials}
-        self._under_way: dict[str, dict[str, Any]] = {}  # trial → progress last heard
+        self._under_way: dict[str, dict[str, Any]] = {}  # trial → its latest progress
         self._lock = threading.RLock()
 
     def begin(self, trial: Trial, worker: str) -> None:
-        """Note that a worker begins a trial, for the first time or again."""
-        values = trial.hyperparameters.values
-        values = {name: value for name, value in values.items() if not name.startswith(OWN)}
-        run, repaired = run_config(self.config.base, {**fixed(self.config.space), **values})
+        """Record that a worker begins a trial, for the first time or again."""
+        values, run, repaired = read_trial(self.config, trial)
         folder = self.tuning.trial(trial.trial_id)
         folder.path.mkdir(parents=True, exist_ok=True)
         folder.history_path.unlink(missing_ok=True)
@@ -60,7 +69,7 @@ class TrialBook:
             self._write()
 
     def progress(self, name: str, progress: dict[str, Any]) -> None:
-        """Note how far a running trial is."""
+        """Record the progress of a running trial."""
         with self._lock:
             entry = self.entries.get(name)
             if entry is None or entry["state"] != "running":
@@ -73,7 +82,7 @@ class TrialBook:
                 self._write()
 
     def end(self, trial: Trial) -> None:
-        """Note how a trial ended, as the oracle has it."""
+        """Record how a trial ended."""
         with self._lock:
             entry = self.entries[trial.trial_id]
             entry["state"] = "finished" if trial.status == "COMPLETED" else "failed"
@@ -89,7 +98,7 @@ class TrialBook:
             self._write()
 
     def queue(self, name: str, lost: bool) -> None:
-        """Note that a trial is to be done once more; ``lost``: because its process died."""
+        """Record that a trial will be done again; ``lost`` says that its process died."""
         with self._lock:
             entry = self.entries[name]
             entry |= {"state": "queued", "retries": entry["retries"] + int(lost)}
@@ -97,7 +106,7 @@ class TrialBook:
             self._write()
 
     def stop(self) -> None:
-        """Note that what is running was stopped by the user."""
+        """Record that the user stopped the running and queued trials."""
         with self._lock:
             for entry in self.entries.values():
                 if entry["state"] in ("running", "queued"):
@@ -106,7 +115,7 @@ class TrialBook:
             self._write()
 
     def best(self) -> dict[str, Any] | None:
-        """Finished trial of the lowest score."""
+        """Finished trial with the lowest score."""
         with self._lock:
             finished = [one for one in self.entries.values() if one["state"] == "finished"]
             return min(finished, key=lambda one: one["score"], default=None)
@@ -117,7 +126,7 @@ class TrialBook:
             return sum(one["state"] in states for one in self.entries.values())
 
     def report(self, context: JobContext, n_workers: int, now: bool = False) -> None:
-        """Tell the search's progress: trials ended, and the trial that began last."""
+        """Report the progress of the search: the ended trials and the latest trial."""
         with self._lock:
             ended, total, best = self.count(*ENDED), self.config.trials, self.best()
             running = list(self._under_way)
@@ -129,7 +138,7 @@ class TrialBook:
             if detail.get("epoch"):
                 message += f", epoch {detail['epoch']} of {detail['epochs']}"
             if len(running) > 1:
-                message += f"; {len(running)} under way"
+                message += f"; {len(running)} in progress"
             keys = ("epoch", "epochs", "step", "steps", "rate")
             context.report(
                 done=ended + sum(shares),
@@ -155,5 +164,5 @@ class TrialBook:
 
 
 def _share(progress: dict[str, Any]) -> float:
-    """How much of a trial is done, from 0 to 1."""
+    """Share of a trial that is done, from 0 to 1."""
     return min(progress["done"] / progress["total"], 1.0) if progress.get("total") else 0.0

@@ -119,12 +119,12 @@ def test_weight_decay_moves_kernels_but_neither_biases_nor_norms():
 def test_tensorflow_keeps_one_copy_of_the_spectra():
     devices = SimpleNamespace(data_device=lambda n_bytes: "/CPU:0")
     z_spec, process = np.zeros(10, np.float32), psutil.Process()
-    Data.of(*2 * [Part(np.ones((10, 186), np.float32), z_spec)], devices)  # TensorFlow is loaded
+    Data.place(*2 * [Part(np.ones((10, 186), np.float32), z_spec)], devices)  # TensorFlow is loaded
     gc.collect()
     before = process.memory_info().rss
     features = np.ones((100_000, 186), np.float32)
     size = features.nbytes
-    data = Data.of(Part(features, z_spec), Part(features[:10], z_spec), devices)
+    data = Data.place(Part(features, z_spec), Part(features[:10], z_spec), devices)
     del features
     gc.collect()
     assert data.train[0].shape == (100_000, 186)

@@ -82,7 +82,7 @@ def test_a_killed_worker_is_lost(store, survey_file):
     while jobs.status(job).active and time.monotonic() < deadline:
         time.sleep(0.05)
     assert jobs.status(job).state == "lost"
-    assert "ended without a word" in jobs.status(job).message
+    assert "ended without a report" in jobs.status(job).message
 
 
 def test_a_job_outlives_its_launcher(store, survey_file):

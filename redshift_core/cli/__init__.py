@@ -89,7 +89,7 @@ def _root(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its code: 0 done, 1 failed, 2 the user's to fix."""
+    """Run the command line and exit with its code. 0: done, 1: failed, 2: the user can fix it."""
     try:
         code = app(args=arguments, prog_name="redshift-lab", standalone_mode=False)
     except InputError as error:

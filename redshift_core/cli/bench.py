@@ -73,7 +73,7 @@ def bench(
             raise InputError("--n makes a survey and --dataset takes one; leave one of them out.")
         _say_what_is_left_out(only)
         folder = jobs.start_bench(store, config, name)
-    say(f"Bench {folder.id}; to go on after a stop: redshift-lab bench --resume {folder.id}")
+    say(f"Bench {folder.id}; to resume it after a stop: redshift-lab bench --resume {folder.id}")
     _finish(folder, detach, as_json)
 
 

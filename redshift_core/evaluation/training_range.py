@@ -9,7 +9,7 @@ nearest kind, measured by that kind's own scatter (Mahalanobis):
 
     d² = min_k [(x − μ_k)ᵀ Σ_k⁻¹ (x − μ_k) + ¼ (ln det Σ_k − the least of them)]
 
-With 1 for ¼, and the kinds' shares, this were the density of the training rows, and the rare
+With 1 for ¼, and the kinds' shares, this would be the density of the training rows, and the rare
 galaxies, which are the most distant, would lie outside; with 0 a kind as wide as the sky would hold
 everything. For the rare ones' sake the kinds are also sought among rows spread over redshift.
 

@@ -40,7 +40,7 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """Sum of all parts."""
         return sum(getattr(self, item.name) for item in fields(self))
 
 

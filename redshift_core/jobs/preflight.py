@@ -1,4 +1,4 @@
-"""What is wrong, or odd, about a configuration, said before it starts.
+"""What is wrong or unusual about a configuration, said before a training starts.
 
 Rules within one section stand in ``config``, those of the layers in ``layers``; here are the ones
 that need the dataset's size, this machine, or several settings at once.

@@ -46,7 +46,7 @@ class Status:
 
     @property
     def active(self) -> bool:
-        """Whether the job still has something to do."""
+        """Whether the job has not ended yet."""
         return self.state in ACTIVE_STATES
 
     @property
@@ -56,7 +56,7 @@ class Status:
 
 
 def status(folder: JobFolder) -> Status:
-    """State of a job; one whose process is gone without a word is ``lost``."""
+    """State of a job. It is ``lost`` if its process is gone and left no result."""
     found = _read(folder)
     if not found.active or _alive(found):
         stopping = found.state in ("queued", "running") and folder.stop_path.exists()
@@ -67,8 +67,8 @@ def status(folder: JobFolder) -> Status:
     return dataclasses.replace(
         found,
         state="lost",
-        message="The worker process ended without a word: killed, out of memory, or a crash. "
-        "The end of its log is below; a training run or a search can be resumed.",
+        message="The worker process ended without a report: it was killed, ran out of memory, or "
+        "crashed. The end of its log is below; a training run or a search can be resumed.",
     )
 
 

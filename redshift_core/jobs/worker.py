@@ -53,7 +53,7 @@ JOBS = {
 
 
 def main(path: str) -> int:
-    """Execute one job; the exit code is 0 finished or stopped, 1 failed, 2 the user's to fix."""
+    """Execute one job; exit code 0: finished or stopped, 1: failed, 2: the user can fix it."""
     folder = Path(path).resolve()
     job = FOLDERS.get(folder.parent.name, JobFolder)(folder)
     context = JobContext.of(job)

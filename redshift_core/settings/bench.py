@@ -60,7 +60,7 @@ class BenchConfig(Settings):
     flat_seed: int = setting(6, "Seed of that survey.", low=0, high=2**31 - 1)
 
     def check(self) -> None:
-        """There is something to do, and no survey is judged by what is not trained."""
+        """Refuse a bench without rows, and a flat survey without the network that it judges."""
         if not self.rows:
             raise InputError(f"A bench needs a row; choose some of {', '.join(ROWS)}.")
         if self.flat_n and "best" not in self.rows:

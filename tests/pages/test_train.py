@@ -240,7 +240,7 @@ def test_a_run_whose_worker_died_is_lost_not_running(store):
     run = make_run(store, make_dataset(store), "running", pid=2**22 + 7, pid_started=1.0)
     at = opened(view="Runs", run=run.id)
     assert not at.exception
-    assert "without a word" in texts(at)
+    assert "without a report" in texts(at)
     assert "resume_run" in keys(at)
     assert f"stop_{run.id}" not in keys(at)
 

@@ -290,7 +290,7 @@ def test_a_search_whose_worker_died_is_lost_and_its_trial_interrupted(store):
     dead = {"pid": 2**22 + 7, "pid_started": 1.0}
     tuning = make_tuning(store, make_dataset(store), "running", entries, **dead)
     at = seen(tuning)
-    assert "without a word" in texts(at)
+    assert "without a report" in texts(at)
     assert "resume_tuning" in keys(at)
     table = next(one.value for one in at.dataframe if "val_mae" in one.value)
     assert list(table.state) == ["finished", "interrupted"]

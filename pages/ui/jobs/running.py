@@ -24,7 +24,7 @@ _ENDINGS = {
     "finished": ("has finished.", ":material/check_circle:"),
     "stopped": ("has stopped.", ":material/stop_circle:"),
     "failed": ("has failed.", ":material/error:"),
-    "lost": ("ended without a word.", ":material/error:"),
+    "lost": ("ended without a report.", ":material/error:"),
 }
 
 

@@ -1,5 +1,7 @@
 """Evaluate: how good a run's redshifts are, overall, per bin and galaxy by galaxy."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from pages.ui import choose
@@ -34,19 +36,19 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     rows = "test rows" if dataset == own else "usable rows"
     found = {folder.id: folder for folder in store.datasets()}.get(dataset)
     has_predictions = run.predictions_path(dataset).exists()
-    n_flagged, reservation = metrics.get("n_flagged"), ""
+    n_flagged, reservation = metrics.n_flagged, ""
     without = f"; flagged rows, not counted: {count(n_flagged)}" if n_flagged else ""
     if has_predictions:
         known = data.galaxies(data.key(run, dataset))
         without += f"; {count(known.n_without)} more got no redshift" if known.n_without else ""
         reservation = known.reservation
     with st.container(horizontal=True, vertical_alignment="center"):
-        simulated_badge(found.info if found else metrics)
+        simulated_badge(found.info if found else metrics.about)
         name = escape(DatasetNames(store)[dataset])
-        st.caption(f"{count(metrics.get('n', 0))} {rows} of {name}{without}")
+        st.caption(f"{count(metrics.n)} {rows} of {name}{without}")
     if reservation:
         st.warning(reservation)
-    show_verdict(metrics.get("verdict"))
+    show_verdict(metrics.verdict)
     about = simulator_version.trained_on(run, store)
     if (found is None or dataset != own) and (said := simulator_version.outdated(about)):
         st.caption(f"What the run was trained on was {said}")
@@ -55,8 +57,11 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     if has_predictions and data.has_densities(run, dataset):
         show_estimate(run, dataset)
         if (seen := data.key(run, dataset)).estimate != USUAL:
-            metrics = {**metrics, **data.headlines(seen), "intervals": {}}
-            metrics["estimate"] = seen.estimate.text()
+            known = data.headlines(seen)
+            metrics = replace(
+                metrics, figures=known.figures, n=known.n, bins=known.bins, intervals={},
+                estimate=seen.estimate.text(),
+            )  # fmt: skip
     show_headlines(metrics)
     if not has_predictions:
         st.info("The table of predictions of this evaluation is gone; evaluate the run again.")

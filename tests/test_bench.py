@@ -287,7 +287,9 @@ def test_the_tail_is_that_of_the_stored_densities_under_both_priors(store):
     for prior, weight in (("training", np.ones(240)), ("flat", 1 / training)):
         below = np.cumsum(density.astype(float) * weight, axis=1)
         half = [np.interp(0.5, [0, *(row / row[-1])], np.linspace(0, 0.6, 241)) for row in below]
-        assert found["flat"][prior]["mae"] == pytest.approx(evaluate(z_spec, half)["mae"], abs=1e-5)
+        assert found["flat"][prior]["mae"] == pytest.approx(
+            evaluate(z_spec, half).figures["mae"], abs=1e-5
+        )
     table = extras({"tail": {**found, "test": found["flat"]}})["The tail of best"]
     assert len(table.frame) == 12
     assert "price" in table.caption

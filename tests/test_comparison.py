@@ -1,5 +1,7 @@
 """Runs beside each other and beside Table 3: what differs, what came out, what forbids it."""
 
+from dataclasses import replace
+
 import pytest
 
 from redshift_core.evaluation.bins import evaluate
@@ -11,6 +13,7 @@ from redshift_core.evaluation.comparison import (
 )
 from redshift_core.settings.presets import preset
 from redshift_core.settings.run import RunConfig
+from redshift_core.store.records import Evaluation
 
 FAST = preset("fast", "one")
 
@@ -40,7 +43,7 @@ def test_every_setting_is_in_the_table_of_settings():
 
 def test_metrics_stand_with_their_intervals_where_there_are_any():
     plain = evaluate([0.1, 0.2, 0.3], [0.11, 0.21, 0.33])
-    judged = {**plain, "intervals": {"mae": [0.0101, 0.0204]}}
+    judged = replace(plain, intervals={"mae": [0.0101, 0.0204]})
     table = metrics_table({"old": plain, "new": judged})
     assert table["MAE"].tolist() == pytest.approx([0.05 / 3] * 2)
     assert table["MAE, 68 %"].tolist() == ["", "0.0101 to 0.0204"]
@@ -53,7 +56,7 @@ def test_what_forbids_a_comparison_is_said():
     resplit = FAST.with_values({"random_state": 9})
     leaky = FAST.with_values({"fit_on": "all"})
     configs = {"a": FAST, "b": on_other, "c": resplit, "d": leaky, "e": RunConfig(dataset="one")}
-    said = caveats(configs, {name: {"n": 1} for name in "abcd"}, "one")
+    said = caveats(configs, dict.fromkeys("abcd", Evaluation(n=1, bins=())), "one")
     assert len(said) == 4
     assert said[0].endswith("dataset: e.")
     assert "test rows count for a, c, d" in said[1]
@@ -64,4 +67,4 @@ def test_what_forbids_a_comparison_is_said():
 
 def test_runs_that_can_be_compared_raise_no_caveat():
     seeds = {name: FAST.with_values({"seed": seed}) for name, seed in (("a", 1), ("b", 2))}
-    assert caveats(seeds, {"a": {}, "b": {}}, "one") == []
+    assert caveats(seeds, dict.fromkeys("ab", Evaluation(n=1, bins=())), "one") == []

@@ -1,12 +1,14 @@
 """The error table beside the published one: what stands where, and which value is the best."""
 
 import math
+from pathlib import Path
 
 import pytest
 
 from redshift_core import reference
 from redshift_core.evaluation.bins import binned, binned_by_brightness
 from redshift_core.evaluation.error_table import FORMATS, better, error_table
+from redshift_core.store.records import Bin
 
 SPEC, PHOT = [0.02, 0.03, 0.57, 0.58], [0.05, 0.04, 0.4, 0.5]
 
@@ -33,7 +35,7 @@ def test_bins_of_brightness_are_named_by_their_limits():
 def test_an_older_evaluation_without_the_newer_columns_is_still_shown():
     old = [{"z_low": 0.0, "z_high": 0.05, "n": 1, "percent": 100.0, "mean_error": 0.1,
             "std": None, "sem": None}]  # fmt: skip
-    table = error_table(old)
+    table = error_table([Bin.from_dict(one, Path()) for one in old])
     assert "σ_NMAD" not in table
     assert math.isnan(table["σ"][0])
 

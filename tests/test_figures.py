@@ -1,6 +1,7 @@
 """Figures: what is drawn where, with titles and units, and no background of their own."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from redshift_core import figures, reference
 from redshift_core.evaluation.bins import bin_edges, binned_by_brightness
 from redshift_core.evaluation.statistics import AverageSpectrum, redshift_plane
+from redshift_core.store.records import Bin
 from tests.pages.made_up import stress_lines
 
 WAVELENGTH = np.concatenate([np.linspace(366, 660, 80), np.linspace(640, 996, 106)])
@@ -18,6 +20,7 @@ BINS = [
     {"z_low": 0.05, "z_high": 0.1, "n": 1, "mean_error": 0.01, "std": None, "sem": None},
     {"z_low": 0.1, "z_high": 0.15, "n": 0, "mean_error": None, "std": None, "sem": None},
 ]
+BINS = [Bin.from_dict(one, Path()) for one in BINS]
 
 
 def averages(n=10):
@@ -240,7 +243,7 @@ def test_brightness_is_drawn_on_a_logarithmic_axis_with_the_middle_of_its_bins()
     (points,) = [trace for trace in figure.data if trace.name == "this run"]
     assert list(points.x) == pytest.approx([4.0])  # √(1 · 16)
     band = figure.data[0]
-    assert list(band.y) == pytest.approx([bins[0]["p16_error"], bins[0]["p84_error"]])
+    assert list(band.y) == pytest.approx([bins[0].p16_error, bins[0].p84_error])
 
 
 def test_error_figure_of_no_bin_at_all_is_drawn():

@@ -3,6 +3,8 @@
 A file with every fault there is must have the figures of the same file without the faulty rows.
 """
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -83,7 +85,9 @@ def test_a_faulty_file_has_the_figures_of_its_good_rows(scene):
 def test_another_estimate_counts_the_same_rows(scene):
     _, run, faulty, clean = scene
     estimate, priors = pdf.Estimate("mean", "flat"), load_arrays(run.prior_path)
-    found, wanted = (prediction.judge_again(run, one, estimate, priors) for one in (faulty, clean))
+    found, wanted = (
+        prediction.judge_again(run, one, estimate, priors).to_dict() for one in (faulty, clean)
+    )
     assert figures(found) == figures(wanted)
     assert found["n_flagged"] == len(FAULTS)
 
@@ -99,7 +103,7 @@ def test_a_faulty_file_is_stressed_on_its_good_rows(scene):
 
 def test_the_number_is_printed_and_reported(scene, tmp_path):
     store, run, faulty, _ = scene
-    text = metrics_text(read_json(run.metrics_path(faulty.id)))
+    text = metrics_text(run.metrics(faulty.id))
     assert f"Flagged rows, not counted  {len(FAULTS)}" in text
     page = write_report(run, tmp_path / "a.html", store, faulty.id).read_text()
     assert f"Flagged rows, not counted: {len(FAULTS)}." in page
@@ -113,8 +117,8 @@ def test_the_rows_a_run_keeps_for_its_test_count_only_without_a_flag(scene):
     rest, test = np.arange(100, 200), np.arange(100)
     Split(rest[:50], rest[50:], np.random.default_rng(0).permutation(test)).save(own.split_path)
     metrics = prediction.evaluate_run(own, faulty)
-    assert (metrics["rows"], metrics["n"], metrics["n_flagged"]) == ("test", 91, 9)
-    assert metrics["mae"] < 1
+    assert (metrics.rows, metrics.n, metrics.n_flagged) == ("test", 91, 9)
+    assert metrics.figures["mae"] < 1
 
 
 def test_a_file_of_nothing_but_flagged_rows_is_refused(scene, tmp_path):
@@ -176,11 +180,11 @@ def test_what_is_computed_from_an_earlier_evaluation_leaves_flagged_rows_out(ear
 def test_an_earlier_evaluation_is_printed_and_reported_with_what_is_wrong_with_it(earlier, scene):
     run, faulty, clean = earlier
     store = scene[0]
-    old, new = (read_json(run.metrics_path(one.id)) for one in (faulty, clean))
+    old, new = (run.metrics(one.id) for one in (faulty, clean))
     assert "Flagged rows" not in metrics_text(old)
     page = write_report(run, store.root / "old.html", store, faulty.id).read_text()
     assert "its stored figures also count rows that ingest flagged (1)" in page
     configs = {"old": run.config, "new": run.config}
-    said = caveats(configs, {"old": old, "new": new | {"n_flagged": 1}}, faulty.id)
+    said = caveats(configs, {"old": old, "new": dataclasses.replace(new, n_flagged=1)}, faulty.id)
     assert any("which counted rows that ingest flagged, too: old." in one for one in said)
     assert not any("too: old" in one for one in caveats(configs, {"old": old, "new": new}, "x"))

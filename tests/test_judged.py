@@ -75,14 +75,13 @@ def test_a_bin_opens_exactly_the_galaxies_it_counted(known, by):
         bins = binned_by_brightness(known.z_spec, known.z_phot, known.brightness)
     else:
         bins = binned(known.z_spec, known.z_phot, by=by)
-    name = "brightness" if by == "brightness" else "z"
     for one in bins:
-        choice = Choice(by, (one[f"{name}_low"], one[f"{name}_high"]))
+        choice = Choice(by, one.limits)
         choice = Choice.parse(by, choice.text())  # through the address
         found = choice.positions(known)
-        assert len(found) == one["n"]
+        assert len(found) == one.n
         if len(found):
-            assert np.mean(known.error[found]) == pytest.approx(one["mean_error"])
+            assert np.mean(known.error[found]) == pytest.approx(one.mean_error)
 
 
 def test_every_galaxy_of_a_box_lies_in_it_and_every_other_one_outside(known):

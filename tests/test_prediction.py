@@ -107,7 +107,7 @@ def test_another_number_of_pixels_is_refused(run):
 
 
 def test_on_its_own_dataset_a_run_is_judged_on_its_test_rows_only(run, dataset):
-    metrics = prediction.evaluate_run(run, dataset)
+    metrics = prediction.evaluate_run(run, dataset).to_dict()
     table = pd.read_parquet(run.predictions_path(dataset.id))
     opened = data.open_dataset(dataset)
     columns = ["row", "source_id", "z_spec", "z_phot", "brightness", "flags"]
@@ -119,7 +119,7 @@ def test_on_its_own_dataset_a_run_is_judged_on_its_test_rows_only(run, dataset):
     assert table.source_id.tolist() == np.asarray(opened.source_id)[table.row].tolist()
     assert metrics["rows"] == "test"
     assert metrics["n"] == len(table) == 60
-    figures = evaluate(table.z_spec, table.z_phot)
+    figures = evaluate(table.z_spec, table.z_phot).to_dict()
     assert {key: metrics[key] for key in figures} == figures
     drawn = bootstrap(table.z_spec, table.z_phot)
     assert {key: metrics[key] for key in drawn} == drawn
@@ -139,25 +139,25 @@ def test_the_predictions_are_the_models_on_those_rows(run, dataset):
 
 
 def test_a_simulated_dataset_is_called_so_in_the_metrics(run, dataset):
-    assert prediction.evaluate_run(run, dataset)["simulated"] is True
+    assert prediction.evaluate_run(run, dataset).simulated is True
 
 
 def test_the_same_file_under_another_id_does_not_let_training_rows_in(run, dataset):
     twin = type(dataset)(shutil.copytree(dataset.path, dataset.path.with_name("2-twin")))
-    assert prediction.evaluate_run(run, twin)["n"] == 60
+    assert prediction.evaluate_run(run, twin).n == 60
 
 
 def test_another_dataset_is_judged_on_every_row_with_a_redshift(run, dataset):
     other = type(dataset)(shutil.copytree(dataset.path, dataset.path.with_name("2-other")))
     other.update_info(sha256="of another file")
-    metrics = prediction.evaluate_run(run, other)
+    metrics = prediction.evaluate_run(run, other).to_dict()
     assert (metrics["rows"], metrics["n"]) == ("all", 600)
     assert metrics["scaler_saw_test_rows"] is False
 
 
 def test_metrics_say_when_the_scaler_saw_the_test_rows(store, dataset):
     run = make_run(store, dataset, fit_on="all")
-    assert prediction.evaluate_run(run, dataset)["scaler_saw_test_rows"] is True
+    assert prediction.evaluate_run(run, dataset).scaler_saw_test_rows is True
 
 
 def test_a_run_without_test_rows_is_refused(store, dataset):

@@ -1,6 +1,7 @@
 """A run with a PDF head applied to spectra: its densities, intervals, flags, points and priors."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from redshift_core.learning import models
 from redshift_core.reference.real_galaxies import RealAnswers, real_galaxies
 from redshift_core.store import Store, read_json
 from redshift_core.store.arrays import save_arrays
+from redshift_core.store.records import Evaluation
 from tests.test_prediction import job, make_run, spectra_file
 
 ENDS = ["z_low68", "z_high68", "z_low95", "z_high95"]
@@ -38,7 +40,7 @@ def scene(tmp_path_factory, survey_file):
     z_spec = np.asarray(data.open_dataset(dataset).z_spec)
     prior = pdf.training_prior(z_spec[Split.load(run.split_path).train])
     save_arrays(run.prior_path, {"training": prior})
-    return store, dataset, run, prediction.evaluate_run(run, dataset)
+    return store, dataset, run, prediction.evaluate_run(run, dataset).to_dict()
 
 
 def stored(scene):
@@ -74,7 +76,7 @@ def test_the_metrics_hold_the_figures_of_the_densities(scene):
     assert metrics["n"] == metrics["pdf"]["n"] == len(table) == 60
     assert metrics["pdf"]["crps"] == pytest.approx(pdf.crps(density, table.z_spec).mean())
     assert read_json(scene[2].metrics_path(scene[1].id)) == metrics
-    text = metrics_text(metrics)
+    text = metrics_text(Evaluation.from_dict(metrics, Path()))
     assert f"{metrics['pdf']['crps']:.4f}" in text
     lines = {line.split("  ")[0]: line for line in text.splitlines()}
     for one in FIGURES.values():
@@ -113,7 +115,7 @@ def test_another_prior_is_judged_and_not_stored(scene):
     estimate, (table, density) = pdf.Estimate("mean", "flat", 0.5), stored(scene)
     priors = dict(np.load(run.prior_path))
     z_phot = estimate.redshifts(density, priors)
-    assert found["mae"] == evaluate(table.z_spec, z_phot)["mae"] != metrics["mae"]
+    assert found["mae"] == evaluate(table.z_spec, z_phot).figures["mae"] != metrics["mae"]
     changed = estimate.densities(density, priors)
     assert found["pdf"]["crps"] == pytest.approx(pdf.crps(changed, table.z_spec).mean())
     paths = run.predictions_path(dataset.id), run.pdf_path(dataset.id)

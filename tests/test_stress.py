@@ -179,7 +179,7 @@ def test_a_run_is_judged_on_its_test_rows_and_the_result_is_kept(run, store, dat
     assert read_json(run.stress_path(dataset.id)) == result
     assert (result["rows"], result["simulated"], result["epochs"]) == ("test", True, 0)
     lines = by_name(result["lines"])
-    metrics = prediction.evaluate_run(run, dataset)
+    metrics = prediction.evaluate_run(run, dataset).to_dict()
     assert lines["none"]["mae"] == pytest.approx(metrics["mae"])
     assert lines["none"]["coverage68"] == pytest.approx(metrics["pdf"]["coverage68"], abs=0.02)
     assert result["n_rows"] == metrics["n"] == lines["none"]["n"]

@@ -16,6 +16,7 @@ from redshift_core.constants import shown
 from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMAT_TITLES
 from redshift_core.store import RunFolder, Store, read_json
+from redshift_core.store.records import Evaluation
 
 PointOption = Annotated[
     str | None, typer.Option(help="Redshift read off p(z): median, mean or mode.")
@@ -55,9 +56,9 @@ def evaluate(
     job = jobs.start(store, "evaluate", run=folder.id, dataset=chosen.id, **asked)
     result = run_job(job, as_json)
     if result:
-        metrics = result["metrics"]
+        metrics = Evaluation.from_dict(result["metrics"], job.result_path)
         real = "" if asked else f"\n\n{real_galaxies_text(folder, chosen.id)}"
-        emit(metrics, lambda: metrics_text(metrics) + real, as_json)
+        emit(result["metrics"], lambda: metrics_text(metrics) + real, as_json)
 
 
 def predict(
@@ -154,28 +155,28 @@ def explain(
     emit(result, "\n".join([*mark, *result["sentences"], *written]), as_json)
 
 
-def metrics_text(metrics: dict[str, Any]) -> str:
+def metrics_text(metrics: Evaluation) -> str:
     """Headline figures and the table per bin, beside the published one."""
     from redshift_core import reference
     from redshift_core.evaluation.bins import limits_text
 
-    mark = " (SIMULATED)" if metrics.get("simulated") else ""
-    what = "test rows" if metrics["rows"] == "test" else "every usable row"
-    lines = [f"{metrics['dataset']}{mark}, {what}{_estimate_text(metrics)}"]
+    mark = " (SIMULATED)" if metrics.simulated else ""
+    what = "test rows" if metrics.rows == "test" else "every usable row"
+    lines = [f"{metrics.dataset}{mark}, {what}{_estimate_text(metrics)}"]
     lines += table(("METRIC", "VALUE", "68 % INTERVAL"), _headlines(metrics)).splitlines()
-    if said := metrics.get("verdict"):
+    if said := metrics.verdict:
         lines.append(said["text"])
-    if metrics.get("scaler_saw_test_rows"):
+    if metrics.scaler_saw_test_rows:
         lines.append("The scaler was fitted on these rows too, as in the dissertation's listing.")
     published = {row.z_low: row for row in reference.table_3().itertuples()}
     rows = []
-    for line in metrics["bins"]:
-        known = published.get(line["z_low"])
+    for line in metrics.bins:
+        known = published.get(line.z_low)
         rows.append(
             (
-                limits_text(line), line["n"],
-                shown(line["percent"], ".2f"), shown(line["mean_error"]), shown(line["std"]),
-                shown(line["sem"]), shown(known and known.mean_error), shown(known and known.std),
+                limits_text(line.to_dict()), line.n,
+                shown(line.percent, ".2f"), shown(line.mean_error), shown(line.std),
+                shown(line.sem), shown(known and known.mean_error), shown(known and known.std),
             )
         )  # fmt: skip
     headers = ("Z BIN", "N", "%", "MEAN ERROR", "STD", "SEM", "PUBLISHED MEAN", "PUBLISHED STD")
@@ -190,28 +191,30 @@ def real_galaxies_text(run: RunFolder, dataset: str) -> str:
     return f"{answers.sentence()} {CAVEAT}"
 
 
-def _headlines(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _headlines(metrics: Evaluation) -> list[tuple[str, str, str]]:
     """Metric, value, interval: a line each, then the numbers of galaxies and of flagged rows."""
     from redshift_core.evaluation.density_metrics import FIGURES
     from redshift_core.evaluation.metrics import METRICS
 
+    values = metrics.to_dict()
     lines = [
-        (one.title, one.text(one.value(metrics)), one.interval_text(metrics))
+        (one.title, one.text(one.value(values)), one.interval_text(values))
         for one in METRICS.values()
     ]
-    pdf = metrics.get("pdf") or {}
+    pdf = metrics.pdf or {}
     lines += [
         (one.title, one.text(value), one.interval_text(pdf))
         for one in FIGURES.values()
         if (value := one.value(pdf)) is not None
     ]
-    lines.append(("Galaxies", f"{metrics['n']:,}", ""))
-    if n_flagged := metrics.get("n_flagged"):
+    lines.append(("Galaxies", f"{metrics.n:,}", ""))
+    if n_flagged := metrics.n_flagged:
         lines.append(("Flagged rows, not counted", f"{n_flagged:,}", ""))
     return lines
 
 
-def _estimate_text(metrics: dict[str, Any]) -> str:
+def _estimate_text(metrics: Evaluation) -> str:
     from redshift_core.pdf import Estimate
 
-    return f"; {Estimate.asked_of(metrics).describe()}" if metrics.get("estimate") else ""
+    text = metrics.estimate
+    return f"; {Estimate.parse(text).describe()}" if text else ""

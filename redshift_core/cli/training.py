@@ -201,7 +201,7 @@ def parse_setting(item: str) -> tuple[str, str]:
 
 def _summary(run: RunFolder) -> dict[str, Any]:
     """What the list says of a run."""
-    config, metrics = run.config, {}
+    config, metrics = run.config, None
     with contextlib.suppress(DamagedError):
         metrics = run.metrics(config.dataset)
     return {
@@ -212,7 +212,7 @@ def _summary(run: RunFolder) -> dict[str, Any]:
         "dataset": config.dataset,
         "epochs": config.training.epochs,
         "val_mae": _val_mae(run),
-        "test_mae": metrics.get("mae"),
+        "test_mae": metrics and metrics.figures.get("mae"),
         "note": run.note,
         "remark": "",
     }

@@ -1,7 +1,6 @@
 """How good a run's redshifts are: overall, and per redshift bin as in the dissertation's Table 3.
 
-Everything here is plain JSON: Python numbers, and None (never NaN) where there are too few
-galaxies for a figure.
+Figures are Python numbers, and None (never NaN) where there are too few galaxies for one.
 """
 
 from __future__ import annotations
@@ -17,12 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 from redshift_core.constants import BIN_WIDTH, Z_MAX, Z_MIN
 from redshift_core.errors import InputError
 from redshift_core.evaluation import metrics
+from redshift_core.store.records import Bin, Evaluation
 
 N_STD = 2  # fewest galaxies whose scatter means anything
 N_BRIGHTNESS = 10  # bins of brightness, each with a tenth of the galaxies
 
 
-def evaluate(z_spec: ArrayLike, z_phot: ArrayLike, bin_width: float = BIN_WIDTH) -> dict[str, Any]:
+def evaluate(z_spec: ArrayLike, z_phot: ArrayLike, bin_width: float = BIN_WIDTH) -> Evaluation:
     """Every metric, the number of galaxies, and the error table per redshift bin.
 
     Parameters
@@ -35,15 +35,14 @@ def evaluate(z_spec: ArrayLike, z_phot: ArrayLike, bin_width: float = BIN_WIDTH)
 
     Returns
     -------
-    dict
-        Every entry of ``METRICS`` by its name, ``n``, and ``bins``: see `binned`. Galaxies outside
-        the bins (z_spec > 0.6) count in all but the bins.
+    Evaluation
+        Its figures, number of galaxies and bins. Galaxies outside the bins (z_spec > 0.6) count in
+        all but the bins.
     """
     spec, phot = finite_pairs(z_spec, z_phot)
-    figures: dict[str, Any] = {
-        name: number(metric(spec, phot)) for name, metric in metrics.METRICS.items()
-    }
-    return {**figures, "n": len(spec), "bins": binned(spec, phot, bin_width=bin_width)}
+    figures = {name: number(metric(spec, phot)) for name, metric in metrics.METRICS.items()}
+    bins = tuple(binned(spec, phot, bin_width=bin_width))
+    return Evaluation(figures=figures, n=len(spec), bins=bins)
 
 
 def binned(
@@ -53,7 +52,7 @@ def binned(
     bin_width: float = BIN_WIDTH,
     z_low: float = Z_MIN,
     z_high: float = Z_MAX,
-) -> list[dict[str, Any]]:
+) -> list[Bin]:
     """Mean and scatter of the error z_phot − z_spec (plain z) in bins of redshift.
 
     Parameters
@@ -64,14 +63,6 @@ def binned(
         Redshift that sorts a galaxy into its bin. The two tables answer different questions and
         cannot both be free of bias (Lin et al. 2022).
 
-    Returns
-    -------
-    list of dict
-        One per bin: ``z_low``, ``z_high``, ``n``, ``percent`` (of all pairs, those outside the
-        bins included), ``mean_error``, ``std`` (ddof 0), ``sem`` = std/√n, the percentiles
-        ``p16_error``, ``median_error``, ``p84_error``, and of e_z ``sigma_nmad``,
-        ``outlier_fraction_0.05`` and ``outlier_fraction_0.15``. None where there is no galaxy, and
-        for ``std``, ``sem`` and ``sigma_nmad`` where there is only one.
     """
     spec, phot = finite_pairs(z_spec, z_phot)
     if by not in ("z_spec", "z_phot"):
@@ -82,7 +73,7 @@ def binned(
 
 def binned_by_brightness(
     z_spec: ArrayLike, z_phot: ArrayLike, brightness: ArrayLike, n_bins: int = N_BRIGHTNESS
-) -> list[dict[str, Any]]:
+) -> list[Bin]:
     """`binned` in bins of brightness that hold equally many galaxies each.
 
     Quantiles rather than equal steps: brightness spans decades, and equal steps, also of its
@@ -93,11 +84,6 @@ def binned_by_brightness(
     z_spec, z_phot, brightness : array, shape (n_sources,)
         Rows with a value that is not finite are left out. Brightness is the mean flux,
         e⁻ s⁻¹ per pixel.
-
-    Returns
-    -------
-    list of dict
-        As of `binned`, with ``brightness_low`` and ``brightness_high`` for limits.
     """
     spec, phot, flux = (np.asarray(v, np.float64) for v in (z_spec, z_phot, brightness))
     good = np.isfinite(spec) & np.isfinite(phot) & np.isfinite(flux)
@@ -121,8 +107,8 @@ def _table(
     values: metrics.FloatArray,
     edges: NDArray[np.float64],
     name: str,
-) -> list[dict[str, Any]]:
-    """One line per bin of ``values``; the rows are sorted into their bins once."""
+) -> list[Bin]:
+    """One per bin of ``values``; the rows are sorted into their bins once."""
     index = bin_index(values, edges)
     order = np.argsort(index, kind="stable")
     starts = np.searchsorted(index[order], np.arange(len(edges)))
@@ -133,26 +119,27 @@ def _table(
         n = int(starts[place + 1] - starts[place])
         percent = 100.0 * n / len(spec) if len(spec) else None
         limits = {f"{name}_low": float(low), f"{name}_high": float(high)}
-        table.append({**limits, "n": n, "percent": percent, **_line(spec[here], phot[here])})
+        table.append(_bin(spec[here], phot[here], n=n, percent=percent, **limits))
     return table
 
 
-def _line(spec: metrics.FloatArray, phot: metrics.FloatArray) -> dict[str, Any]:
+def _bin(spec: metrics.FloatArray, phot: metrics.FloatArray, **about: Any) -> Bin:
     """Figures of the galaxies of one bin."""
     error, n = phot - spec, len(spec)
     std = float(error.std()) if n >= N_STD else None
     p16, median, p84 = np.percentile(error, (16, 50, 84)).tolist() if n else (None,) * 3
-    return {
-        "mean_error": float(error.mean()) if n else None,
-        "std": std,
-        "sem": None if std is None else std / math.sqrt(n),
-        "p16_error": p16,
-        "median_error": median,
-        "p84_error": p84,
-        "sigma_nmad": metrics.sigma_nmad(spec, phot) if n >= N_STD else None,
-        "outlier_fraction_0.05": number(metrics.outlier_fraction(spec, phot, 0.05)),
-        "outlier_fraction_0.15": number(metrics.outlier_fraction(spec, phot, 0.15)),
-    }
+    return Bin(
+        **about,
+        mean_error=float(error.mean()) if n else None,
+        std=std,
+        sem=None if std is None else std / math.sqrt(n),
+        p16_error=p16,
+        median_error=median,
+        p84_error=p84,
+        sigma_nmad=metrics.sigma_nmad(spec, phot) if n >= N_STD else None,
+        outliers_005=number(metrics.outlier_fraction(spec, phot, 0.05)),
+        outliers_015=number(metrics.outlier_fraction(spec, phot, 0.15)),
+    )
 
 
 def limits_text(one: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from redshift_core.evaluation.density_metrics import FIGURES
 from redshift_core.evaluation.metrics import METRICS
 from redshift_core.settings.presets import preset
 from redshift_core.settings.run import RunConfig
+from redshift_core.store.records import Evaluation
 
 OF_DENSITIES = ("crps", "ks", "coverage68")  # figures of p(z) that stand beside the metrics
 UNSEEN = ("schema_version",)  # of no interest where settings are compared
@@ -68,7 +69,7 @@ def differing_settings(configs: Mapping[str, RunConfig]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["setting", *tables])
 
 
-def metrics_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def metrics_table(results: Mapping[str, Evaluation]) -> pd.DataFrame:
     """Every metric of several evaluations, a line per run; with its interval where it has one.
 
     Figures of p(z) stand beside them where any of the runs gives densities.
@@ -76,33 +77,33 @@ def metrics_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     Parameters
     ----------
     results : mapping
-        Name of the run → content of its ``metrics.json``.
+        Name of the run → how it was judged.
     """
     lines = []
     for name, metrics in results.items():
-        line: dict[str, Any] = {"run": name, "galaxies": metrics.get("n")}
-        intervals = metrics.get("intervals") or {}
+        line: dict[str, Any] = {"run": name, "galaxies": metrics.n}
+        intervals = metrics.intervals or {}
         for key, metric in METRICS.items():
-            line[metric.title] = metrics.get(key)
-            if any((one.get("intervals") or {}).get(key) for one in results.values()):
+            line[metric.title] = metrics.figures.get(key)
+            if any((one.intervals or {}).get(key) for one in results.values()):
                 line[f"{metric.title}, 68 %"] = interval_text(intervals.get(key))
-        if any(one.get("pdf") for one in results.values()):
-            pdf = metrics.get("pdf") or {}
+        if any(one.pdf for one in results.values()):
+            pdf = metrics.pdf or {}
             figures = (FIGURES[key] for key in OF_DENSITIES)
             line |= {figure.title: figure.value(pdf) for figure in figures}
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def densities_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def densities_table(results: Mapping[str, Evaluation]) -> pd.DataFrame:
     """Every figure of merit of p(z), a line per run that gives one; empty where none does.
 
     Parameters
     ----------
     results : mapping
-        Name of the run → content of its ``metrics.json``.
+        Name of the run → how it was judged.
     """
-    found = {name: metrics["pdf"] for name, metrics in results.items() if metrics.get("pdf")}
+    found = {name: metrics.pdf for name, metrics in results.items() if metrics.pdf}
     return pd.DataFrame(
         {"run": name, **{figure.title: figure.value(pdf) for figure in FIGURES.values()}}
         for name, pdf in found.items()
@@ -110,14 +111,14 @@ def densities_table(results: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def caveats(
-    configs: Mapping[str, RunConfig], results: Mapping[str, Mapping[str, Any]], dataset: str
+    configs: Mapping[str, RunConfig], results: Mapping[str, Evaluation], dataset: str
 ) -> list[str]:
     """What keeps figures of several runs on one dataset from being compared as they stand.
 
     Parameters
     ----------
     configs, results : mapping
-        Name of the run → settings; → ``metrics.json``, of the runs evaluated on the dataset.
+        Name of the run → settings; → its evaluation, of the runs that have one on the dataset.
     dataset : str
         Its id.
     """
@@ -131,8 +132,8 @@ def caveats(
             f"Only the test rows count for {', '.join(own)}, trained on this dataset; every usable "
             f"row counts for {', '.join(others)}."
         )
-    if any(one.get("n_flagged") for one in results.values()) and (
-        earlier := [name for name, one in results.items() if "n_flagged" not in one]
+    if any(one.n_flagged for one in results.values()) and (
+        earlier := [name for name, one in results.items() if one.n_flagged is None]
     ):
         found.append(
             "Evaluated by an earlier version, which counted rows that ingest flagged, too: "

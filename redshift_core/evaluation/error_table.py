@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from redshift_core import reference
 from redshift_core.evaluation.bins import limits_text
+from redshift_core.store.records import Bin
 
 FORMATS = {  # column → printf format
     "n": "%d",
@@ -37,30 +38,28 @@ SIGMAS = ("σ", "published σ", "UGC σ (read off a figure)", "other σ")
 
 
 def error_table(
-    bins: Sequence[Mapping[str, Any]],
-    by: str = "z_spec",
-    other: Sequence[Mapping[str, Any]] | None = None,
+    bins: Sequence[Bin], by: str = "z_spec", other: Sequence[Bin] | None = None
 ) -> pd.DataFrame:
     """Bins of `evaluation.binned` as a table, one line per bin.
 
     Parameters
     ----------
-    bins : sequence of mappings
-        As in ``metrics.json``; what an older one lacks stays out.
+    bins : sequence of Bin
+        What an evaluation by an earlier version lacks stays out.
     by : {"z_spec", "z_phot", "brightness"}
         What the bins are made of. Published columns stand beside bins of z_spec with the limits
         of the dissertation's Table 3.
-    other : sequence of mappings, optional
+    other : sequence of Bin, optional
         Another run's bins; their columns appear where the limits are the same.
     """
-    published = {_key(row._asdict(), "z"): row for row in reference.table_3().itertuples()}
-    others = {_key(one, _name(by)): one for one in other or ()}
+    published = {_key(row.z_low, row.z_high): row for row in reference.table_3().itertuples()}
+    others = {_key(*one.limits): one for one in other or ()}
     lines = []
     for one in bins:
-        key = _key(one, _name(by))
+        key = _key(*one.limits)
         line = _own(one, by)
         if match := others.get(key):
-            line |= {"other mean": match["mean_error"], "other σ": match["std"]}
+            line |= {"other mean": match.mean_error, "other σ": match.std}
         if by == "z_spec" and (row := published.get(key)):
             line |= {
                 "published mean": row.mean_error,
@@ -71,6 +70,8 @@ def error_table(
             }
         lines.append(line)
     table = pd.DataFrame(lines)
+    if not any(one.outliers_005 is not None for one in bins):  # of an earlier version
+        table = table.drop(columns=["σ_NMAD", "% > 0.05", "% > 0.15"], errors="ignore")
     numbers = [name for name in table if name in FORMATS and name != "n"]
     table[numbers] = table[numbers].astype(float)  # None becomes NaN
     return table
@@ -92,26 +93,19 @@ def better(table: pd.DataFrame) -> pd.DataFrame:
     return best
 
 
-def _own(one: Mapping[str, Any], by: str) -> dict[str, Any]:
+def _own(one: Bin, by: str) -> dict[str, Any]:
     line = {
-        f"{by} bin": limits_text(one),
-        "n": one["n"],
-        "%": one["percent"],
-        "mean error": one["mean_error"],
-        "standard error": one["sem"],
-        "σ": one["std"],
+        f"{by} bin": limits_text(one.to_dict()),
+        "n": one.n,
+        "%": one.percent,
+        "mean error": one.mean_error,
+        "standard error": one.sem,
+        "σ": one.std,
     }
-    if "sigma_nmad" in one:
-        line["σ_NMAD"] = one["sigma_nmad"]
-        for limit in ("0.05", "0.15"):
-            share = one[f"outlier_fraction_{limit}"]
-            line[f"% > {limit}"] = None if share is None else 100 * share
-    return line
+    shares = {"% > 0.05": one.outliers_005, "% > 0.15": one.outliers_015}
+    per_cent = {name: None if share is None else 100 * share for name, share in shares.items()}
+    return line | {"σ_NMAD": one.sigma_nmad} | per_cent
 
 
-def _name(by: str) -> str:
-    return "brightness" if by == "brightness" else "z"
-
-
-def _key(one: Mapping[str, Any], name: str) -> tuple[float, float]:
-    return round(float(one[f"{name}_low"]), 6), round(float(one[f"{name}_high"]), 6)
+def _key(low: float, high: float) -> tuple[float, float]:
+    return round(low, 6), round(high, 6)

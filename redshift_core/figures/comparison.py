@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,19 +10,20 @@ import plotly.graph_objects as go
 from redshift_core.constants import Z_MAX, Z_MIN
 from redshift_core.figures.frame import AMBER, BLUE, GREY, RED, layout, range_colours
 from redshift_core.figures.learning import SYMBOLS
+from redshift_core.store.records import Bin, dicts
 
 PART_NAMES = ("train", "validation", "test")
 
 
 def bias_of_runs(
-    bins: Mapping[str, Sequence[Mapping[str, Any]]], published: pd.DataFrame | None = None
+    bins: Mapping[str, Sequence[Bin]], published: pd.DataFrame | None = None
 ) -> go.Figure:
     """Mean error z_phot − z_spec per redshift bin of several runs, one line each.
 
     Parameters
     ----------
     bins : mapping
-        Legend name → bins as in ``metrics.json``.
+        Legend name → bins of redshift.
     published : DataFrame, optional
         ``reference.table_3()``, dotted.
     """
@@ -31,7 +31,7 @@ def bias_of_runs(
     for (name, one), colour, symbol in zip(
         bins.items(), range_colours(len(bins)), SYMBOLS, strict=False
     ):
-        filled = pd.DataFrame([line for line in one if line["n"]])
+        filled = pd.DataFrame([line.to_dict() for line in one if line.n])
         if len(filled):
             _add_bias(figure, filled, name, colour, "solid", symbol)
     if published is not None:
@@ -41,20 +41,18 @@ def bias_of_runs(
     return figure
 
 
-def mean_and_std(
-    bins: Sequence[Mapping[str, Any]], published: pd.DataFrame | None = None
-) -> go.Figure:
+def mean_and_std(bins: Sequence[Bin], published: pd.DataFrame | None = None) -> go.Figure:
     """Mean error and σ of each redshift bin as horizontal strokes as wide as the bin.
 
     Parameters
     ----------
-    bins : sequence of mappings
-        As in ``metrics.json``; empty bins hold None.
+    bins : sequence of Bin
+        Bins of redshift.
     published : DataFrame, optional
         ``reference.table_3()``, dotted.
     """
     figure = layout("True redshift, z_spec", "z_phot − z_spec")
-    tables = ((pd.DataFrame(bins), "", "solid"), (published, ", published", "dot"))
+    tables = ((pd.DataFrame(dicts(bins)), "", "solid"), (published, ", published", "dot"))
     for table, note, dash in tables:
         if table is None:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from redshift_core.constants import FLUX_UNIT, Z_MAX, Z_MIN
 from redshift_core.figures.frame import AMBER, BLUE, GREY, TEAL, layout
+from redshift_core.store.records import Bin
 
 TITLES = {
     "z_spec": "True redshift, z_spec",
@@ -21,12 +22,12 @@ BAND = "rgba(59, 130, 214, 0.16)"  # BLUE, translucent
 
 
 def error_per_bin(
-    bins: Sequence[Mapping[str, Any]],
+    bins: Sequence[Bin],
     published: pd.DataFrame | None = None,
     *,
     axis: str = "z_spec",
     show_ugc: bool = False,
-    other: Sequence[Mapping[str, Any]] | None = None,
+    other: Sequence[Bin] | None = None,
     percentiles: bool = False,
     chosen: Sequence[float] | None = None,
 ) -> go.Figure:
@@ -34,16 +35,15 @@ def error_per_bin(
 
     Parameters
     ----------
-    bins : sequence of mappings
-        ``z_low, z_high, n, mean_error, std`` as in ``metrics.json``, or ``brightness_low`` and
-        ``brightness_high``; empty bins hold None.
+    bins : sequence of Bin
+        Of redshift or of brightness; empty ones are left out.
     published : DataFrame, optional
         ``reference.table_3()``, drawn beside them.
     axis : {"z_spec", "z_phot", "brightness"}
         What the bins are made of.
     show_ugc : bool
         Also draw Gaia's own classifier, read off a figure.
-    other : sequence of mappings, optional
+    other : sequence of Bin, optional
         Another run's bins.
     percentiles : bool
         Also a band between the 16th and 84th percentile of the errors of each bin.
@@ -52,7 +52,7 @@ def error_per_bin(
     """
     figure = layout(TITLES[axis], "Mean error z_phot − z_spec, ± σ")
     filled = _points(bins)
-    if percentiles and "p16_error" in filled:
+    if percentiles and len(filled):
         _add_band(figure, filled)
     if len(filled):
         _add_errors(figure, filled, "this run", BLUE, "mean_error", "std")
@@ -74,9 +74,9 @@ def error_per_bin(
     return figure
 
 
-def _points(bins: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _points(bins: Sequence[Bin]) -> pd.DataFrame:
     """Bins that hold a galaxy, with ``low`` and ``high`` whatever they are made of."""
-    filled = pd.DataFrame([b for b in bins if b["n"] and b["mean_error"] is not None])
+    filled = pd.DataFrame([b.to_dict() for b in bins if b.mean_error is not None])
     if len(filled):
         filled["std"] = filled["std"].astype(float)  # None, where too few, becomes no bar
     return filled.rename(columns={"brightness_low": "low", "brightness_high": "high"})

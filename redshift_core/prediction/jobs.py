@@ -40,7 +40,7 @@ def evaluate_job(context: JobContext) -> dict[str, Any]:
             metrics = judge_again(run, dataset, estimate, priors, report)
     except Stopped:
         return {"run": run.id, "dataset": dataset.id, "stopped": True}
-    return {"run": run.id, "dataset": dataset.id, "metrics": metrics}
+    return {"run": run.id, "dataset": dataset.id, "metrics": metrics.to_dict()}
 
 
 def stress_job(context: JobContext) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,17 @@ from redshift_core.prediction.real import judge_real_galaxies
 from redshift_core.prediction.rows import JudgedRows, open_judged
 from redshift_core.store import DatasetFolder, EvaluationFolder, RunFolder, write_json
 from redshift_core.store.arrays import RowWriter, read_table
+from redshift_core.store.records import Evaluation
 from redshift_core.store.tables import TableWriter
 
 READ_BLOCK = 8192  # spectra taken from the memory map at a time
+FIGURES = ("figures", "n", "bins", "intervals", "bootstrap", "pdf")  # of `judged_figures`
 STORED = "float16"  # type of the densities on disk
 
 
 def evaluate_run(
     run: RunFolder, dataset: DatasetFolder, report: Report = lambda *_: None
-) -> dict[str, Any]:
+) -> Evaluation:
     """Judge a run on a dataset; writes ``metrics.json``, ``predictions.parquet`` and ``pdf.npy``.
 
     Its answers for three real galaxies are written to ``real_galaxies.json``; they enter no metric.
@@ -42,14 +45,6 @@ def evaluate_run(
     On the dataset that the run was trained on, only its test rows count; on other datasets, every
     row counts. Rows that ingest flagged never count, but their number is reported. With a PDF head,
     z_phot is the median of p(z) under the training prior.
-
-    Returns
-    -------
-    dict
-        `evaluation.evaluate`, `bootstrap.bootstrap`, and: ``dataset``, ``rows`` ("test" or "all"),
-        ``n_flagged`` (rows left out because ingest flagged them), ``simulated``,
-        ``scaler_saw_test_rows``, ``n_outside_training_range``, ``verdict`` (a `verdict.Verdict` on
-        the spectra as a whole); with a PDF head ``pdf``, see `calibration.evaluate_pdf`.
     """
     coverage = open_coverage(run)
     judged = open_judged(run, dataset)
@@ -57,17 +52,18 @@ def evaluate_run(
         reader, tally = open_reader(run, coverage), Tally(coverage)
         table = _read_rows(reader, tally, judged, new.pdf_path, report)
         density = open_densities(new.pdf_path, len(table)) if "z_low68" in table else None
-        result = {
-            **judged_figures(table.z_spec, table.z_phot, table.brightness, density, report),
+        result = replace(
+            judged_figures(table.z_spec, table.z_phot, table.brightness, density, report),
             **judged.facts,
-            "scaler_saw_test_rows": judged.own and run.config.scaler.fit_on == "all",
-            "n_outside_training_range": int(table.pop("outside").sum()),
-            "verdict": tally.verdict().to_dict(),
-        }
-        with TableWriter([new.predictions_path], metadata(run, result["simulated"])) as writer:
+            scaler_saw_test_rows=judged.own and run.config.scaler.fit_on == "all",
+            n_outside_training_range=int(table.pop("outside").sum()),
+            verdict=tally.verdict().to_dict(),
+        )
+        about = metadata(run, bool(result.simulated))
+        with TableWriter([new.predictions_path], about) as writer:
             writer.write(table)
         write_json(new.real_galaxies_path, judge_real_galaxies(reader).to_dict())
-        write_json(new.metrics_path, result)
+        write_json(new.metrics_path, result.to_dict())
     report(len(table), len(table), f"Judged {len(table):,} spectra.")
     return result
 
@@ -78,14 +74,8 @@ def judge_again(
     estimate: pdf.Estimate,
     priors: Mapping[str, NDArray],
     report: Report = lambda *_: None,
-) -> dict[str, Any]:
-    """The stored judgement with another point or prior; nothing is written.
-
-    Returns
-    -------
-    dict
-        As for `evaluate_run`, and the text of the ``estimate``.
-    """
+) -> Evaluation:
+    """The stored judgement with another point or prior; nothing is written."""
     stored, table, density = run.evaluation(dataset.id).together(_opened)
     z_phot = estimate.redshifts(density, priors)
     figures = judged_figures(
@@ -96,10 +86,11 @@ def judge_again(
         report,
         lambda block: estimate.densities(block, priors),
     )
-    return {**stored, **figures, "estimate": estimate.text()}
+    fresh = {name: getattr(figures, name) for name in FIGURES}
+    return replace(stored, **fresh, estimate=estimate.text())
 
 
-def _opened(folder: EvaluationFolder) -> tuple[dict[str, Any], pd.DataFrame, NDArray]:
+def _opened(folder: EvaluationFolder) -> tuple[Evaluation, pd.DataFrame, NDArray]:
     """Metrics, predictions and densities of an evaluation."""
     table = read_table(folder.predictions_path)
     density = open_densities(folder.pdf_path, len(table))
@@ -154,7 +145,7 @@ def judged_figures(
     density: NDArray | None = None,
     report: Report = lambda *_: None,
     change: Callable[[NDArray], NDArray] = lambda block: block,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Metrics of redshifts with their intervals and, if there are densities, ``pdf``.
 
     The arrays have shape (n_sources,), the densities (n_sources, 240). ``change`` is applied to
@@ -165,10 +156,10 @@ def judged_figures(
         report(done, n, "Resampling the galaxies for the intervals.")
 
     judged = finite_pairs(z_spec, z_phot)
-    figures = {**evaluate(*judged), **bootstrap(*judged, report=tell)}
-    if density is not None:
-        figures["pdf"] = evaluate_pdf(density, z_spec, z_phot, brightness, tell, change)
-    return figures
+    figures = replace(evaluate(*judged), **bootstrap(*judged, report=tell))
+    if density is None:
+        return figures
+    return replace(figures, pdf=evaluate_pdf(density, z_spec, z_phot, brightness, tell, change))
 
 
 def metadata(

@@ -35,7 +35,7 @@ def network_row(run: RunFolder, dataset: str, speed: JobFolder, resumed: bool) -
     return {
         **_common(run.config.preset, "network"),
         "run": run.id,
-        **_accuracy(run.metrics(dataset)),
+        **_accuracy(run.metrics(dataset).to_dict()),
         "epochs": len(history),
         "n_parameters": environment.get("n_parameters"),
         "split": environment.get("split", {}),

@@ -33,6 +33,7 @@ from redshift_core.store import (
     write_json,
 )
 from redshift_core.store.history import read_history
+from redshift_core.store.records import Evaluation
 from redshift_core.store.tables import cell_text
 
 
@@ -45,8 +46,9 @@ def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> 
         Id of a dataset the run was evaluated on; its own, else the newest, where empty.
     """
     judged = _judged_on(run, dataset)
-    metrics = run.metrics(judged) if judged else {}
-    simulated = bool(metrics.get("simulated", run.trained_on.get("simulated")))
+    metrics = run.metrics(judged) if judged else None
+    known = metrics and metrics.simulated
+    simulated = bool(run.trained_on.get("simulated") if known is None else known)
     lead = (
         f"Run {run.id}, preset {run.config.preset}, trained on "
         f"{run.trained_on.get('name', MISSING)}; report of Redshift Lab {__version__}."
@@ -55,7 +57,7 @@ def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> 
     sections = [
         _results(names.get(judged, judged), metrics),
         _learning(run),
-        *(_errors(run, judged, metrics) if judged else ()),
+        *(_errors(run, judged, metrics) if metrics else ()),
         _settings(run),
         _provenance(run, store, judged),
         _environment(run),
@@ -103,24 +105,24 @@ def _judged_on(run: RunFolder, dataset: str) -> str:
     return next(iter([dataset] if dataset else own + evaluated), "")
 
 
-def _results(dataset: str, metrics: Mapping[str, Any]) -> Section:
+def _results(dataset: str, metrics: Evaluation | None) -> Section:
     if not metrics:
         return Section("Results", ["This run has not been evaluated yet."])
-    what = "its own test rows" if metrics.get("rows", "test") == "test" else "every usable row"
-    lead = f"Predictions on {metrics.get('n', 0):,} galaxies of {dataset}, {what}."
-    if n_flagged := metrics.get("n_flagged"):
+    what = "its own test rows" if metrics.rows in (None, "test") else "every usable row"
+    lead = f"Predictions on {metrics.n:,} galaxies of {dataset}, {what}."
+    if n_flagged := metrics.n_flagged:
         lead += f" Flagged rows, not counted: {n_flagged:,}."
     parts: list[Part] = [lead]
-    if metrics.get("scaler_saw_test_rows"):
+    if metrics.scaler_saw_test_rows:
         parts.append(
             "The scaler of this run was fitted on the test rows too, as in the dissertation's "
             "listing: these figures are not independent."
         )
-    intervals = metrics.get("intervals") or {}
+    intervals = metrics.intervals or {}
     frame = pd.DataFrame(
         {
             "figure": [metric.title for metric in METRICS.values()],
-            "value": [metrics.get(key) for key in METRICS],
+            "value": [metrics.figures.get(key) for key in METRICS],
             "68 % interval": [interval_text(intervals.get(key)) or None for key in METRICS],
             "definition": [metric.definition for metric in METRICS.values()],
         }
@@ -154,16 +156,16 @@ def _learning(run: RunFolder) -> Section:
     return Section("How it learned", parts)
 
 
-def _errors(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> list[Section]:
+def _errors(run: RunFolder, dataset: str, metrics: Evaluation) -> list[Section]:
     table = Table(
-        error_table(metrics["bins"]),
+        error_table(metrics.bins),
         "error_per_bin",
         CAPTION,
         "Mean error and scatter per redshift bin beside the published Table 3",
         FORMATS,
     )
     chart = Chart(
-        figures.error_per_bin(metrics["bins"], reference.table_3()),
+        figures.error_per_bin(metrics.bins, reference.table_3()),
         "Mean error per bin of true redshift, bars ±σ (dimensionless), beside the published.",
         "Mean error and scatter per bin of true redshift beside the published points",
     )
@@ -172,8 +174,8 @@ def _errors(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> list[Se
     if path.exists():
         known = read_judged(path)
         found.append(Section("True and predicted redshift", _redshifts(known)))
-    if metrics.get("pdf"):
-        found.append(Section("Densities p(z)", _densities(metrics["pdf"])))
+    if metrics.pdf:
+        found.append(Section("Densities p(z)", _densities(metrics.pdf)))
     return found
 
 

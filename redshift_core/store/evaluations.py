@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from redshift_core.errors import JUDGE_AGAIN, DamagedError
 from redshift_core.store import shapes
 from redshift_core.store.files import lock_of, part_of, read_json
+from redshift_core.store.records import Evaluation
 
 SET_ASIDE = ".old-"  # before the name of a dataset: the evaluation that is being replaced
 T = TypeVar("T")
@@ -64,12 +65,12 @@ class EvaluationFolder:
         return self.path / "stress.json"
 
     @property
-    def metrics(self) -> dict[str, Any]:
-        """Figures of merit; empty where there are none."""
+    def metrics(self) -> Evaluation | None:
+        """Figures of merit; None where there are none."""
         found = read_json(self.metrics_path, remedy=JUDGE_AGAIN)
-        if self.metrics_path.exists():
-            shapes.check_metrics(self.metrics_path, found)
-        return found
+        if not found and not self.metrics_path.exists():
+            return None
+        return Evaluation.from_dict(found, self.metrics_path)
 
     @property
     def stress(self) -> dict[str, Any]:

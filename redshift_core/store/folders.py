@@ -19,6 +19,7 @@ from redshift_core.settings.search import TuningConfig
 from redshift_core.store import shapes
 from redshift_core.store.evaluations import EvaluationFolder, evaluations_in
 from redshift_core.store.files import lock_of, read_json, write_json
+from redshift_core.store.records import Evaluation
 
 
 @dataclass(frozen=True)
@@ -227,8 +228,8 @@ class RunFolder(LongFolder):
         """Every setting, checked."""
         return self.read_config(RunConfig)
 
-    def metrics(self, dataset: str) -> dict[str, Any]:
-        """What `prediction.evaluate_run` said on a dataset; empty where there is nothing."""
+    def metrics(self, dataset: str) -> Evaluation | None:
+        """What `prediction.evaluate_run` said on a dataset; None where there is nothing."""
         return self.evaluation(dataset).metrics
 
     def stress(self, dataset: str) -> dict[str, Any]:

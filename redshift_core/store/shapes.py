@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from redshift_core.errors import JUDGE_AGAIN, RESTORE, DamagedError
+from redshift_core.errors import RESTORE, DamagedError
 
 PERTURB_AGAIN = "Perturb the spectra again."
 NEWER = "If a newer Redshift Lab wrote it, update this one; else restore it or delete the folder."
@@ -20,7 +20,6 @@ _DATASET = {
     "source_file": str, "source_bytes": int, "sha256": str, "unit": str, "columns_found": dict,
     "simulation": dict, "simulated": bool, "z_range": (list, type(None)), "warnings": list,
 }  # fmt: skip
-_BIN = dict.fromkeys(("z_low", "z_high", "n", "mean_error", "std", "percent"), _NUMBER)
 _LINE = {
     "name": str, "label": str, "verdict": (str, type(None)), "n": int, "n_without": int,
     **dict.fromkeys(
@@ -81,15 +80,6 @@ def check_environment(path: Path, value: dict[str, Any]) -> None:
     """Content of ``environment.json``."""
     parts = ("dataset", "split", "scaler", "versions")
     check(path, {name: value.get(name, {}) for name in parts}, dict.fromkeys(parts, dict))
-
-
-def check_metrics(path: Path, value: dict[str, Any]) -> None:
-    """Content of ``metrics.json``."""
-    check(path, value, {"n": int, "mae": _NUMBER, "bins": list}, JUDGE_AGAIN)
-    for one in value["bins"]:
-        check(path, one, _BIN, JUDGE_AGAIN)
-    parts = ("pdf", "intervals", "verdict")
-    check(path, value, dict.fromkeys(parts, (dict, type(None))), JUDGE_AGAIN)
 
 
 def check_stress(path: Path, value: dict[str, Any]) -> None:

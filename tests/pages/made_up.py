@@ -119,7 +119,7 @@ def add_evaluation(run: RunFolder, dataset: DatasetFolder, n: int = 2000, seed: 
     z_spec = np.clip(generator.gamma(3.2, 0.045, n), 0.0, 0.6)
     z_phot = 0.142 + 0.83 * (z_spec - 0.142) + generator.normal(0, 0.025, n)
     run.metrics_path(dataset.id).parent.mkdir(parents=True, exist_ok=True)
-    metrics = {**evaluate(z_spec, z_phot), **bootstrap(z_spec, z_phot, n=20, seed=7)}
+    metrics = {**evaluate(z_spec, z_phot).to_dict(), **bootstrap(z_spec, z_phot, n=20, seed=7)}
     write_json(run.metrics_path(dataset.id), metrics)
     frame = pd.DataFrame(
         {"row": np.arange(n), "source_id": np.arange(n), "z_spec": z_spec, "z_phot": z_phot}
@@ -142,7 +142,7 @@ def add_densities(run: RunFolder, dataset: DatasetFolder, n: int = 600, seed: in
     density = prior * np.exp(-(((pdf.CENTRES - seen[:, None]) / noise[:, None]) ** 2) / 2)
     density = (density / (density.sum(axis=1, keepdims=True) * pdf.WIDTH)).astype(np.float16)
     z_phot = pdf.point(density)
-    metrics = {**evaluate(z_spec, z_phot), **bootstrap(z_spec, z_phot, n=20, seed=7)}
+    metrics = {**evaluate(z_spec, z_phot).to_dict(), **bootstrap(z_spec, z_phot, n=20, seed=7)}
     metrics["pdf"] = evaluate_pdf(density, z_spec, z_phot, brightness)
     frame = pd.DataFrame(
         {"row": np.arange(n), "source_id": np.arange(n), "z_spec": z_spec, "z_phot": z_phot}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -27,6 +26,7 @@ from redshift_core.evaluation.metrics import METRICS
 from redshift_core.settings.run import RunConfig
 from redshift_core.store import RunFolder, Store
 from redshift_core.store.history import read_history
+from redshift_core.store.records import Evaluation
 
 LIMIT = 8  # runs compared at a time
 FIRST = 3  # newest runs chosen where the address names none
@@ -130,8 +130,8 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
         st.caption(f":material/info: {escape(sentence)}")
     numbers = [one.title for one in (*METRICS.values(), *FIGURES.values())]
     formats = {"galaxies": "localized", **dict.fromkeys(numbers, "%.4f")}
-    with_densities = any(metrics.get("pdf") for metrics in results.values())
-    about = {"simulated": any(metrics.get("simulated") for metrics in results.values())}
+    with_densities = any(metrics.pdf for metrics in results.values())
+    about = {"simulated": any(metrics.simulated for metrics in results.values())}
     table(
         metrics_table(results), "metrics_of_runs", alt="Every metric of each run",
         caption="e_z = (z_phot − z_spec) / (1 + z_spec); outliers as a share from 0 to 1. "
@@ -142,7 +142,7 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
     _densities(results)
     chart(
         figures.bias_of_runs(
-            {html.escape(name): metrics["bins"] for name, metrics in results.items()},
+            {html.escape(name): metrics.bins for name, metrics in results.items()},
             reference.table_3(),
         ),
         "compare_bias",
@@ -153,7 +153,7 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
     )
 
 
-def _densities(results: Mapping[str, Mapping[str, Any]]) -> None:
+def _densities(results: Mapping[str, Evaluation]) -> None:
     frame = densities_table(results)
     if len(frame):
         table(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -18,13 +17,14 @@ from redshift_core.evaluation.bins import N_BRIGHTNESS
 from redshift_core.evaluation.error_table import error_table
 from redshift_core.evaluation.predictions import Choice
 from redshift_core.store import RunFolder, Store
+from redshift_core.store.records import Evaluation
 
 NONE = "none"
 PARTS = [5, 10, 20, 50]  # bins of brightness
 
 
 @st.fragment(key=BINS)
-def show_bins(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
+def show_bins(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     """Error per bin: settings, table, copy, figure."""
     st.subheader("Error per bin")
     found = data.key(run, dataset)
@@ -49,7 +49,7 @@ def show_bins(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
     )  # fmt: skip
 
 
-def error_figure(figure: Any, by: str, key: str, metrics: Mapping[str, Any]) -> None:
+def error_figure(figure: Any, by: str, key: str, metrics: Evaluation) -> None:
     """Error figure in which a click on a point chooses the galaxies of its bin."""
     units = f"mean flux in {FLUX_UNIT}" if by == "brightness" else "dimensionless"
     chart(
@@ -58,7 +58,7 @@ def error_figure(figure: Any, by: str, key: str, metrics: Mapping[str, Any]) -> 
         caption=f"Mean error z_phot − z_spec (dimensionless) per bin of {TITLES[by]} ({units}), "
         "bars ±σ. Click a point to see its galaxies.",
         alt=f"Mean error and scatter per bin of {TITLES[by]}",
-        about=metrics,
+        about=metrics.about,
         on_select=partial(_clicked, key, by),
         selection_mode="points",
     )

@@ -24,6 +24,7 @@ from redshift_core.evaluation.predictions import Choice, Predictions
 from redshift_core.pdf import FLAT, USUAL, Estimate
 from redshift_core.store import DatasetFolder, EvaluationFolder, RunFolder
 from redshift_core.store.arrays import load_arrays, read_table
+from redshift_core.store.records import Bin
 
 RUNNING_WIDTH = 0.01  # bin of the running median, in z_spec
 N_HISTOGRAM = 150  # bins of the histogram of true and predicted redshift, as published
@@ -92,7 +93,7 @@ def galaxies(key: Key) -> Predictions:
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def bins(key: Key, by: str, size: float) -> list[dict[str, Any]]:
+def bins(key: Key, by: str, size: float) -> list[Bin]:
     """Error table by z_spec or z_phot (``size``: width) or by brightness (``size``: bins)."""
     known = galaxies(key)
     if by == "brightness":

@@ -13,6 +13,7 @@ from redshift_core import figures
 from redshift_core.constants import FLUX_UNIT
 from redshift_core.evaluation.density_metrics import FIGURES, FORMATS, bin_table
 from redshift_core.store import RunFolder
+from redshift_core.store.records import Evaluation
 
 PRIOR = (
     "Of the densities as the network gives them, under the prior of the training set: under "
@@ -21,9 +22,9 @@ PRIOR = (
 
 
 @st.fragment
-def show_densities(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
+def show_densities(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     """PIT, coverage, scores and their tables; nothing for runs without densities."""
-    judged = metrics.get("pdf")
+    judged = metrics.pdf
     if not judged:
         return
     st.subheader("Are the densities honest?", anchor="densities")
@@ -39,7 +40,7 @@ def show_densities(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> 
             "the densities are right, a valley where they are too narrow, a hill where too wide. "
             f"{100 * judged['pit']['outliers']:.2f} % lie below 0.0001 or above 0.9999.",
             "Histogram of the probability integral transform beside a uniform one",
-            metrics,
+            metrics.about,
         )
     with right:
         chart(
@@ -48,7 +49,7 @@ def show_densities(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> 
             "Share of true redshifts inside the central interval of each credibility "
             "(dimensionless). Below the line the intervals are too narrow.",
             "Share of true redshifts inside intervals against their credibility with the 1:1 line",
-            metrics,
+            metrics.about,
         )
     by = st.segmented_control(
         "By", ["predicted redshift", "brightness"], default="predicted redshift", required=True,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import streamlit as st
 
 from pages.ui.evaluate import data
@@ -14,10 +11,11 @@ from redshift_core import figures
 from redshift_core.constants import BIN_WIDTH
 from redshift_core.evaluation.bins import N_BRIGHTNESS
 from redshift_core.store import RunFolder
+from redshift_core.store.records import Evaluation
 
 
 @st.fragment(key=ERRORS)
-def show_errors(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
+def show_errors(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     """Error against predicted redshift and against brightness."""
     st.subheader("Error by predicted redshift and by brightness")
     st.caption(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import streamlit as st
 
 from pages.ui.display import table
 from pages.ui.evaluate import data
 from redshift_core.evaluation import flag_table
 from redshift_core.store import RunFolder
+from redshift_core.store.records import Evaluation
 
 
-def show_flags(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
+def show_flags(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     """Table of flags with the errors of those that carry them, and of those that do not."""
     found = data.key(run, dataset)
     with st.expander("Flags: which redshifts to distrust", icon=":material/flag:"):

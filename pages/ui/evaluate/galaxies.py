@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -20,6 +19,7 @@ from pages.ui.text import count
 from redshift_core.evaluation.predictions import BOX, BY_BRIGHTNESS, ORDERS, Choice, Predictions
 from redshift_core.settings.selection import Selection
 from redshift_core.store import RunFolder, Store
+from redshift_core.store.records import Evaluation
 
 ORDER = "evaluate_order"
 SHOWN = 1000  # galaxies listed, at most
@@ -29,7 +29,7 @@ FORMATS = {
 
 
 @st.fragment(key=GALAXIES)
-def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
+def show_galaxies(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     """What the chosen bin or box holds."""
     st.subheader("Galaxies", anchor="galaxies")
     choice = current()
@@ -54,7 +54,7 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> N
     left, right = st.columns(2)
     with left:
         _list(known, choice.by, positions, place)
-        show_density(found, known, positions[place], metrics)
+        show_density(found, known, positions[place], metrics.about)
     with right:
         if folder is None:
             st.info(
@@ -62,9 +62,9 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> N
                 "the same file in again and evaluate the run on it."
             )
             return
-        show_spectrum(folder, known, positions, place, metrics)
+        show_spectrum(folder, known, positions, place, metrics.about)
     show_explanation(run, folder, int(known.row[positions[place]]))
-    show_mean(found, choice, folder, len(positions), metrics)
+    show_mean(found, choice, folder, len(positions), metrics.about)
 
 
 def _chip(choice: Choice, has_brightness: bool) -> str:

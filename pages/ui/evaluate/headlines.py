@@ -8,13 +8,15 @@ from typing import Any
 import streamlit as st
 
 from redshift_core.evaluation.metrics import METRICS, Figure
+from redshift_core.store.records import Evaluation
 
 CARD = 174  # px; five in a row on a desktop, two on a phone
 
 
-def show_headlines(metrics: Mapping[str, Any]) -> None:
+def show_headlines(metrics: Evaluation) -> None:
     """One card per metric."""
-    show_cards([metric for name, metric in METRICS.items() if name in metrics], metrics)
+    known = metrics.to_dict()
+    show_cards([metric for name, metric in METRICS.items() if name in known], known)
     st.caption(_note(metrics))
 
 
@@ -28,9 +30,9 @@ def show_cards(shown: Iterable[Figure], figures: Mapping[str, Any]) -> None:
                 st.caption(f"68 %: {interval}. " * bool(interval) + one.meaning(figures))
 
 
-def _note(metrics: Mapping[str, Any]) -> str:
-    about = metrics.get("bootstrap")
-    if "estimate" in metrics:
+def _note(metrics: Evaluation) -> str:
+    about = metrics.bootstrap
+    if metrics.estimate:
         return (
             "e_z = (z_phot − z_spec) / (1 + z_spec). Computed now from the stored p(z); intervals "
             "are drawn for the median under the training set's prior only."

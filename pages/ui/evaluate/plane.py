@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -16,6 +15,7 @@ from redshift_core.constants import Z_MAX
 from redshift_core.errors import InputError
 from redshift_core.evaluation.predictions import BOX, Choice
 from redshift_core.store import RunFolder
+from redshift_core.store.records import Evaluation
 
 CHART = "plane"
 CELLS = [50, 100, 150, 200, 300]
@@ -27,7 +27,7 @@ DIGITS = 4  # of a limit drawn with the pointer
 
 
 @st.fragment(key=PLANE)
-def show_plane(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
+def show_plane(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     """Two-dimensional histogram with its settings, and the two one-dimensional ones."""
     st.subheader("True and predicted redshift")
     left, middle, right = st.columns(3)
@@ -46,9 +46,7 @@ def show_plane(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None
         _said()
 
 
-def _plane(
-    found: data.Key, edges: Any, counts: Any, scale: str, metrics: Mapping[str, Any]
-) -> None:
+def _plane(found: data.Key, edges: Any, counts: Any, scale: str, metrics: Evaluation) -> None:
     cell = edges[1] - edges[0]
     chart(
         figures.redshift_plane(
@@ -62,20 +60,20 @@ def _plane(
         "see its galaxies.",
         alt="Two-dimensional histogram of true against predicted redshift with the 1:1 line and "
         "the running median",
-        about=metrics,
+        about=metrics.about,
         on_select=_drawn,
         selection_mode="box",
     )  # fmt: skip
 
 
-def _histograms(found: data.Key, metrics: Mapping[str, Any]) -> None:
+def _histograms(found: data.Key, metrics: Evaluation) -> None:
     edges, n_spec, n_phot = data.histograms(found)
     chart(
         figures.true_and_predicted(edges, n_spec, n_phot),
         key="true_and_predicted",
         caption=f"Galaxies per bin of {edges[1]:.3g} in redshift, true and predicted.",
         alt="Histograms of true and predicted redshift",
-        about=metrics,
+        about=metrics.about,
     )
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import streamlit as st
 
 from pages.ui.display import chart, table
@@ -14,6 +11,7 @@ from redshift_core import figures
 from redshift_core.errors import JUDGE_AGAIN, InputError
 from redshift_core.reference.real_galaxies import CAVEAT, SOURCE, RealAnswers, real_galaxies
 from redshift_core.store import RunFolder, Store, read_json, reading
+from redshift_core.store.records import Evaluation
 
 FORMATS = {
     "row": "%d", "z_spec": "%.4f", "z_phot": "%.4f", "error": "%+.4f", "z_low68": "%.3f",
@@ -21,7 +19,7 @@ FORMATS = {
 }  # fmt: skip
 
 
-def show_real_galaxies(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
+def show_real_galaxies(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     """Redshifts, intervals, flags, scatter and p(z) of the three, and what they can show."""
     st.subheader("Three real galaxies", anchor="real-galaxies")
     path = run.real_galaxies_path(dataset)

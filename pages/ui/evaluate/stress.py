@@ -16,11 +16,12 @@ from redshift_core.evaluation import stress
 from redshift_core.figures import STRESS_CAPTION
 from redshift_core.store import RunFolder, Store
 from redshift_core.store.history import read_history
+from redshift_core.store.records import Evaluation
 
 RECENT = 50  # newest jobs looked through for one that is at work, or has failed
 
 
-def show_stress(run: RunFolder, dataset: str, metrics: Mapping[str, Any]) -> None:
+def show_stress(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     """Button, progress, then figure and table; found again after a refresh."""
     st.subheader("How far the redshifts can be trusted", anchor="stress")
     store, wanted = Store(), {"kind": "stress", "run": run.id, "dataset": dataset}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +13,7 @@ from pages.ui.evaluate.state import choose, current, select_rows
 from redshift_core.constants import FLUX_UNIT, MISSING
 from redshift_core.evaluation.error_table import FORMATS, better
 from redshift_core.evaluation.predictions import Choice
+from redshift_core.store.records import Bin, Evaluation
 from redshift_core.store.tables import cell_text, csv_text, latex_text, markdown_text
 
 TABLE = "bin_table"
@@ -24,20 +23,19 @@ TALL = 15  # lines from which the table scrolls
 TITLES = {"z_spec": "true redshift", "z_phot": "predicted redshift", "brightness": "brightness"}
 
 
-def show_table(frame: pd.DataFrame, bins: list[dict[str, Any]], by: str, name: str) -> None:
+def show_table(frame: pd.DataFrame, bins: list[Bin], by: str, name: str) -> None:
     """Table in which a row chooses the galaxies of its bin; below it a download and a copy.
 
     Parameters
     ----------
-    frame, bins : DataFrame, list of dict
+    frame, bins : DataFrame, list of Bin
         `error_table` and the bins it was made of, line by line.
     by : {"z_spec", "z_phot", "brightness"}
         What the bins are made of.
     name : str
         File name of the download without its ending.
     """
-    unit = "brightness" if by == "brightness" else "z"
-    choices = [Choice(by, (one[f"{unit}_low"], one[f"{unit}_high"])) for one in bins]
+    choices = [Choice(by, one.limits) for one in bins]
     rows = [place for place, choice in enumerate(choices) if choice == current()]
     select_rows(TABLE, rows)
     st.dataframe(
@@ -77,7 +75,7 @@ def _picked(choices: list[Choice]) -> None:
 
 
 def table_notes(
-    frame: pd.DataFrame, by: str, metrics: Mapping[str, Any], compared: bool
+    frame: pd.DataFrame, by: str, metrics: Evaluation, compared: bool
 ) -> str:  # fmt: skip
     """What the columns of the table are, in sentences.
 
@@ -99,7 +97,7 @@ def table_notes(
             "Published: the dissertation's Table 3. UGC: Gaia DR3's own classifier, read off a "
             "figure (±0.003)."
         )
-        if metrics.get("simulated"):
+        if metrics.simulated:
             parts.append(
                 "This run's galaxies are SIMULATED, the published ones real: a better value here "
                 "says nothing of real galaxies."

@@ -115,9 +115,10 @@ def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
 
 
 def _outcome(run: RunFolder) -> str:
-    result, judged = run.result, {}
+    result, judged = run.result, None
     with contextlib.suppress(DamagedError):  # the Evaluate page says what is wrong with it
         judged = run.metrics(run.config.dataset)
     done = result.get("epochs", run.config.training.epochs)
     text = f"Finished after {done} epochs: validation MAE {shown(result.get('val_mae'))}"
-    return text + (f", test MAE {shown(judged['mae'])} in z." if judged.get("mae") else " in z.")
+    mae = judged and judged.figures.get("mae")
+    return text + (f", test MAE {shown(mae)} in z." if mae else " in z.")

@@ -11,6 +11,7 @@ from redshift_core.evaluation import statistics
 from redshift_core.evaluation.error_table import CAPTION, FORMATS, error_table
 from redshift_core.reports.document import Chart, Part, Table
 from redshift_core.reports.reproduce.source import Item, Source
+from redshift_core.store.records import dicts
 
 ERROR_LIMIT = 0.59  # of the published error figure, in z
 N_BINS_1D, N_BINS_2D = 150, 200  # of the published histograms
@@ -21,7 +22,7 @@ def table_3(source: Source) -> list[Part]:
     """Table 3 of the run beside the published one and UGC."""
     return [
         Table(
-            error_table(source.metrics["bins"]),
+            error_table(source.metrics.bins),
             "table-3",
             CAPTION,
             "Mean error and scatter per redshift bin beside the published Table 3",
@@ -32,7 +33,7 @@ def table_3(source: Source) -> list[Part]:
 
 def error_figures(source: Source) -> list[Part]:
     """Both panels of Figure 16 on the published axis."""
-    bins, published = source.metrics["bins"], reference.table_3()
+    bins, published = source.metrics.bins, reference.table_3()
     bars = figures.error_per_bin(bins, published)
     strokes = figures.mean_and_std(bins, published)
     for figure in (bars, strokes):
@@ -139,11 +140,11 @@ PRINTED = {  # what the text says of its own results
 def summary_figures(source: Source) -> list[Part]:
     """The figures in the text: as printed, from the published table, and of this run."""
     known = summary(reference.table_3())
-    found = summary(pd.DataFrame(source.metrics["bins"]))
+    found = summary(pd.DataFrame(dicts(source.metrics.bins)))
     errors = (source.predictions.z_phot - source.predictions.z_spec).abs()
     below = errors[source.predictions.z_spec < Z_MOST]
     lines = [
-        ("MAE of the test galaxies", f"{reference.TEST_MAE}", None, source.metrics["mae"]),
+        ("MAE of the test galaxies", f"{reference.TEST_MAE}", None, source.metrics.figures["mae"]),
         ("MAE of the galaxies with z < 0.35", "", None, float(below.mean())),
     ]
     lines += [(name, PRINTED.get(name, ""), known[name], found[name]) for name in known]

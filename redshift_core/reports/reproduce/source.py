@@ -21,6 +21,7 @@ from redshift_core.settings.presets import preset
 from redshift_core.settings.run import RunConfig
 from redshift_core.store import RunFolder
 from redshift_core.store.history import read_history
+from redshift_core.store.records import Evaluation
 
 FEW_EPOCHS, MANY_EPOCHS = 20, 30  # of the dissertation's two loss figures
 ENDS = (0, 1, 2, 183, 184, 185)  # pixels that Table 1 shows
@@ -70,10 +71,10 @@ class Source:
         return ""
 
     @cached_property
-    def metrics(self) -> dict[str, Any]:
-        """The run's evaluation on this dataset; empty where there is none, or a damaged one."""
+    def metrics(self) -> Evaluation | None:
+        """The run's evaluation on this dataset; None where there is none, or a damaged one."""
         if self.run is None or self.damage:
-            return {}
+            return None
         return self.run.metrics(self.dataset.id)
 
     @cached_property

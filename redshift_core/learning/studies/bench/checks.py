@@ -41,7 +41,9 @@ def tail(run: RunFolder, datasets: Mapping[str, str]) -> dict[str, Any]:
             prior: read_judged(*paths, Estimate("median", prior), priors)
             for prior in (TRAINING, FLAT)
         }
-        errors[name] = {prior: evaluate(one.z_spec, one.z_phot) for prior, one in judged.items()}
+        errors[name] = {
+            prior: evaluate(one.z_spec, one.z_phot).to_dict() for prior, one in judged.items()
+        }
     return {"finished": now(), "datasets": dict(datasets), **errors}
 
 
@@ -63,5 +65,5 @@ def outsiders(run: RunFolder, dataset: str, cache: Path) -> dict[str, Any]:
         "finished": now(),
         "n": N_OUTSIDERS,
         "flagged": {kind: float(coverage.outside(one).mean()) for kind, one in flux.items()},
-        "galaxies": metrics["n_outside_training_range"] / metrics["n"],
+        "galaxies": metrics.n_outside_training_range / metrics.n,
     }

@@ -148,4 +148,4 @@ def _judge(context: JobContext, dataset: Dataset, rows: RowArray, answer: Answer
     pd.DataFrame(columns).to_parquet(context.folder.output / "predictions.parquet")
     if answer.density is not None:
         np.save(context.folder.output / "pdf.npy", answer.density.astype(np.float16))
-    return judged_figures(z_spec, answer.z_phot, brightness, answer.density)
+    return judged_figures(z_spec, answer.z_phot, brightness, answer.density).to_dict()

@@ -1,0 +1,188 @@
+"""What stands in the JSON files of the store: frozen dataclasses, checked as they are read."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from redshift_core.errors import JUDGE_AGAIN, RESTORE
+from redshift_core.store.shapes import check
+
+
+@dataclass(frozen=True)
+class Record:
+    """Base of the values of a JSON file; a field has the name of its key, or names it.
+
+    A key that no field has is ignored. Where a file of an earlier version lacks a key, the field
+    has its default, else None. A field that is None by default is written only where it has a
+    value; every other one always is, in the order of the fields.
+    """
+
+    @classmethod
+    def from_dict(cls, values: Any, path: Path, remedy: str = RESTORE) -> Self:
+        """Record of what stands in a file.
+
+        Raises
+        ------
+        DamagedError
+            Where a value is missing or of another type.
+        """
+        check(path, values, _shape(cls), remedy)
+        found = {}
+        for one in dataclasses.fields(cls):
+            value = values.get(_key(one))
+            if _key(one) not in values and one.default is not dataclasses.MISSING:
+                value = one.default
+            elif isinstance(value, list):
+                item = _item(cls, one.name)
+                value = tuple(item.from_dict(v, path, remedy) for v in value) if item else value
+            found[one.name] = value
+        return cls(**found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        found = {}
+        for one in dataclasses.fields(self):
+            value = getattr(self, one.name)
+            if value is not None or one.default is not None:
+                found[_key(one)] = dicts(value) if isinstance(value, tuple) else value
+        return found
+
+
+def dicts(records: Iterable[Any]) -> list[Any]:
+    """For JSON: records as dictionaries, anything else as it is."""
+    return [one.to_dict() if isinstance(one, Record) else one for one in records]
+
+
+def _key(one: dataclasses.Field) -> str:
+    return one.metadata.get("key", one.name)
+
+
+@functools.cache
+def _shape(cls: type[Record]) -> dict[str, Any]:
+    """Key → types that its value has in JSON, for `check`."""
+    hints = typing.get_type_hints(cls)
+    found = {}
+    for one in dataclasses.fields(cls):
+        kind = hints[one.name]
+        kinds = {typing.get_origin(part) or part for part in _parts(kind)}
+        kinds |= {int} if float in kinds else set()
+        kinds |= {list} if tuple in kinds else set()
+        kinds |= {types.NoneType} if one.default is not dataclasses.MISSING else set()
+        found[_key(one)] = tuple(kinds)
+    return found
+
+
+@functools.cache
+def _item(cls: type[Record], name: str) -> type[Record] | None:
+    """Record that a list consists of, if it does."""
+    for part in _parts(typing.get_type_hints(cls)[name]):
+        if isinstance(item := next(iter(typing.get_args(part)), None), type):
+            return item if issubclass(item, Record) else None
+    return None
+
+
+def _parts(kind: Any) -> tuple[Any, ...]:
+    return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bin(Record):
+    """Error z_phot − z_spec, in plain z, of the galaxies of one bin of redshift or brightness.
+
+    None where there is no galaxy, for ``std``, ``sem`` and ``sigma_nmad`` also where there is only
+    one, and where an earlier version did not compute it.
+    """
+
+    z_low: float | None = None  # limits of a bin of redshift …
+    z_high: float | None = None
+    brightness_low: float | None = None  # … or of mean flux, e⁻ s⁻¹ per pixel
+    brightness_high: float | None = None
+    n: int  # galaxies
+    percent: float | None  # of all galaxies, those outside the bins included
+    mean_error: float | None
+    std: float | None  # scatter of the error, ddof 0
+    sem: float | None  # std/√n
+    p16_error: float | None  # percentiles of the error
+    median_error: float | None
+    p84_error: float | None
+    sigma_nmad: float | None  # of e_z, as the shares of outliers
+    outliers_005: float | None = field(metadata={"key": "outlier_fraction_0.05"})  # from 0 to 1
+    outliers_015: float | None = field(metadata={"key": "outlier_fraction_0.15"})
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Lower and upper limit, of whatever the bin is made of."""
+        if self.brightness_low is None or self.brightness_high is None:
+            return float(self.z_low or 0.0), float(self.z_high or 0.0)
+        return self.brightness_low, self.brightness_high
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Record):
+    """A run judged on a dataset: content of ``metrics.json``.
+
+    ``figures`` are the entries that no other field has: the metrics by their names.
+    """
+
+    figures: dict[str, float | None] = field(default_factory=dict)  # name in ``METRICS`` → value
+    n: int  # galaxies that count
+    bins: tuple[Bin, ...]  # of z_spec
+    intervals: dict[str, Any] | None = None  # metric → 68 % interval [low, high], or None
+    bootstrap: dict[str, Any] | None = None  # n, seed and level of the draws behind them
+    dataset: str | None = None  # id
+    rows: str | None = None  # "test" or "all"
+    n_flagged: int | None = None  # rows left out because ingest flagged them
+    simulated: bool | None = None
+    scaler_saw_test_rows: bool | None = None
+    n_outside_training_range: int | None = None
+    verdict: dict[str, Any] | None = None  # `Verdict` on the spectra as a whole
+    pdf: dict[str, Any] | None = None  # figures of the densities: `calibration.evaluate_pdf`
+    estimate: str | None = None  # what was read off p(z), if it is not what is stored
+
+    @classmethod
+    def from_dict(cls, values: Any, path: Path, remedy: str = JUDGE_AGAIN) -> Self:
+        """Evaluation of what stands in a file."""
+        check(path, values, {"n": int})
+        keys = {_key(one) for one in dataclasses.fields(cls)}
+        figures = {key: value for key, value in values.items() if key not in keys}
+        check(path, figures, dict.fromkeys(figures, (int, float, types.NoneType)), remedy)
+        return super().from_dict({**values, "figures": figures}, path, remedy)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        found = super().to_dict()
+        return found.pop("figures") | found
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a figure of these galaxies must say of them."""
+        return {"simulated": self.simulated}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StressLine(Record):
+    """Errors of some galaxies whose spectra were perturbed in one way.
+
+    None where there is no p(z), no training range or no galaxy to tell it from.
+    """
+
+    name: str  # entry of ``PERTURBATIONS``, or "none": the spectra as they are
+    label: str
+    n: int  # galaxies that got a redshift both as they are and here
+    n_without: int  # the others
+    mae: float | None  # in z
+    sigma_nmad: float | None
+    ratio: float | None  # of the MAE to that of the same galaxies as they are
+    ratio_error: float | None  # its standard error, from the choice of galaxies
+    harmed: bool | None  # whether the ratio is above 1.2
+    outside: float | None  # share flagged as outside the training range, from 0 to 1
+    unlike: bool | None  # whether the verdict calls the file another kind of data
+    verdict: str | None  # what it says
+    coverage68: float | None  # share of z_spec inside the 68 % interval of p(z)

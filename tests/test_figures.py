@@ -10,7 +10,7 @@ import pytest
 from redshift_core import figures, reference
 from redshift_core.evaluation.bins import bin_edges, binned_by_brightness
 from redshift_core.evaluation.statistics import AverageSpectrum, redshift_plane
-from redshift_core.store.records import Bin
+from redshift_core.store.records import Bin, StressLine
 from tests.pages.made_up import stress_lines
 
 WAVELENGTH = np.concatenate([np.linspace(366, 660, 80), np.linspace(640, 996, 106)])
@@ -57,7 +57,9 @@ def every_figure():
             reference.recovered_minmax(), reference.simulated_minmax()
         ),
         "split": figures.split_parts((6, 3, 1), reference.N_SPLIT),
-        "stress": figures.stress_ratios(stress_lines() * 3),
+        "stress": figures.stress_ratios(
+            [StressLine.from_dict(one, Path()) for one in stress_lines() * 3]
+        ),
     }
 
 

@@ -95,8 +95,8 @@ def test_another_estimate_counts_the_same_rows(scene):
 def test_a_faulty_file_is_stressed_on_its_good_rows(scene):
     _, run, faulty, clean = scene
     found, wanted = (prediction.stress_run(run, one) for one in (faulty, clean))
-    assert found["lines"] == wanted["lines"]
-    assert (found["n_rows"], found["n_flagged"]) == (200 - len(FAULTS), len(FAULTS))
+    assert found.lines == wanted.lines
+    assert (found.n_rows, found.n_flagged) == (200 - len(FAULTS), len(FAULTS))
     assert f"; flagged rows, not counted: {len(FAULTS)}" in stress_text(found)
     assert "flagged rows" not in stress_text(wanted)
 

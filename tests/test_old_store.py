@@ -21,7 +21,6 @@ import pandas as pd
 import pytest
 
 from redshift_core import jobs
-from redshift_core.evaluation import trials
 from redshift_core.store import CHECKOUT, JobFolder, Store, read_json, write_json
 from redshift_core.store.archive import import_run
 from redshift_core.store.history import read_history
@@ -215,7 +214,7 @@ def test_a_stopped_run_is_resumed_and_ends_as_it_would_have_then(worked, old):
 def test_a_search_is_resumed_with_the_trial_that_would_have_come_next(worked):
     expected = sorted(EXPECTED["trials"], key=lambda one: one["trial"])
     tuning = finished(worked.store.tuning(EXPECTED["tuning"]))
-    found = sorted(trials.read(tuning), key=lambda one: one.trial)
+    found = sorted(tuning.trials, key=lambda one: one.trial)
     assert len(found) == 4
     for one, other in zip(expected, found, strict=True):
         assert (other.state, other.n_parameters) == ("finished", one["n_parameters"])

@@ -120,7 +120,7 @@ def test_another_prior_is_judged_and_not_stored(scene):
     assert found["pdf"]["crps"] == pytest.approx(pdf.crps(changed, table.z_spec).mean())
     paths = run.predictions_path(dataset.id), run.pdf_path(dataset.id)
     assert read_judged(*paths, estimate, priors).z_phot.tolist() == z_phot.tolist()
-    assert "50 % of the way" in metrics_text(found)
+    assert "50 % of the way" in metrics_text(Evaluation.from_dict(found, Path()))
 
 
 def test_a_file_is_predicted_under_a_users_prior_with_its_densities(scene, tmp_path):

@@ -1,6 +1,8 @@
 """Redshifts judged on perturbed spectra: the figures, the words, the job, the command."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,12 +17,13 @@ from redshift_core.evaluation.perturbations import PERTURBATIONS, perturbed
 from redshift_core.evaluation.training_range import coverage_of
 from redshift_core.reports.bench import stress_tables
 from redshift_core.store import read_json
+from redshift_core.store.records import StressLine
 from tests.pages.made_up import bench_row, stress_lines
 from tests.test_prediction import job, make_run
 
 
 def by_name(lines):
-    return {line["name"]: line for line in lines}
+    return {line.name: line for line in lines}
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +41,19 @@ def by_mean(flux):
 def test_each_line_is_the_error_of_the_spectra_so_perturbed(spectra):
     flux, z_spec = spectra
     lines = stress.judge(by_mean, flux, z_spec)
-    assert [line["name"] for line in lines] == ["none", *PERTURBATIONS]
+    assert [line.name for line in lines] == ["none", *PERTURBATIONS]
     found = by_name(lines)
-    assert found["none"]["mae"] == pytest.approx(0.01, rel=1e-3)
-    assert (found["none"]["ratio"], found["none"]["harmed"]) == (1.0, False)
+    assert found["none"].mae == pytest.approx(0.01, rel=1e-3)
+    assert (found["none"].ratio, found["none"].harmed) == (1.0, False)
     for name in PERTURBATIONS:
         error = np.abs(perturbed(name, flux.astype(np.float32)).mean(axis=1) / 10 - 0.99 - z_spec)
-        assert found[name]["mae"] == pytest.approx(error.mean(), rel=1e-4)
-        assert found[name]["ratio"] == pytest.approx(error.mean() / 0.01, rel=1e-3)
-        assert found[name]["n"] == 400
+        assert found[name].mae == pytest.approx(error.mean(), rel=1e-4)
+        assert found[name].ratio == pytest.approx(error.mean() / 0.01, rel=1e-3)
+        assert found[name].n == 400
     expected = np.mean(0.3 * (1 + z_spec) + 0.01) / 0.01
-    assert found["brightness_30"]["ratio"] == pytest.approx(expected, rel=1e-3)
-    assert found["brightness_30"]["harmed"] is True
-    assert {line["coverage68"] for line in lines} == {line["outside"] for line in lines} == {None}
+    assert found["brightness_30"].ratio == pytest.approx(expected, rel=1e-3)
+    assert found["brightness_30"].harmed is True
+    assert {line.coverage68 for line in lines} == {line.outside for line in lines} == {None}
 
 
 def test_the_error_of_a_ratio_is_that_of_galaxies_drawn_again():
@@ -75,8 +78,8 @@ def test_coverage_is_the_share_inside_the_middle_68_per_cent(spectra):
 
     found = by_name(stress.judge(predict, flux, z_spec))
     inside = (z_spec > 0.6 * 0.16) & (z_spec < 0.6 * 0.84)
-    assert found["none"]["coverage68"] == pytest.approx(inside.mean())
-    assert found["brightness_30"]["coverage68"] < inside.mean()
+    assert found["none"].coverage68 == pytest.approx(inside.mean())
+    assert found["brightness_30"].coverage68 < inside.mean()
 
 
 def test_galaxies_without_a_redshift_are_counted_and_left_out(spectra):
@@ -89,14 +92,14 @@ def test_galaxies_without_a_redshift_are_counted_and_left_out(spectra):
 
     found = by_name(stress.judge(predict, flux, z_spec))
     for line in found.values():
-        assert line["n"] + line["n_without"] == 400
-    assert found["brightness_30"]["n"] < found["none"]["n"] < 400
+        assert line.n + line.n_without == 400
+    assert found["brightness_30"].n < found["none"].n < 400
 
     def silent(given):
         return SimpleNamespace(z_phot=np.full(len(given), np.nan), density=None)
 
     lines = stress.judge(silent, flux, z_spec)
-    assert by_name(lines)["noise_20"]["mae"] is None
+    assert by_name(lines)["noise_20"].mae is None
     assert "nothing can be compared" in stress.sentences(lines)[0]
     assert len(figures.stress_ratios(lines).data[0].x) == 0
 
@@ -110,7 +113,7 @@ def test_a_judgement_tells_how_far_it_is(spectra, monkeypatch):
     assert said[-1][1:] == (14, "Predicting the spectra: noise +50 %.")
 
 
-MADE_UP = stress_lines()
+MADE_UP = [StressLine.from_dict(one, Path()) for one in stress_lines()]
 
 
 def test_what_harms_and_what_no_verdict_warns_of_is_said():
@@ -138,14 +141,13 @@ def test_the_table_leaves_out_what_the_method_does_not_have():
         "what was done", "verdict on the file",
     ]  # fmt: skip
     bare = [
-        {**one, "coverage68": None, "outside": None, "unlike": None, "verdict": None}
-        for one in MADE_UP
+        replace(one, coverage68=None, outside=None, unlike=None, verdict=None) for one in MADE_UP
     ]
     assert not {"68 % covers", "outside", "unlike", "verdict on the file"} & set(stress.frame(bare))
 
 
 def test_a_bench_shows_every_method_and_the_flags_of_those_that_have_them():
-    stressed = {one["name"]: one for one in MADE_UP}
+    stressed = {one["name"]: one for one in stress_lines()}
     bare = {name: {**one, "outside": None, "unlike": None} for name, one in stressed.items()}
     rows = [
         bench_row("knn", 0.03, 1.0, stress=bare), bench_row("fast", 0.02, 1.0, stress=stressed),
@@ -178,7 +180,7 @@ def test_a_run_is_judged_on_its_test_rows_and_the_result_is_kept(run, store, dat
     result = prediction.stress_job(job(store, "stress", run=run.id))
     assert read_json(run.stress_path(dataset.id)) == result
     assert (result["rows"], result["simulated"], result["epochs"]) == ("test", True, 0)
-    lines = by_name(result["lines"])
+    lines = {line["name"]: line for line in result["lines"]}
     metrics = prediction.evaluate_run(run, dataset).to_dict()
     assert lines["none"]["mae"] == pytest.approx(metrics["mae"])
     assert lines["none"]["coverage68"] == pytest.approx(metrics["pdf"]["coverage68"], abs=0.02)
@@ -206,10 +208,11 @@ def test_the_command_prints_the_table_of_the_job(run, store, capsys, dataset):
     value = json.loads(out)
     assert [one["name"] for one in value["lines"]] == ["none", *PERTURBATIONS]
     assert value["lines"] == read_json(run.stress_path(dataset.id))["lines"]
-    text = stress_text(value)
+    found = run.stress(dataset.id)
+    text = stress_text(found)
     assert f"{dataset.id} (SIMULATED), test rows" in text
     assert "shift ½ pixel" in text
-    assert text.splitlines()[-1] == stress.sentences(value["lines"])[-1]
+    assert text.splitlines()[-1] == stress.sentences(found.lines)[-1]
 
 
 def test_a_run_without_a_model_is_refused_with_what_to_do(run, store):

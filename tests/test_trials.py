@@ -24,7 +24,7 @@ def scored(*scores):
 def test_a_search_is_read_as_its_worker_wrote_it_also_by_a_newer_one(store):
     entries = [make_entry(0), {**make_entry(1, "running", epochs=0), "unheard_of": 1}]
     tuning = make_tuning(store, make_dataset(store), entries=entries)
-    first, second = trials.read(tuning)
+    first, second = tuning.trials
     assert (first.trial, first.state, first.score) == ("00", "finished", entries[0]["score"])
     assert first.values == entries[0]["values"]
     assert (second.state, second.score, second.repaired) == ("running", None, ())
@@ -34,7 +34,7 @@ def test_a_search_is_read_as_its_worker_wrote_it_also_by_a_newer_one(store):
 
 
 def test_before_the_first_trial_everything_is_empty(store):
-    assert trials.read(store.new_tuning("any")) == []
+    assert store.new_tuning("any").trials == []
     assert trials.best([]) is None
     assert len(trials.table([])) == len(trials.best_so_far([])) == 0
     assert trials.importance([]) is None

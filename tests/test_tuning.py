@@ -89,7 +89,7 @@ def play(tuning, reopen=False):
         end(oracle, trial)
         if reopen:
             oracle = opened(tuning)
-    return [one["values"] for one in tuning.trials]
+    return [one.values for one in tuning.trials]
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -97,8 +97,8 @@ def test_a_search_killed_at_every_trial_is_the_search_that_was_not(store, algori
     values = {"algorithm": algorithm, "trials": 9, "epochs": 3}
     whole, killed = search(store, **values), search(store, **values)
     assert play(killed, reopen=True) == play(whole)
-    assert [one["state"] for one in killed.trials] == ["finished"] * 9
-    assert sorted({one["retries"] for one in killed.trials}) == [0, 1]
+    assert [one.state for one in killed.trials] == ["finished"] * 9
+    assert sorted({one.retries for one in killed.trials}) == [0, 1]
     assert opened(killed).create_trial("0").status == "STOPPED"
 
 
@@ -165,7 +165,7 @@ def test_hyperband_trains_the_best_of_a_round_for_longer(store):
         parents.append(trial.hyperparameters.values.get("tuner/trial_id"))
         end(oracle, trial)
     assert epochs == [1, 1, 1, 3]
-    scores = [one["score"] for one in tuning.trials]
+    scores = [one.score for one in tuning.trials]
     assert (parents[:3], int(parents[3])) == ([None] * 3, int(np.argmin(scores[:3])))
 
 
@@ -196,8 +196,8 @@ def test_a_trial_that_takes_its_process_down_twice_is_left_out(store):
         assert opened(tuning).create_trial("0").trial_id == "0"
     assert opened(tuning).create_trial("0").trial_id == "1"
     first = tuning.trials[0]
-    assert (first["state"], first["retries"]) == ("failed", 1)
-    assert "Its process died 2 times" in first["message"]
+    assert (first.state, first.retries) == ("failed", 1)
+    assert "Its process died 2 times" in first.message
 
 
 def test_a_failed_trial_keeps_its_reason_and_five_in_a_row_end_the_search(store):
@@ -205,8 +205,8 @@ def test_a_failed_trial_keeps_its_reason_and_five_in_a_row_end_the_search(store)
     oracle = opened(tuning)
     for number in range(8):
         end(oracle, oracle.create_trial("0"), message="The loss became NaN." if number != 2 else "")
-    assert [one["state"] for one in tuning.trials] == ["failed"] * 2 + ["finished"] + ["failed"] * 5
-    assert tuning.trials[0]["message"] == "The loss became NaN."
+    assert [one.state for one in tuning.trials] == ["failed"] * 2 + ["finished"] + ["failed"] * 5
+    assert tuning.trials[0].message == "The loss became NaN."
     assert oracle.create_trial("0").status == "STOPPED"
     assert oracle.failed
     assert oracle.closed == "5 trials in a row failed. The last failure was: The loss became NaN."
@@ -320,8 +320,8 @@ def test_two_workers_do_every_trial_once_and_the_chief_ends(chief):
     chief.thread.join(30)
     assert not chief.thread.is_alive()
     assert sorted(workers[0].done + workers[1].done) == [str(n) for n in range(8)]
-    assert [one["state"] for one in chief.tuning.trials] == ["finished"] * 8
-    assert {one["worker"] for one in chief.tuning.trials} == {"a", "b"}
+    assert [one.state for one in chief.tuning.trials] == ["finished"] * 8
+    assert {one.worker for one in chief.tuning.trials} == {"a", "b"}
     for one in workers:
         one.join(30)
         assert not one.is_alive()
@@ -341,9 +341,9 @@ def test_the_trial_of_a_silent_worker_goes_to_another_and_its_late_result_is_ref
     assert not chief.thread.is_alive()
     assert sorted(silent.done + other.done) == [str(n) for n in range(8)]
     assert silent.done == ["0"]
-    entries = {one["trial"]: one for one in chief.tuning.trials}
-    assert [entries[str(n)]["state"] for n in range(8)] == ["finished"] * 8
-    again = [name for name, one in entries.items() if one["retries"]]
+    entries = {one.trial: one for one in chief.tuning.trials}
+    assert [entries[str(n)].state for n in range(8)] == ["finished"] * 8
+    again = [name for name, one in entries.items() if one.retries]
     assert again == silent.refused or silent.refused == []  # the chief may have ended before
     assert len(again) == 1
 
@@ -468,14 +468,14 @@ def test_a_search_stopped_and_resumed_is_the_search_that_was_not(lab):
     assert second["stopped"]
     assert not third["stopped"]
     assert figures(lab.tunings["halting"]) == figures(lab.tunings["random"])
-    assert {one["retries"] for one in lab.tunings["halting"].trials} == {0}
+    assert {one.retries for one in lab.tunings["halting"].trials} == {0}
 
 
 def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_goes_on(lab):
     trials = lab.tunings["diverging"].trials
-    assert [one["state"] for one in trials] == ["finished", "failed", "finished"]
-    assert "The loss became NaN in epoch" in trials[1]["message"]
-    assert "now 10" in trials[1]["message"]
+    assert [one.state for one in trials] == ["finished", "failed", "finished"]
+    assert "The loss became NaN in epoch" in trials[1].message
+    assert "now 10" in trials[1].message
     outcome = dict(lab.outcomes)["diverging"]
     assert (outcome["trials"], outcome["failed"]) == (2, 1)
 
@@ -483,14 +483,14 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_search_goes_on(lab)
 def test_a_trial_leaves_the_run_it_stands_for_and_its_history(lab):
     tuning = lab.tunings["random"]
     for entry in tuning.trials:
-        run, repaired = run_config(tuning.config.base, entry["values"])
-        assert (tuning.trial(entry["trial"]).config, repaired) == (run, entry["repaired"])
-        history = pd.read_csv(tuning.trial(entry["trial"]).history_path)
+        run, repaired = run_config(tuning.config.base, entry.values)
+        assert (tuning.trial(entry.trial).config, tuple(repaired)) == (run, entry.repaired)
+        history = pd.read_csv(tuning.trial(entry.trial).history_path)
         assert tuple(history.columns) == COLUMNS
-        assert (len(history), entry["epochs"]) == (2, 2)
-        assert entry["val_mae"] == pytest.approx(history.val_mae.min())
-        assert entry["score"] == entry["val_mae"]
-        assert not tuning.trial(entry["trial"]).model_path.exists()
+        assert (len(history), entry.epochs) == (2, 2)
+        assert entry.val_mae == pytest.approx(history.val_mae.min())
+        assert entry.score == entry.val_mae
+        assert not tuning.trial(entry.trial).model_path.exists()
 
 
 def test_a_share_of_the_rows_repeats_and_another_objective(lab):
@@ -506,8 +506,8 @@ def test_a_share_of_the_rows_repeats_and_another_objective(lab):
         for path in (folder.history_path, folder.path / "repeat_2" / "history.csv")
     ]
     assert maes[0] != maes[1]
-    assert entry["val_mae"] == pytest.approx(np.mean(maes))
-    assert entry["score"] > entry["val_mae"]  # no RMSE is below its MAE
+    assert entry.val_mae == pytest.approx(np.mean(maes))
+    assert entry.score > entry.val_mae  # no RMSE is below its MAE
 
 
 def test_networks_that_are_done_free_their_memory(lab):
@@ -515,11 +515,11 @@ def test_networks_that_are_done_free_their_memory(lab):
 
 
 def test_early_stopping_ends_a_trial(lab):
-    assert lab.tunings["patient"].trials[0]["epochs"] < 30
+    assert lab.tunings["patient"].trials[0].epochs < 30
 
 
 def test_hyperband_trains_each_trial_as_long_as_its_round(lab):
-    epochs = [one["epochs"] for one in lab.tunings["hyperband"].trials]
+    epochs = [one.epochs for one in lab.tunings["hyperband"].trials]
     assert set(epochs) == {1, 3}
 
 
@@ -536,7 +536,7 @@ def wait_for(condition, seconds=90):
 
 
 def in_state(tuning, state):
-    return [one for one in tuning.trials if one["state"] == state]
+    return [one for one in tuning.trials if one.state == state]
 
 
 def test_a_killed_search_goes_on_and_repeats_only_what_was_under_way(store, dataset):
@@ -547,17 +547,17 @@ def test_a_killed_search_goes_on_and_repeats_only_what_was_under_way(store, data
     running = wait_for(lambda: in_state(tuning, "finished") and in_state(tuning, "running"))
     os.kill(jobs.status(tuning).pid, signal.SIGKILL)
     wait_for(lambda: jobs.status(tuning).state == "lost")
-    before = {one["trial"]: one for one in tuning.trials}
+    before = {one.trial: one for one in tuning.trials}
     jobs.resume_tuning(tuning)
     assert jobs.wait(tuning, timeout=90).state == "finished", jobs.log_tail(tuning)
     assert running
-    after = {one["trial"]: one for one in tuning.trials}
+    after = {one.trial: one for one in tuning.trials}
     assert sorted(after) == ["0", "1", "2"]
-    assert all(one["state"] == "finished" for one in after.values())
+    assert all(one.state == "finished" for one in after.values())
     for name, entry in before.items():
-        again = entry["state"] != "finished"
-        assert (after[name]["started"] != entry["started"]) == again
-    assert sum(one["retries"] for one in after.values()) <= 1
+        again = entry.state != "finished"
+        assert (after[name].started != entry.started) == again
+    assert sum(one.retries for one in after.values()) <= 1
 
 
 def test_a_killed_worker_is_not_waited_for(store, dataset):
@@ -566,16 +566,16 @@ def test_a_killed_worker_is_not_waited_for(store, dataset):
         workers=2,
     )  # fmt: skip
     tuning = jobs.start_tuning(store, config)
-    wait_for(lambda: {one["worker"] for one in in_state(tuning, "running")} == {"0", "1"})
-    lost = next(one["trial"] for one in in_state(tuning, "running") if one["worker"] == "1")
+    wait_for(lambda: {one.worker for one in in_state(tuning, "running")} == {"0", "1"})
+    lost = next(one.trial for one in in_state(tuning, "running") if one.worker == "1")
     os.kill(worker_pid(jobs.status(tuning).pid, "1"), signal.SIGKILL)
     assert jobs.wait(tuning, timeout=120).state == "finished", jobs.log_tail(tuning, 60)
-    entries = {one["trial"]: one for one in tuning.trials}
-    assert [entries[str(n)]["state"] for n in range(6)] == ["finished"] * 6
+    entries = {one.trial: one for one in tuning.trials}
+    assert [entries[str(n)].state for n in range(6)] == ["finished"] * 6
     assert tuning.result["trials"] == 6
-    again = [name for name, one in entries.items() if one["retries"]]
+    again = [name for name, one in entries.items() if one.retries]
     assert len(again) <= 1
-    assert again in ([lost], []) or entries[lost]["state"] == "finished"
+    assert again in ([lost], []) or entries[lost].state == "finished"
     assert f"Worker 1 ended; its trial {again[0] if again else ''}" in jobs.log_tail(tuning, 60)
 
 
@@ -602,10 +602,10 @@ def test_a_chief_and_two_workers_of_a_cluster_do_eight_trials(store, dataset):
     told = json.loads(out)
     tuning = store.tuning(told["tuning"])
     assert (told["trials"], told["state"]) == (8, "finished")
-    assert told["val_mae"] == min(one["val_mae"] for one in tuning.trials)
-    assert [one["state"] for one in tuning.trials] == ["finished"] * 8
-    assert len({one["trial"] for one in tuning.trials}) == 8
-    assert all(one["retries"] == 0 for one in tuning.trials)
+    assert told["val_mae"] == min(one.val_mae for one in tuning.trials)
+    assert [one.state for one in tuning.trials] == ["finished"] * 8
+    assert len({one.trial for one in tuning.trials}) == 8
+    assert all(one.retries == 0 for one in tuning.trials)
     for one in workers:
         out, err = one.communicate(timeout=60)
         assert one.returncode == 0, err
@@ -623,7 +623,7 @@ def test_a_search_is_stopped_within_a_trial_with_workers_too(store, dataset):
     config = TuningConfig(dataset=dataset.id, base=BASE, algorithm="random", workers=2, **LONG)
     tuning = jobs.start_tuning(store, config)
     wait_for(lambda: len(in_state(tuning, "running")) == 2)
-    wait_for(lambda: any(one["epochs"] for one in tuning.trials))
+    wait_for(lambda: any(one.epochs for one in tuning.trials))
     jobs.stop(tuning)
     assert jobs.wait(tuning, timeout=60).state == "stopped", jobs.log_tail(tuning, 60)
-    assert [one["state"] for one in tuning.trials] == ["stopped"] * 2
+    assert [one.state for one in tuning.trials] == ["stopped"] * 2

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,6 +12,7 @@ from redshift_core.cli.output import JsonOption, emit, table
 from redshift_core.cli.training import RunArgument
 from redshift_core.constants import shown
 from redshift_core.store import Store
+from redshift_core.store.records import Stress
 
 
 def stress(
@@ -29,29 +29,30 @@ def stress(
     store = Store()
     folder = store.run(run)
     chosen = store.dataset(dataset or folder.config.dataset)
-    result = run_job(jobs.start(store, "stress", run=folder.id, dataset=chosen.id), as_json)
-    if result:
-        emit(result, lambda: stress_text(result), as_json)
+    job = jobs.start(store, "stress", run=folder.id, dataset=chosen.id)
+    if result := run_job(job, as_json):
+        found = Stress.from_dict(result, job.result_path)
+        emit(result, lambda: stress_text(found), as_json)
 
 
-def stress_text(result: Mapping[str, Any]) -> str:
+def stress_text(result: Stress) -> str:
     """The table for people, and what it says."""
     from redshift_core.evaluation.stress import sentences
 
-    mark = " (SIMULATED)" if result["simulated"] else ""
-    what = "test rows" if result["rows"] == "test" else "every usable row"
+    mark = " (SIMULATED)" if result.simulated else ""
+    what = "test rows" if result.rows == "test" else "every usable row"
     headers = (
         "SPECTRA", "MAE", "RATIO", "± (68 %)", "σ_NMAD", "68 % COVERS", "OUTSIDE", "UNLIKE",
     )  # fmt: skip
     rows = [
         (
-            line["label"], line["mae"], shown(line["ratio"], ".3f"),
-            shown(line["ratio_error"], ".3f"), line["sigma_nmad"],
-            shown(line["coverage68"], ".1%"), shown(line["outside"], ".1%"), line["unlike"],
+            line.label, line.mae, shown(line.ratio, ".3f"),
+            shown(line.ratio_error, ".3f"), line.sigma_nmad,
+            shown(line.coverage68, ".1%"), shown(line.outside, ".1%"), line.unlike,
         )
-        for line in result["lines"]
+        for line in result.lines
     ]  # fmt: skip
-    if n_flagged := result.get("n_flagged"):
+    if n_flagged := result.n_flagged:
         what += f"; flagged rows, not counted: {n_flagged:,}"
-    lines = [f"{result['dataset']}{mark}, {what}", table(headers, rows), ""]
-    return "\n".join([*lines, *sentences(result["lines"])])
+    lines = [f"{result.dataset}{mark}, {what}", table(headers, rows), ""]
+    return "\n".join([*lines, *sentences(result.lines)])

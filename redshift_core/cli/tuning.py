@@ -21,6 +21,7 @@ from redshift_core.settings.run import RunConfig
 from redshift_core.settings.search import ALGORITHMS, OBJECTIVES, TuningConfig
 from redshift_core.settings.space import DEFAULT_SPACE, Parameter
 from redshift_core.store import Store, TuningFolder
+from redshift_core.store.records import Trial, dicts
 from redshift_core.store.simulator_version import simulated_mark
 
 ROLES = ("chief", "worker")
@@ -126,17 +127,17 @@ def trials(
     """List the trials of a search, the best first."""
     folder = Store().tuning(tuning)
     score = folder.config.objective
-    entries = sorted(folder.trials, key=lambda one: (one["score"] is None, one["score"] or 0.0))
+    entries = sorted(folder.trials, key=lambda one: (one.score is None, one.score or 0.0))
     columns = {"trial": "trial", "state": "state", score: "score", "val_mae": "val_mae"}
     columns |= {key: key for key in ("epochs", "seconds", "n_parameters")}
 
     def text() -> str:
         if not entries:
             return f"{folder.id} has no trials yet."
-        rows = [[*(one[key] for key in columns.values()), _values(one)] for one in entries]
+        rows = [[*(getattr(one, key) for key in columns.values()), _values(one)] for one in entries]
         return table([key.upper() for key in (*columns, "values")], rows)
 
-    emit(entries, text, as_json)
+    emit(dicts(entries), text, as_json)
 
 
 def tunings(as_json: JsonOption = False) -> None:
@@ -202,18 +203,18 @@ def _finish(tuning: TuningFolder, detach: bool, as_json: bool) -> None:
     """Follow a search to its end, print its result, and fail where it failed."""
     status = jobs.status(tuning) if detach else follow(tuning)
     result = tuning.result if not status.active else {}
-    finished = [one for one in tuning.trials if one["state"] == "finished"]
-    best = min(finished, key=lambda one: one["score"], default={})
+    finished = tuning.finished
+    best = finished[0] if finished else None
     value = {
         "tuning": tuning.id,
         "state": status.state,
         "trials": result.get("trials", len(finished)),
-        "best": best.get("values"),
-        "trial": best.get("trial"),
-        "val_mae": best.get("val_mae"),
-        "score": best.get("score"),
+        "best": best and best.values,
+        "trial": best and best.trial,
+        "val_mae": best and best.val_mae,
+        "score": best and best.score,
     }
-    said = f"; best is trial {best['trial']}, {_best(tuning, best)}" if best else ""
+    said = f"; best is trial {best.trial}, {_best(tuning, best)}" if best else ""
     emit(value, f"{tuning.id} {status.state}: {value['trials']} trials{said}.", as_json)
     check(tuning, status)
 
@@ -221,8 +222,7 @@ def _finish(tuning: TuningFolder, detach: bool, as_json: bool) -> None:
 def _summary(folder: TuningFolder) -> dict[str, Any]:
     """What the list says of a search."""
     config = folder.config
-    finished = [one for one in folder.trials if one["state"] == "finished"]
-    best = min(finished, key=lambda one: one["score"], default={})
+    finished = folder.finished
     return {
         "id": folder.id,
         "name": folder.name,
@@ -231,22 +231,22 @@ def _summary(folder: TuningFolder) -> dict[str, Any]:
         "dataset": config.dataset,
         "done": len(finished),
         "trials": config.trials,
-        "val_mae": best.get("val_mae"),
+        "val_mae": finished[0].val_mae if finished else None,
         "note": folder.note,
         "remark": "",
     }
 
 
-def _best(tuning: TuningFolder, best: dict[str, Any]) -> str:
+def _best(tuning: TuningFolder, best: Trial) -> str:
     objective = tuning.config.objective
-    score = "" if objective == "val_mae" else f", {objective} {best['score']:.5f}"
-    return f"validation MAE {best['val_mae']:.5f}{score}"
+    score = "" if objective == "val_mae" else f", {objective} {best.score:.5f}"
+    return f"validation MAE {best.val_mae:.5f}{score}"
 
 
-def _values(entry: dict[str, Any]) -> str:
+def _values(trial: Trial) -> str:
     """Values of a trial, or the reason of its failure."""
-    values = " ".join(f"{key}={_short(value)}" for key, value in entry["values"].items())
-    return f"{values} – {entry['message']}" if entry["message"] else values
+    values = " ".join(f"{key}={_short(value)}" for key, value in trial.values.items())
+    return f"{values} – {trial.message}" if trial.message else values
 
 
 def _short(value: Any) -> str:

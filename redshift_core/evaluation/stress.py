@@ -10,7 +10,7 @@ Whatever gives redshifts can be judged: a run (`prediction.stress_run`), or a ba
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,8 +24,8 @@ from redshift_core.evaluation.bins import number
 from redshift_core.evaluation.perturbations import PERTURBATIONS, SEED, perturbed
 from redshift_core.evaluation.training_range import Coverage
 from redshift_core.evaluation.verdict import verdict
+from redshift_core.store.records import StressLine
 
-Line = dict[str, Any]  # of one perturbation, see `judge`
 Report = Callable[[float, float, str], None]
 
 UNPERTURBED = "none"  # name of the first line
@@ -73,7 +73,7 @@ def judge(
     coverage: Coverage | None = None,
     report: Report = lambda *_: None,
     seed: int = SEED,
-) -> list[Line]:
+) -> list[StressLine]:
     """Errors of some galaxies as they are and after each perturbation.
 
     Parameters
@@ -91,15 +91,11 @@ def judge(
 
     Returns
     -------
-    list of dict
-        A line for the spectra as they are (``name`` "none"), then one per perturbation: ``name``,
-        ``label``, ``n`` (galaxies that got a redshift), ``n_without``, ``mae``, ``sigma_nmad``,
-        ``coverage68``, ``ratio`` of the MAE to that of the same galaxies as they are,
-        ``ratio_error``, ``harmed`` (ratio above 1.2), ``outside`` (share flagged), ``unlike`` and
-        ``verdict``; None where there is no p(z), no coverage or no galaxy.
+    list of StressLine
+        One for the spectra as they are (``name`` "none"), then one per perturbation.
     """
     flux, z_spec = np.asarray(flux, np.float32), np.asarray(z_spec, np.float64)
-    lines: list[Line] = []
+    lines: list[StressLine] = []
     plain: FloatArray | None = None
     names = (UNPERTURBED, *PERTURBATIONS)
     for done, name in enumerate(names):
@@ -113,7 +109,7 @@ def judge(
         z_phot, inside = _answers(predict, given, z_spec, said)
         plain = z_phot if plain is None else plain
         figures = _figures(z_spec, z_phot, plain) | _flagged(coverage, given)
-        lines.append({"name": name, "label": label, **figures, "coverage68": inside})
+        lines.append(StressLine(name=name, label=label, coverage68=inside, **figures))
     return lines
 
 
@@ -140,7 +136,7 @@ def _answers(
     return np.concatenate(z_phot), inside
 
 
-def _figures(z_spec: FloatArray, z_phot: FloatArray, plain: FloatArray) -> Line:
+def _figures(z_spec: FloatArray, z_phot: FloatArray, plain: FloatArray) -> dict[str, Any]:
     """Errors of the galaxies that got a redshift both as they are and here."""
     good = np.isfinite(z_phot) & np.isfinite(plain)
     spec, phot = z_spec[good], z_phot[good]
@@ -168,30 +164,28 @@ def _ratio(error: FloatArray, plain: FloatArray) -> tuple[float | None, float | 
     return float(ratio), float(spread)
 
 
-def _flagged(coverage: Coverage | None, flux: FloatArray) -> Line:
+def _flagged(coverage: Coverage | None, flux: FloatArray) -> dict[str, Any]:
     if coverage is None:
         return {"outside": None, "unlike": None, "verdict": None}
     said = verdict(coverage, flux)
     return {"outside": said.share_outside, "unlike": said.unlike, "verdict": said.text}
 
 
-def sentences(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+def sentences(lines: Sequence[StressLine]) -> list[str]:
     """What the lines of a judgement say, for people who read no table."""
     first, *others = lines
-    if first["mae"] is None:
+    if first.mae is None:
         return ["None of the spectra got a redshift, so nothing can be compared."]
-    said = [
-        f"{first['n']:,} galaxies; as they are, their mean absolute error is {first['mae']:.4f}."
-    ]
-    harmed = [line for line in others if line["harmed"]]
+    said = [f"{first.n:,} galaxies; as they are, their mean absolute error is {first.mae:.4f}."]
+    harmed = [line for line in others if line.harmed]
     if not harmed:
         return [*said, f"Nothing tried makes the error more than {100 * (HARM - 1):.0f} % larger."]
-    names = ", ".join(f"{line['label']} (×{line['ratio']:.2f})" for line in harmed)
+    names = ", ".join(f"{line.label} (×{line.ratio:.2f})" for line in harmed)
     said.append(f"The error grows by more than {100 * (HARM - 1):.0f} % with {names}.")
-    known = [line for line in harmed if line["unlike"] is not None]
-    silent = [line for line in known if not line["unlike"]]
+    known = [line for line in harmed if line.unlike is not None]
+    silent = [line for line in known if not line.unlike]
     if silent:
-        names = ", ".join(line["label"] for line in silent)
+        names = ", ".join(line.label for line in silent)
         warned = f"does not warn of {names}" if len(silent) < len(known) else "warns of none of it"
         said.append(f"The verdict on the file {warned}, so Predict would not tell you.")
     elif known:
@@ -199,20 +193,20 @@ def sentences(lines: Sequence[Mapping[str, Any]]) -> list[str]:
     return said
 
 
-def frame(lines: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def frame(lines: Sequence[StressLine]) -> pd.DataFrame:
     """The lines as a table; columns that say nothing of this method are left out."""
     table = pd.DataFrame(
         {
-            "spectra": [line["label"] for line in lines],
-            "MAE": [line["mae"] for line in lines],
-            "ratio": [line["ratio"] for line in lines],
-            "± (68 %)": [line["ratio_error"] for line in lines],
-            "σ_NMAD": [line["sigma_nmad"] for line in lines],
-            "68 % covers": [line["coverage68"] for line in lines],
-            "outside": [line["outside"] for line in lines],
-            "unlike": [None if line["unlike"] is None else _yes(line["unlike"]) for line in lines],
-            "what was done": [_about(line["name"]) for line in lines],
-            "verdict on the file": [line["verdict"] for line in lines],
+            "spectra": [line.label for line in lines],
+            "MAE": [line.mae for line in lines],
+            "ratio": [line.ratio for line in lines],
+            "± (68 %)": [line.ratio_error for line in lines],
+            "σ_NMAD": [line.sigma_nmad for line in lines],
+            "68 % covers": [line.coverage68 for line in lines],
+            "outside": [line.outside for line in lines],
+            "unlike": [None if line.unlike is None else _yes(line.unlike) for line in lines],
+            "what was done": [_about(line.name) for line in lines],
+            "verdict on the file": [line.verdict for line in lines],
         }
     )
     return table.dropna(axis=1, how="all")

@@ -5,9 +5,8 @@ Reads ``trials.json`` and the trials' folders only, so a page may ask while the 
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,34 +19,11 @@ from redshift_core.settings.run import RunConfig
 from redshift_core.settings.space import PER_LAYER
 from redshift_core.store import TuningFolder
 from redshift_core.store.history import read_history
+from redshift_core.store.records import Trial
 
 FEWEST = 8  # finished trials below which importance is not computed
 FOLDS, TREES, SHUFFLES = 5, 60, 10
 _FACTS = ("trial", "state", "score", "val_mae", "epochs", "seconds", "n_parameters")
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One network that a search tries, as ``trials.json`` has it."""
-
-    trial: str  # its number in the search, as text
-    state: str  # queued, running, finished, failed or stopped
-    values: Mapping[str, Any] = field(default_factory=dict)  # parameter → value tried
-    score: float | None = None  # objective; lower is better
-    val_mae: float | None = None  # mean absolute error in z, validation rows
-    epochs: int = 0  # epochs done
-    seconds: float = 0.0  # s at work
-    n_parameters: int = 0  # trainable parameters
-    worker: str = ""
-    started: float = 0.0  # Unix time, s
-    message: str = ""  # why it failed
-    repaired: tuple[str, ...] = ()  # what was left out so that the layers fit
-    retries: int = 0  # times it was begun again after its process had died
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.state in ("finished", "failed")
 
 
 @dataclass(frozen=True)
@@ -57,13 +33,6 @@ class Importance:
     table: pd.DataFrame  # parameter, importance, std
     n_trials: int  # finished trials it rests on
     explained: float  # R² of the forest on trials it did not see
-
-
-def read(tuning: TuningFolder) -> list[Trial]:
-    """Every trial of a search, in the order in which they began."""
-    names = {item.name for item in dataclasses.fields(Trial)}
-    known = [{key: one[key] for key in names & set(one)} for one in tuning.trials]
-    return [Trial(**{**one, "repaired": tuple(one.get("repaired") or ())}) for one in known]
 
 
 def finished(trials: Iterable[Trial]) -> list[Trial]:
@@ -101,7 +70,7 @@ def run_config(tuning: TuningFolder, trial: str) -> RunConfig:
 
     It has the trial's network, every training row and the base's epochs.
     """
-    trial = find(read(tuning), trial).trial
+    trial = find(tuning.trials, trial).trial
     folder = tuning.trial(trial)
     if not folder.config_path.exists():
         raise InputError(f"Trial {trial!r} of {tuning.id} has left no settings; choose another.")

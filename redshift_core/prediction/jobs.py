@@ -47,7 +47,7 @@ def stress_job(context: JobContext) -> dict[str, Any]:
     """Job: ``run`` and, if not the run's own, ``dataset`` → the result of `stress_run`."""
     run, dataset = _run_and_dataset(context)
     try:
-        return stress_run(run, dataset, context.report_or_stop)
+        return stress_run(run, dataset, context.report_or_stop).to_dict()
     except Stopped:
         return {"run": run.id, "dataset": dataset.id, "stopped": True}
 

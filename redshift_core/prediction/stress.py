@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from redshift_core.errors import InputError
@@ -13,22 +11,16 @@ from redshift_core.prediction.reader import open_coverage, open_reader
 from redshift_core.prediction.rows import open_judged
 from redshift_core.store import DatasetFolder, RunFolder, write_json
 from redshift_core.store.history import read_history
+from redshift_core.store.records import Stress
 
 
 def stress_run(
     run: RunFolder, dataset: DatasetFolder, report: stress.Report = lambda *_: None
-) -> dict[str, Any]:
+) -> Stress:
     """Judge a run on perturbed spectra of a dataset; adds ``stress.json`` to its evaluation.
 
     The rows are those of `evaluate_run`; if there are more than 20,000, a fixed and evenly spread
     selection of them. With a PDF head, z_phot is the median of p(z) under the training prior.
-
-    Returns
-    -------
-    dict
-        ``run``, ``dataset``, ``rows`` ("test" or "all"), ``n_rows`` available, ``n_flagged`` (left
-        out because ingest flagged them), ``simulated``, ``epochs`` the model was trained, ``seed``,
-        and ``lines``: see `stress.judge`.
 
     Raises
     ------
@@ -47,14 +39,14 @@ def stress_run(
         coverage,
         report,
     )
-    result = {
-        "run": run.id,
+    result = Stress(
+        run=run.id,
         **judged.facts,
-        "n_rows": len(judged.rows),
-        "epochs": len(read_history(run)),
-        "seed": SEED,
-        "lines": lines,
-    }
+        n_rows=len(judged.rows),
+        epochs=len(read_history(run)),
+        seed=SEED,
+        lines=tuple(lines),
+    )
     with evaluation.unchanged(stamp) as unchanged:
         if not unchanged:
             raise InputError(
@@ -62,5 +54,5 @@ def stress_run(
                 "perturbed, so the result was not kept. Start the perturbations again."
             )
         evaluation.path.mkdir(parents=True, exist_ok=True)
-        write_json(evaluation.stress_path, result)
+        write_json(evaluation.stress_path, result.to_dict())
     return result

@@ -13,12 +13,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from redshift_core.errors import JUDGE_AGAIN, DamagedError
-from redshift_core.store import shapes
 from redshift_core.store.files import lock_of, part_of, read_json
-from redshift_core.store.records import Evaluation
+from redshift_core.store.records import Evaluation, Stress
+from redshift_core.store.shapes import PERTURB_AGAIN
 
 SET_ASIDE = ".old-"  # before the name of a dataset: the evaluation that is being replaced
 T = TypeVar("T")
@@ -73,12 +73,12 @@ class EvaluationFolder:
         return Evaluation.from_dict(found, self.metrics_path)
 
     @property
-    def stress(self) -> dict[str, Any]:
-        """Content of ``stress.json``; empty where there is none."""
-        found = read_json(self.stress_path, remedy=shapes.PERTURB_AGAIN)
-        if self.stress_path.exists():
-            shapes.check_stress(self.stress_path, found)
-        return found
+    def stress(self) -> Stress | None:
+        """Content of ``stress.json``; None where there is none."""
+        found = read_json(self.stress_path, remedy=PERTURB_AGAIN)
+        if not found and not self.stress_path.exists():
+            return None
+        return Stress.from_dict(found, self.stress_path)
 
     @property
     def written(self) -> float:

@@ -19,7 +19,7 @@ from redshift_core.settings.search import TuningConfig
 from redshift_core.store import shapes
 from redshift_core.store.evaluations import EvaluationFolder, evaluations_in
 from redshift_core.store.files import lock_of, read_json, write_json
-from redshift_core.store.records import Evaluation
+from redshift_core.store.records import Evaluation, Stress, Trial
 
 
 @dataclass(frozen=True)
@@ -232,8 +232,8 @@ class RunFolder(LongFolder):
         """What `prediction.evaluate_run` said on a dataset; None where there is nothing."""
         return self.evaluation(dataset).metrics
 
-    def stress(self, dataset: str) -> dict[str, Any]:
-        """What `prediction.stress_run` said on a dataset; empty where there is nothing."""
+    def stress(self, dataset: str) -> Stress | None:
+        """What `prediction.stress_run` said on a dataset; None where there is nothing."""
         return self.evaluation(dataset).stress
 
     def evaluation(self, dataset: str) -> EvaluationFolder:
@@ -293,11 +293,16 @@ class TuningFolder(LongFolder):
         return self.read_config(TuningConfig)
 
     @property
-    def trials(self) -> list[dict[str, Any]]:
+    def trials(self) -> list[Trial]:
         """Entries of ``trials.json``; empty before the first trial."""
-        found = read_json(self.trials_path, list)
-        shapes.check_trials(self.trials_path, found)
-        return found
+        path = self.trials_path
+        return [Trial.from_dict(one, path) for one in read_json(path, list)]
+
+    @property
+    def finished(self) -> list[Trial]:
+        """Trials that have a score, the best first."""
+        done = (one for one in self.trials if one.state == "finished" and one.score is not None)
+        return sorted(done, key=lambda one: one.score)
 
     def trial(self, name: str) -> RunFolder:
         """Folder of a trial: the settings of the run it stands for, and its history."""

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from redshift_core.errors import JUDGE_AGAIN, RESTORE
-from redshift_core.store.shapes import check
+from redshift_core.errors import JUDGE_AGAIN, RESTORE, DamagedError
+from redshift_core.store.shapes import PERTURB_AGAIN, check
+
+ALWAYS = {"always": True}  # metadata of a field
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,8 @@ class Record:
     """Base of the values of a JSON file; a field has the name of its key, or names it.
 
     A key that no field has is ignored. Where a file of an earlier version lacks a key, the field
-    has its default, else None. A field that is None by default is written only where it has a
-    value; every other one always is, in the order of the fields.
+    has its default, else None. All fields are written, in their order, except those that are
+    None by default and have no value; ``ALWAYS`` writes these, too.
     """
 
     @classmethod
@@ -37,11 +39,11 @@ class Record:
         found = {}
         for one in dataclasses.fields(cls):
             value = values.get(_key(one))
-            if _key(one) not in values and one.default is not dataclasses.MISSING:
-                value = one.default
-            elif isinstance(value, list):
+            if _key(one) not in values and _has_default(one):
+                continue
+            if isinstance(value, list):
                 item = _item(cls, one.name)
-                value = tuple(item.from_dict(v, path, remedy) for v in value) if item else value
+                value = tuple(item.from_dict(v, path, remedy) if item else v for v in value)
             found[one.name] = value
         return cls(**found)
 
@@ -50,7 +52,7 @@ class Record:
         found = {}
         for one in dataclasses.fields(self):
             value = getattr(self, one.name)
-            if value is not None or one.default is not None:
+            if value is not None or one.default is not None or one.metadata == ALWAYS:
                 found[_key(one)] = dicts(value) if isinstance(value, tuple) else value
         return found
 
@@ -64,6 +66,10 @@ def _key(one: dataclasses.Field) -> str:
     return one.metadata.get("key", one.name)
 
 
+def _has_default(one: dataclasses.Field) -> bool:
+    return one.default is not one.default_factory  # both are MISSING where there is none
+
+
 @functools.cache
 def _shape(cls: type[Record]) -> dict[str, Any]:
     """Key → types that its value has in JSON, for `check`."""
@@ -74,7 +80,7 @@ def _shape(cls: type[Record]) -> dict[str, Any]:
         kinds = {typing.get_origin(part) or part for part in _parts(kind)}
         kinds |= {int} if float in kinds else set()
         kinds |= {list} if tuple in kinds else set()
-        kinds |= {types.NoneType} if one.default is not dataclasses.MISSING else set()
+        kinds |= {types.NoneType} if _has_default(one) else set()
         found[_key(one)] = tuple(kinds)
     return found
 
@@ -186,3 +192,57 @@ class StressLine(Record):
     unlike: bool | None  # whether the verdict calls the file another kind of data
     verdict: str | None  # what it says
     coverage68: float | None  # share of z_spec inside the 68 % interval of p(z)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stress(Record):
+    """A run judged on perturbed spectra of a dataset: content of ``stress.json``."""
+
+    run: str | None  # id
+    dataset: str | None  # id
+    rows: str | None  # "test" or "all"
+    n_rows: int  # rows there are; of many only a part is judged
+    n_flagged: int | None = None  # rows left out because ingest flagged them
+    simulated: bool | None
+    epochs: int | None  # that the model was trained
+    seed: int | None  # of the perturbations
+    lines: tuple[StressLine, ...]  # the spectra as they are first
+
+    @classmethod
+    def from_dict(cls, values: Any, path: Path, remedy: str = PERTURB_AGAIN) -> Self:
+        """Judgement of what stands in a file."""
+        found = super().from_dict(values, path, remedy)
+        if any(one.harmed and one.ratio is None for one in found.lines):
+            raise DamagedError.of(path, "a harmed line has no ratio", remedy)
+        if not found.lines:
+            raise DamagedError.of(path, "it has no lines", remedy)
+        return found
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a figure of these galaxies must say of them."""
+        return {"simulated": self.simulated}
+
+
+@dataclass(frozen=True)
+class Trial(Record):
+    """One network that a search tries: an entry of ``trials.json``."""
+
+    trial: str  # its number in the search, as text
+    state: str  # queued, running, finished, failed or stopped
+    values: dict[str, Any] = field(default_factory=dict)  # parameter → value tried
+    score: float | None = field(default=None, metadata=ALWAYS)  # objective; lower is better
+    val_mae: float | None = field(default=None, metadata=ALWAYS)  # in z, of validation rows
+    epochs: int = 0  # epochs done
+    seconds: float = 0.0  # s at work
+    n_parameters: int = 0  # trainable parameters
+    worker: str = ""
+    started: float = 0.0  # Unix time, s
+    message: str = ""  # why it failed
+    repaired: tuple[str, ...] = ()  # what was left out so that the layers fit
+    retries: int = 0  # times it was begun again after its process had died
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ("finished", "failed")

@@ -20,14 +20,6 @@ _DATASET = {
     "source_file": str, "source_bytes": int, "sha256": str, "unit": str, "columns_found": dict,
     "simulation": dict, "simulated": bool, "z_range": (list, type(None)), "warnings": list,
 }  # fmt: skip
-_LINE = {
-    "name": str, "label": str, "verdict": (str, type(None)), "n": int, "n_without": int,
-    **dict.fromkeys(
-        ("mae", "sigma_nmad", "ratio", "ratio_error", "coverage68", "outside", "harmed", "unlike"),
-        _NUMBER,
-    ),
-}  # fmt: skip
-_TRIAL = {"trial": str, "state": str, "values": dict, "score": _NUMBER}
 _SIZE = {"n": int, "key": str, "check": bool, "mae": _NUMBER}
 _RECIPE = {"run": str, "name": str, "mae": _NUMBER}
 _RESULTS = {  # kind of a short job → what its result has when it has finished
@@ -80,23 +72,6 @@ def check_environment(path: Path, value: dict[str, Any]) -> None:
     """Content of ``environment.json``."""
     parts = ("dataset", "split", "scaler", "versions")
     check(path, {name: value.get(name, {}) for name in parts}, dict.fromkeys(parts, dict))
-
-
-def check_stress(path: Path, value: dict[str, Any]) -> None:
-    """Content of ``stress.json``."""
-    check(path, value, {"n_rows": int, "lines": list}, PERTURB_AGAIN)
-    for one in value["lines"]:
-        check(path, one, _LINE, PERTURB_AGAIN)
-        if one["harmed"] and one["ratio"] is None:
-            raise DamagedError.of(path, "a harmed line has no ratio", PERTURB_AGAIN)
-    if not value["lines"]:
-        raise DamagedError.of(path, "it has no lines", PERTURB_AGAIN)
-
-
-def check_trials(path: Path, value: list[dict[str, Any]]) -> None:
-    """Content of ``trials.json``."""
-    for one in value:
-        check(path, one, _TRIAL)
 
 
 def check_study(path: Path, rows: list[Any], recipes: list[Any]) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import streamlit as st
 
 from pages.ui.display import chart, table
@@ -16,7 +13,7 @@ from redshift_core.evaluation import stress
 from redshift_core.figures import STRESS_CAPTION
 from redshift_core.store import RunFolder, Store
 from redshift_core.store.history import read_history
-from redshift_core.store.records import Evaluation
+from redshift_core.store.records import Evaluation, Stress
 
 RECENT = 50  # newest jobs looked through for one that is at work, or has failed
 
@@ -25,12 +22,12 @@ def show_stress(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     """Button, progress, then figure and table; found again after a refresh."""
     st.subheader("How far the redshifts can be trusted", anchor="stress")
     store, wanted = Store(), {"kind": "stress", "run": run.id, "dataset": dataset}
-    result = {}
+    result = None
     try:
         result = run.stress(dataset)
     except DamagedError as error:
         st.warning(escape(str(error)), icon=":material/broken_image:")
-    current = result if result.get("epochs") == len(read_history(run)) else {}
+    current = result if result and result.epochs == len(read_history(run)) else None
     job = next((one for one in store.jobs()[:RECENT] if one.request == wanted), None)
     state = jobs.status(job) if job else None
     if job and (state.active or not current):
@@ -55,19 +52,19 @@ def _offer(run: RunFolder, dataset: str, wanted: dict[str, str], label: str) -> 
         )  # fmt: skip
 
 
-def _show(run: RunFolder, result: Mapping[str, Any]) -> None:
-    lines = result["lines"]
+def _show(run: RunFolder, result: Stress) -> None:
+    lines = result.lines
     said = stress.sentences(lines)
     st.markdown(escape(" ".join(said)))
     chart(
         figures.stress_ratios(lines), key="stress_ratios", caption=STRESS_CAPTION,
         alt="Error on perturbed spectra relative to the unperturbed ones. " + said[-1],
-        about=result,
+        about=result.about,
     )  # fmt: skip
-    n, n_rows = lines[0]["n"] + lines[0]["n_without"], result["n_rows"]
+    n, n_rows = lines[0].n + lines[0].n_without, result.n_rows
     part = f", evenly spread over {count(n_rows)} rows" if n < n_rows else ""
-    if result.get("n_flagged"):
-        part += f"; flagged rows, not counted: {count(result['n_flagged'])}"
+    if result.n_flagged:
+        part += f"; flagged rows, not counted: {count(result.n_flagged)}"
     table(
         stress.frame(lines), f"stress_{run.id}",
         f"{count(n)} galaxies{part}. {stress.CAPTION}",

@@ -31,7 +31,7 @@ def from_trial() -> FromTrial | None:
     search, _, number = name.rpartition(":")
     try:
         tuning = Store().tuning(search)
-        trial = trials.find(trials.read(tuning), number)
+        trial = trials.find(tuning.trials, number)
         found = FromTrial(f"{tuning.id}:{trial.trial}", trials.run_config(tuning, trial.trial))
     except InputError as error:
         st.warning(f"{escape(str(error))} Showing the presets.")

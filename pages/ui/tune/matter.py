@@ -103,4 +103,4 @@ def _coordinates(path: str, ended: Ended, names: tuple[str, ...]) -> go.Figure:
 
 def _counted(path: str, ended: Ended) -> list[Trial]:
     wanted = {name for name, _ in ended}
-    return [one for one in trials.read(TuningFolder(Path(path))) if one.trial in wanted]
+    return [one for one in TuningFolder(Path(path)).trials if one.trial in wanted]

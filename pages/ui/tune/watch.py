@@ -126,4 +126,4 @@ def _stop(tuning: TuningFolder) -> None:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _read(path: str, changed: int) -> list[Trial]:
-    return trials.read(TuningFolder(Path(path)))
+    return TuningFolder(Path(path)).trials

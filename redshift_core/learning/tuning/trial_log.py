@@ -17,6 +17,7 @@ from redshift_core.settings.run import RunConfig
 from redshift_core.settings.search import TuningConfig
 from redshift_core.settings.space import fixed, run_config
 from redshift_core.store import JobContext, TuningFolder, write_json
+from redshift_core.store.records import dicts
 
 ENDED = ("finished", "failed")
 OWN = "tuner/"  # prefix of the values that KerasTuner adds for itself
@@ -37,7 +38,7 @@ class TrialLog:
 
     def __init__(self, tuning: TuningFolder, config: TuningConfig):
         self.tuning, self.config = tuning, config
-        self.entries: dict[str, dict[str, Any]] = {one["trial"]: one for one in tuning.trials}
+        self.entries = {one["trial"]: one for one in dicts(tuning.trials)}
         self._under_way: dict[str, dict[str, Any]] = {}  # trial → its latest progress
         self._lock = threading.RLock()
 

@@ -26,6 +26,7 @@ from redshift_core.prediction.judgement import judged_figures
 from redshift_core.prediction.reader import Answer
 from redshift_core.settings.run import ScalerConfig, SplitConfig
 from redshift_core.store import JobContext, Stopped
+from redshift_core.store.records import dicts
 
 N_WARM = 500  # spectra of the pass that is not timed
 STRESS_SECONDS = 30.0  # s that the predictions of a baseline for perturbed spectra may take
@@ -94,7 +95,7 @@ def speed_job(context: JobContext) -> dict[str, Any]:
     speed = spectra_per_second(predict, _timed_flux(dataset, run.split_path))
     memory = peak_memory()
     try:
-        stressed = stress_run(run, folder, context.report_or_stop)["lines"]
+        stressed = dicts(stress_run(run, folder, context.report_or_stop).lines)
     except Stopped:
         return {"stopped": True}
     return {"spectra_per_second": speed, "peak_memory": memory, "stress": stressed}
@@ -103,9 +104,9 @@ def speed_job(context: JobContext) -> dict[str, Any]:
 def _stress(
     context: JobContext, dataset: Dataset, rows: RowArray, answer: Callable[[NDArray], Answer]
 ) -> list[dict[str, Any]]:
-    """Lines of `stress.judge` on some rows."""
+    """Lines of `stress.judge` on some rows, for JSON."""
     flux, z_spec = np.asarray(dataset.flux[rows]), np.asarray(dataset.z_spec)[rows]
-    return stress.judge(answer, flux, z_spec, report=context.report_or_stop)
+    return dicts(stress.judge(answer, flux, z_spec, report=context.report_or_stop))
 
 
 def spectra_per_second(predict: Callable[[NDArray], Any], flux: NDArray[np.float32]) -> float:

@@ -155,10 +155,11 @@ class Evaluation(Record):
     @classmethod
     def from_dict(cls, values: Any, path: Path, remedy: str = JUDGE_AGAIN) -> Self:
         """Evaluation of what stands in a file."""
-        check(path, values, {"n": int})
+        number = (int, float, types.NoneType)
+        check(path, values, {"n": int, "mae": number}, remedy)
         keys = {_key(one) for one in dataclasses.fields(cls)}
-        figures = {key: value for key, value in values.items() if key not in keys}
-        check(path, figures, dict.fromkeys(figures, (int, float, types.NoneType)), remedy)
+        others = ((key, value) for key, value in values.items() if key not in keys)
+        figures = {key: value for key, value in others if isinstance(value, number)}
         return super().from_dict({**values, "figures": figures}, path, remedy)
 
     def to_dict(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from redshift_core import jobs
 from redshift_core.store import CHECKOUT, JobFolder, Store, read_json, write_json
 from redshift_core.store.archive import import_run
 from redshift_core.store.history import read_history
+from redshift_core.store.records import dicts
 from tests.pages.made_up import open_page
 
 HERE = Path(__file__).parent / "old_store"
@@ -150,6 +151,15 @@ def test_every_folder_is_listed_in_the_state_it_was_left_in(old):
     assert [jobs.status(one).state for one in others] == ["finished"] * 3
     assert len(store.jobs()) > 5
     assert {jobs.status(job).state for job in store.jobs()} == {"finished"}
+
+
+def test_evaluations_and_trials_are_written_back_to_the_key(old):
+    folders = [folder for run in old.store.runs() for folder in run.evaluations()]
+    assert folders
+    for folder in folders:
+        assert folder.metrics.to_dict() == read_json(folder.metrics_path)
+    tuning = old.store.tuning(EXPECTED["tuning"])
+    assert dicts(tuning.trials) == read_json(tuning.trials_path, list)
 
 
 def test_settings_of_schema_1_are_read_and_what_is_new_since_is_switched_off(old):

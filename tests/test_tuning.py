@@ -453,7 +453,7 @@ def _spoil(folder, dataset):
 def figures(tuning) -> list[tuple]:
     """What the trials of a search gave, but for times."""
     keys = ("trial", "state", "values", "score", "val_mae", "epochs")
-    return [tuple(json.dumps(one[key]) for key in keys) for one in tuning.trials]
+    return [tuple(json.dumps(getattr(one, key)) for key in keys) for one in tuning.trials]
 
 
 def test_the_test_rows_are_never_touched(lab):

@@ -257,7 +257,7 @@ def test_train_the_best_starts_it_in_full(store, waiting):
     at.button(key="train_best").click().run()
     assert not at.exception
     (run,) = store.runs()
-    scores = {one["trial"]: one["score"] for one in tuning.trials}
+    scores = {one.trial: one.score for one in tuning.trials}
     assert run.config == tuning.trial(min(scores, key=scores.get)).config
     assert at.query_params["run"] == run.id
 

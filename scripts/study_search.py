@@ -49,7 +49,7 @@ def search(store: Store, options: argparse.Namespace, **values) -> TuningFolder:
 
 def seconds(tuning: TuningFolder) -> float:
     """From the start of the first trial to the end of the last, s."""
-    return max(e["started"] + e["seconds"] for e in tuning.trials) - tuning.trials[0]["started"]
+    return max(e.started + e.seconds for e in tuning.trials) - tuning.trials[0].started
 
 
 def study_workers(store: Store, options: argparse.Namespace) -> dict:
@@ -72,8 +72,8 @@ def study_bayesian(store: Store, options: argparse.Namespace) -> dict:
     for seed in range(1, options.seeds + 1):
         for algorithm in ("bayesian", "random"):
             tuning = search(store, options, algorithm=algorithm, seed=seed, workers=options.workers)
-            scores = [entry["score"] for entry in tuning.trials if entry["score"] is not None]
-            later = [e["score"] for e in tuning.trials[half:] if e["score"] is not None]
+            scores = [entry.score for entry in tuning.trials if entry.score is not None]
+            later = [e.score for e in tuning.trials[half:] if e.score is not None]
             median = statistics.median(later if algorithm == "bayesian" else scores)
             found[f"{algorithm} {seed}"] = {"best": min(scores), "median": median}
             print(f"{algorithm:9} seed {seed}: best {min(scores):.5f}, median {median:.5f}, "

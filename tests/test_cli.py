@@ -547,8 +547,9 @@ def test_the_list_of_runs_shows_the_figures_of_the_finished_run(journey):
 def test_every_figure_is_printed_for_people_too(journey, monkeypatch, here):
     store, answers = journey
     from redshift_core.cli.results import metrics_text
+    from redshift_core.store.records import Evaluation
 
-    text = metrics_text(answers["evaluate"][1])
+    text = metrics_text(Evaluation.from_dict(answers["evaluate"][1], Path()))
     assert "(SIMULATED), test rows" in text
     assert "0.10–0.15" in text
     assert "-0.2100" in text  # published, last bin

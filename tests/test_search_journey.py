@@ -27,7 +27,7 @@ def server(store, tmp_path):
 def ended(store: Store) -> list[str]:
     """Trials of the only search that have ended."""
     (tuning,) = store.tunings()
-    return [one["trial"] for one in tuning.trials if one["state"] in ("finished", "failed")]
+    return [one.trial for one in tuning.trials if one.state in ("finished", "failed")]
 
 
 def fill(visit: Visit, label: str, value: int) -> None:
@@ -81,8 +81,8 @@ def test_a_search_is_watched_stopped_resumed_by_a_new_server_and_its_best_traine
         page.get_by_role("heading", name="Train", level=1).wait_for()
         stop.wait_for(timeout=LONG)
         (run,) = store.runs()
-        best = min((t for t in tuning.trials if t["score"]), key=lambda one: one["score"])
-        assert run.config == tuning.trial(best["trial"]).config
+        best = min((t for t in tuning.trials if t.score), key=lambda one: one.score)
+        assert run.config == tuning.trial(best.trial).config
         assert visit.strangers == []
         assert visit.errors == []
         assert "tensorflow" not in server.maps()

@@ -7,6 +7,7 @@ line's ``--set`` and the form on the Train page all read the same source.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any
 
 from redshift_core.errors import InputError
 
+_type_hints = functools.cache(typing.get_type_hints)  # of a class; resolving them takes long
 _KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -87,7 +89,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check every field against its type, choices and limits."""
-        hints = typing.get_type_hints(type(self))
+        hints = _type_hints(type(self))
         for item in dataclasses.fields(self):  # type: ignore[arg-type]
             value = _coerce(item.name, getattr(self, item.name), hints[item.name])
             object.__setattr__(self, item.name, value)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +23,7 @@ from redshift_core.evaluation.predictions import Choice, Predictions
 from redshift_core.pdf import FLAT, USUAL, Estimate
 from redshift_core.store import DatasetFolder, EvaluationFolder, RunFolder
 from redshift_core.store.arrays import load_arrays, read_table
-from redshift_core.store.records import Bin
+from redshift_core.store.records import Bin, Evaluation
 
 RUNNING_WIDTH = 0.01  # bin of the running median, in z_spec
 N_HISTOGRAM = 150  # bins of the histogram of true and predicted redshift, as published
@@ -155,7 +154,7 @@ def flags(key: Key) -> pd.DataFrame:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def headlines(key: Key) -> dict[str, Any]:
+def headlines(key: Key) -> Evaluation:
     """Every metric of the redshifts seen, and their bins."""
     known = galaxies(key)
     return evaluation.evaluate(known.z_spec, known.z_phot)

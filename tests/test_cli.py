@@ -403,11 +403,16 @@ def _started(store, *arguments):
         # A shell that runs the tests in the background has SIGINT ignored, and children inherit it.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    _until(lambda: store.jobs() and jobs.status(store.jobs()[0]).state == "queued")
+    try:
+        _until(lambda: store.jobs() and jobs.status(store.jobs()[0]).state == "queued")
+    except AssertionError:
+        process.kill()  # and say what became of it
+        seen = [jobs.status(job) for job in store.jobs()]
+        raise AssertionError((process.communicate(), seen, store.damaged())) from None
     return process, store.jobs()[0]
 
 
-def _until(condition, seconds=60.0):
+def _until(condition, seconds=120.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

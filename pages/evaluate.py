@@ -77,7 +77,7 @@ st.title("Evaluate")
 store = Store()
 if message := st.session_state.pop("evaluate_error", None):
     st.error(escape(message))
-run = choose.run_picker()
+run = choose.run_picker(base=True)
 if run is None:
     empty_state("There is no run to judge yet. Train one first.", "Train a run", "pages/train.py")
     st.stop()

@@ -22,6 +22,7 @@ from redshift_core.store import (
     TuningFolder,
     dashboard_root,
 )
+from redshift_core.store.base import BASE, is_base
 
 NAME_LIMIT = 100  # characters
 KINDS = {
@@ -108,8 +109,10 @@ def delete(
         kind = KINDS.get(type(folder), "job")
         if not typer.confirm(f"Delete {kind} {folder.id} ({folder.name}) for good?", err=True):
             raise InputError(f"{folder.id} was not deleted.")
+    again = isinstance(folder, RunFolder) and is_base(folder)
     in_use.delete(store, folder)
-    emit({"deleted": folder.id}, f"Deleted {folder.id}.", as_json)
+    said = f" It comes again when `{BASE}` is asked for." if again else ""
+    emit({"deleted": folder.id}, f"Deleted {folder.id}.{said}", as_json)
 
 
 def find(store: Store, name: str, *kinds: type[Folder]) -> Any:

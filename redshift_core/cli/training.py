@@ -18,12 +18,18 @@ from redshift_core.errors import DamagedError, InputError
 from redshift_core.settings.names import FORMAT_TITLES
 from redshift_core.settings.presets import PRESETS, preset
 from redshift_core.store import BenchFolder, LimitFolder, RunFolder, Store, TuningFolder
+from redshift_core.store.base import BASE, is_base
 from redshift_core.store.simulator_version import simulated_mark
 
 STOP_LIMIT = 60.0  # s that `stop` waits for the run to end
 
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="Id or name of a run; `latest` is the newest.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="Id or name of a run; `latest` is the newest, `base` the "
+        "network that comes with the product.",
+    ),
 ]
 DetachOption = Annotated[
     bool, typer.Option("--detach", help="Do not follow: return as soon as it has started.")
@@ -166,7 +172,10 @@ def runs(as_json: JsonOption = False) -> None:
 
     def text() -> str:
         if not listed:
-            return "No runs yet; redshift-lab train DATASET makes one."
+            return (
+                f"No runs yet; redshift-lab train DATASET makes one, and `{BASE}`, the network "
+                "that comes with the product, needs no training."
+            )
         return listing(listed, columns)
 
     emit(listed, text, as_json)
@@ -214,5 +223,5 @@ def _summary(run: RunFolder) -> dict[str, Any]:
         "val_mae": _val_mae(run),
         "test_mae": metrics and metrics.figures.get("mae"),
         "note": run.note,
-        "remark": "",
+        "remark": "The base network, which comes with the product." if is_base(run) else "",
     }

@@ -33,6 +33,7 @@ from redshift_core.store import (
     TuningFolder,
     write_json,
 )
+from redshift_core.store.base import ADAPT, is_base
 from redshift_core.store.damage import WORDS
 
 LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")  # one at a time, on the device
@@ -180,6 +181,11 @@ def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
         New total number of epochs.
     """
     config, is_finished = run.config, _is_finished(run)
+    if is_base(run):
+        raise InputError(
+            f"{run.id} is the base network that comes with Redshift Lab, without its checkpoint, "
+            f"so it cannot go on. {ADAPT}"
+        )
     if epochs is not None:
         config = config.with_values({"epochs": epochs})
     elif is_finished:

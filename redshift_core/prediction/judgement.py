@@ -19,6 +19,7 @@ from redshift_core.evaluation.bins import evaluate, finite_pairs
 from redshift_core.evaluation.bootstrap import bootstrap
 from redshift_core.evaluation.calibration import evaluate_pdf
 from redshift_core.evaluation.predictions import open_densities
+from redshift_core.evaluation.recalibration import recalibration_text
 from redshift_core.evaluation.stress import Report
 from redshift_core.evaluation.verdict import Tally
 from redshift_core.prediction.reader import Reader, flag_text, open_coverage, open_reader
@@ -163,10 +164,15 @@ def judged_figures(
 
 
 def metadata(
-    run: RunFolder, simulated: bool, estimate: pdf.Estimate | None = None
+    run: RunFolder,
+    simulated: bool,
+    estimate: pdf.Estimate | None = None,
+    recalibration: dict[str, Any] | None = None,
 ) -> dict[bytes, bytes]:
     """Schema metadata that says where a Parquet table of predictions comes from."""
     about: dict[str, Any] = {"run": run.id, "SIMULATED spectra": simulated}
     if estimate is not None and run.config.model.head == "pdf":
         about["estimate"] = estimate.describe()
+    if recalibration:
+        about["recalibration"] = recalibration_text(recalibration)
     return {b"redshift_lab_predictions": json.dumps(about).encode()}

@@ -21,6 +21,7 @@ from redshift_core.settings.adapt import LEAST
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.selection import OPEN, Selection
 from redshift_core.store import JobContext, RunFolder, Stopped, Store
+from redshift_core.store.base import ADAPT, is_base
 
 BLOCK_ROWS = 8192  # spectra read at a time
 
@@ -54,6 +55,11 @@ def adapt_job(context: JobContext) -> dict[str, Any]:
 def _source(run: RunFolder, store: Store) -> data.Dataset:
     """Dataset of a run that can be adapted; InputError if it cannot."""
     config: RunConfig = run.config
+    if is_base(run):
+        raise InputError(
+            f"{run.id} is the base network that comes with Redshift Lab, without the SIMULATED "
+            f"spectra it learned on, so those cannot be moved. {ADAPT}"
+        )
     if Selection.parse(config.split.selection).brightness != OPEN:
         raise InputError(
             f"Run {run.id} was trained only on galaxies with {config.split.selection!r}. Adapting "

@@ -10,6 +10,7 @@ import numpy as np
 
 from redshift_core import prediction
 from redshift_core.errors import InputError
+from redshift_core.evaluation import spread
 from redshift_core.learning.training.checkpoint import (
     Progress,
     State,
@@ -126,6 +127,7 @@ def train_job(
     loop = Loop(config, prepared.scaler, data, devices)
     facts = environment(prepared.dataset, prepared.split, devices.describe())
     facts |= {"scaler": scaler_facts(prepared.scaler), "n_parameters": loop.n_parameters}
+    facts |= {spread.KEY: prepared.spectra}
     write_json(run.environment_path, facts)
     del prepared.train, prepared.val  # the loop holds its own copy
     return Trainer(context, run, config, loop, state, n_steps).train()

@@ -65,7 +65,12 @@ def evaluate(
 def predict(
     run: RunArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE", help=f"Spectra: {FORMAT_TITLES}.")],
-    out: Annotated[Path, typer.Option(help="Where to: .csv or .parquet.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to: .csv or .parquet; without it FILE's name with -redshifts.csv, here."
+        ),
+    ] = None,
     columns: ColumnsOption = None,
     point: PointOption = None,
     prior: PriorOption = None,
@@ -90,7 +95,7 @@ def predict(
     store = Store()
     folder, source = store.run(run), existing_file(file)
     say_brittle(folder)
-    target = check_out(out, source)
+    target = check_out(out or Path(f"{source.name.partition('.')[0]}-redshifts.csv"), source)
     request: dict[str, Any] = {"run": folder.id, "file": str(source), "out": str(target)}
     request |= estimate_request(point, prior, share)
     if columns:

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from redshift_core.figures.frame import BLUE, GREY, RED, layout
 
 TITLES = {  # quantity → title of its axis
-    "distance": "Distance from the training spectra (1 is the limit)",
+    "distance": "Distance (1 is the limit)",
     "brightness": "Mean flux, e⁻ s⁻¹ per pixel",
     "colour": "Flux in BP / flux in RP",
 }
@@ -19,9 +19,10 @@ NAMES = {"file": "this file", "training": "training set"}  # whose quantiles
 COLOURS = {"file": RED, "training": BLUE}
 GAP = 0.24  # of the figure's height, between two panels
 LIKENESS_CAPTION = (
-    "Spectra of this file beside those of the run's training set (its validation rows): dot, "
-    "median; thick line, the middle half; thin line, the middle 90 %. Logarithmic axes. Where the "
-    "lines hardly overlap, the run knows little of such spectra."
+    "Spectra of this file beside those of the run's training set (its validation rows): distance "
+    "from the training spectra, brightness and colour. Dot, median; thick line, the middle half; "
+    "thin line, the middle 90 %. Logarithmic axes. Where the lines hardly overlap, the run knows "
+    "little of such spectra."
 )
 
 

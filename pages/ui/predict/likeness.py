@@ -22,6 +22,7 @@ def show_likeness(outcome: Mapping[str, Any]) -> None:
             key="likeness",
             caption=figures.LIKENESS_CAPTION,
             alt=_alt(known),
+            about=outcome,
         )
         if not known.get("training"):
             st.caption(

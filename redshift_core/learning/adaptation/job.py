@@ -58,7 +58,8 @@ def _source(run: RunFolder, store: Store) -> data.Dataset:
     if is_base(run):
         raise InputError(
             f"{run.id} is the base network that comes with Redshift Lab, without the SIMULATED "
-            f"spectra it learned on, so those cannot be moved. {ADAPT}"
+            f"spectra it learned on, so those cannot be moved. {ADAPT} Without redshifts, simulate "
+            "a survey, train a run on it, and adapt that."
         )
     if Selection.parse(config.split.selection).brightness != OPEN:
         raise InputError(

@@ -8,7 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs
-from redshift_core.cli.datasets import ColumnsOption, existing_file
+from redshift_core.cli.datasets import (
+    BasesOption,
+    ColumnsOption,
+    SamplingOption,
+    columns_request,
+    existing_file,
+)
 from redshift_core.cli.follow import run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say, table
 from redshift_core.cli.training import RunArgument
@@ -66,6 +72,8 @@ def predict(
     file: Annotated[Path, typer.Argument(metavar="FILE", help=f"Spectra: {FORMAT_TITLES}.")],
     out: Annotated[Path, typer.Option(help="Where to: .csv or .parquet.")],
     columns: ColumnsOption = None,
+    bases: BasesOption = None,
+    sampling: SamplingOption = None,
     point: PointOption = None,
     prior: PriorOption = None,
     share: ShareOption = None,
@@ -84,8 +92,7 @@ def predict(
     target = check_out(out, source)
     request: dict[str, Any] = {"run": folder.id, "file": str(source), "out": str(target)}
     request |= estimate_request(point, prior, share)
-    if columns:
-        request["columns"] = columns
+    request |= columns_request(columns, bases, sampling)
     if pdf:
         request["pdf"] = str(check_out(pdf, source, (".npy",)))
     result = run_job(jobs.start(store, "predict", **request), as_json)

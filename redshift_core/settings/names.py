@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -22,8 +23,26 @@ FORMATS = {  # format of ``data.READERS`` → how it is known
     "csv.gz": FileFormat("CSV.gz", (".gz",), b"\x1f\x8b"),
     "parquet": FileFormat("Parquet", (".parquet", ".pq"), b"PAR1"),
 }
-*_FIRST, _LAST = (one.title for one in FORMATS.values())
-FORMAT_TITLES = f"{', '.join(_FIRST)} or {_LAST}"  # for sentences
+WRITTEN = {  # ending of a table that is written → its format, of ``store.writers.WRITERS``
+    ".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".fits": "fits", ".fit": "fits",
+    ".vot": "votable", ".votable": "votable", ".xml": "votable", ".ecsv": "ecsv",
+}  # fmt: skip
+
+
+def in_words(names: Iterable[str]) -> str:
+    """Names as a sentence lists them.
+
+    Examples
+    --------
+    >>> in_words([".csv", ".parquet", ".fits"]), in_words([".npy"])
+    ('.csv, .parquet or .fits', '.npy')
+    """
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+FORMAT_TITLES = in_words(one.title for one in FORMATS.values())  # for sentences
+USUAL_ENDINGS = (".csv", ".parquet", ".fits", ".vot", ".ecsv")  # of the written formats
 
 SCALERS = {
     "minmax": "Each pixel to 0–1 by its lowest and highest training flux; the dissertation's.",

@@ -208,7 +208,7 @@ def test_a_file_is_predicted_into_every_written_format(run, store, dataset, tmp_
         assert other["source_id"].tolist() == table.source_id.tolist()
         np.testing.assert_array_equal(other["z_phot"].filled(np.nan), table.z_phot)
     about = fits.getheader(context.folder.output / "predictions.fits", 1)
-    assert (about["RUN"], about["SIMULATED spectra"]) == (run.id, True)
+    assert (about["RUN"], about["SIMULATE"]) == (run.id, True)
     assert list(table.columns) == ["row", "source_id", "z_phot", "flags"]
     assert table.row.tolist() == list(range(20))
     assert table.source_id.tolist() == [2**62 + 1 + k for k in range(20)]

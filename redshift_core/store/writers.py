@@ -160,7 +160,7 @@ class _Fits:
             self._header.set(f"TCOMM{number}", columns[name].description, after=f"TFORM{number}")
             self._header.set(f"TUCD{number}", columns[name].ucd, after=f"TCOMM{number}")
         for name, value in about.items():
-            self._header[name if len(name) <= 8 else f"HIERARCH {name}"] = value
+            self._header[name[:8].upper()] = (value, name)  # TOPCAT passes over longer keywords
         self._file = path.open("wb")
         self._file.write(fits.PrimaryHDU().header.tostring().encode("ascii"))
         self._start = self._file.tell()

@@ -123,7 +123,7 @@ def downloads(job: JobFolder, files: list[Path], with_intervals: bool) -> None:
     if any(path.suffix == ".fits" for path in files):
         st.caption(
             "FITS, VOTable and ECSV say what each column is (description, unit, UCD) and which "
-            "run it comes from, for TOPCAT, Aladin or astropy."
+            "run it comes from, for TOPCAT or astropy."
         )
     if any(path.suffix == ".npy" for path in files):
         st.caption(

@@ -21,15 +21,15 @@ from redshift_core import jobs
 from redshift_core.constants import MISSING, shown
 from redshift_core.data.scaling import brittle_note
 from redshift_core.evaluation.training_range import FLAGS
+from redshift_core.settings.names import FORMATS, WRITTEN
 from redshift_core.store import JobFolder, RunFolder, Store, demo_file, reading, simulator_version
 
 guard("pages/predict.py")
 
 KINDS = ("predict", "adapt")
-TITLES = {
-    ".csv": "CSV", ".parquet": "Parquet", ".fits": "FITS", ".vot": "VOTable", ".ecsv": "ECSV",
-    ".npy": "p(z) as .npy",
-}  # fmt: skip
+TITLES = {ending: FORMATS[name].title for ending, name in WRITTEN.items()} | {
+    ".npy": "p(z) as .npy"
+}
 COLUMNS = "row, source_id, z_phot (empty where there is none)"
 INTERVALS = "z_low68 to z_high68 and z_low95 to z_high95 (hold 68 and 95 % of p(z))"
 

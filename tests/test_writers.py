@@ -17,6 +17,7 @@ from astropy.io import fits, votable
 from astropy.io.votable.ucd import check_ucd
 from astropy.table import Table
 
+from redshift_core.data.sniff import format_of
 from redshift_core.evaluation.training_range import FLAGS
 from redshift_core.prediction.columns import COLUMNS
 from redshift_core.settings.names import USUAL_ENDINGS, WRITTEN
@@ -58,6 +59,7 @@ def write(tmp_path, table):
             assert not path.exists()
             writer.write(table[4:])
         assert list(tmp_path.iterdir()) == [path]
+        assert format_of(path) == WRITTEN[ending.lower()]  # as the readers tell it
         return path
 
     return written
@@ -90,6 +92,8 @@ def twin(table: pd.DataFrame) -> Table:
 def test_every_ending_has_a_writer_and_every_writer_an_ending():
     assert set(WRITTEN.values()) == set(WRITERS)
     assert [WRITTEN[ending] for ending in USUAL_ENDINGS] == list(WRITERS)
+    assert USUAL_ENDINGS == (".csv", ".parquet", ".fits", ".vot", ".ecsv")
+    assert not {".tsv", ".txt", ".gz", ".feather"} & set(WRITTEN)
 
 
 @pytest.mark.parametrize("ending", [*WRITTEN, ".FITS"])
@@ -152,7 +156,7 @@ def test_a_votable_holds_the_bytes_astropy_would_write_and_says_what_they_are(wr
     assert infos == {name: str(value) for name, value in ABOUT.items()}
 
 
-def test_ecsv_and_parquet_say_what_the_columns_are(write, table):
+def test_ecsv_says_what_the_columns_are(write, table):
     found = Table.read(write(".ecsv"), format="ascii.ecsv")
     assert dict(found.meta) == ABOUT
     for name in table:

@@ -20,7 +20,7 @@ from redshift_core.cli.output import JsonOption, emit, flagged_text, say, table
 from redshift_core.cli.training import RunArgument
 from redshift_core.constants import shown
 from redshift_core.errors import InputError
-from redshift_core.settings.names import FORMAT_TITLES
+from redshift_core.settings.names import FORMAT_TITLES, USUAL_ENDINGS, in_words
 from redshift_core.store import RunFolder, Store, read_json
 from redshift_core.store.records import Evaluation
 
@@ -70,7 +70,7 @@ def evaluate(
 def predict(
     run: RunArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE", help=f"Spectra: {FORMAT_TITLES}.")],
-    out: Annotated[Path, typer.Option(help="Where to: .csv or .parquet.")],
+    out: Annotated[Path, typer.Option(help=f"Where to: {in_words(USUAL_ENDINGS)}.")],
     columns: ColumnsOption = None,
     bases: BasesOption = None,
     sampling: SamplingOption = None,

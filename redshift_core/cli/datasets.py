@@ -125,7 +125,7 @@ def ingest(
     as_json: JsonOption = False,
 ) -> None:
     """Read a file of spectra into the store; the same file twice is one dataset."""
-    request: dict[str, Any] = {"file": str(existing_file(file)), "name": name}
+    request: dict[str, Any] = {"file": str(existing_file(file, folder=True)), "name": name}
     request |= columns_request(columns, bases, sampling)
     _report_dataset(run_job(jobs.start(Store(), "ingest", **request), as_json), as_json)
 
@@ -174,11 +174,17 @@ def columns_request(
     return {"columns": wanted} if wanted else {}
 
 
-def existing_file(path: Path) -> Path:
-    """Absolute path of a file, or folder of Parquet files, that exists."""
+def existing_file(path: Path, folder: bool = False) -> Path:
+    """Absolute path of a file, or also of a folder of Parquet files, that exists."""
     path = path.expanduser().absolute()
     if not path.exists():
         raise InputError(f"There is no file {path}; check the name.")
+    if folder and path.is_dir():
+        from redshift_core.data.files import files_of
+
+        files_of(path)  # refuses a folder without any
+    elif not path.is_file():
+        raise InputError(f"{path} is not a file; give a {FORMAT_TITLES} file.")
     return path
 
 

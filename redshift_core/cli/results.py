@@ -87,7 +87,7 @@ def predict(
     from redshift_core.store.tables import check_out
 
     store = Store()
-    folder, source = store.run(run), existing_file(file)
+    folder, source = store.run(run), existing_file(file, folder=True)
     say_brittle(folder)
     target = check_out(out, source)
     request: dict[str, Any] = {"run": folder.id, "file": str(source), "out": str(target)}

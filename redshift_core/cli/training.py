@@ -115,7 +115,7 @@ def adapt(
     folder = store.run(run)
     request: dict[str, Any] = {"run": folder.id, "name": name}
     if Path(to).expanduser().exists():
-        request["file"] = str(existing_file(Path(to)))
+        request["file"] = str(existing_file(Path(to), folder=True))
     else:
         request["dataset"] = _spectra_in_store(store, to)
     request |= columns_request(columns, bases, sampling)

@@ -8,13 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs
-from redshift_core.cli.datasets import ColumnsOption, existing_file
+from redshift_core.cli.datasets import (
+    BasesOption,
+    ColumnsOption,
+    SamplingOption,
+    columns_request,
+    existing_file,
+)
 from redshift_core.cli.follow import run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say, table
 from redshift_core.cli.training import RunArgument
 from redshift_core.constants import shown
 from redshift_core.errors import InputError
-from redshift_core.settings.names import FORMAT_TITLES
+from redshift_core.settings.names import FORMAT_TITLES, USUAL_ENDINGS, in_words
 from redshift_core.store import DatasetFolder, RunFolder, Store, read_json
 from redshift_core.store.base import about_base, is_base
 from redshift_core.store.records import Evaluation
@@ -68,10 +74,13 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Where to: .csv or .parquet; without it FILE's name with -redshifts.csv, here."
+            help=f"Where to: {in_words(USUAL_ENDINGS)}; without it FILE's name with "
+            "-redshifts.csv, here."
         ),
     ] = None,
     columns: ColumnsOption = None,
+    bases: BasesOption = None,
+    sampling: SamplingOption = None,
     point: PointOption = None,
     prior: PriorOption = None,
     share: ShareOption = None,
@@ -93,17 +102,16 @@ def predict(
     from redshift_core.store.tables import check_out
 
     store = Store()
-    folder, source = store.run(run), existing_file(file)
+    folder, source = store.run(run), existing_file(file, folder=True)
     say_brittle(folder)
     target = check_out(out or Path(f"{source.name.partition('.')[0]}-redshifts.csv"), source)
     request: dict[str, Any] = {"run": folder.id, "file": str(source), "out": str(target)}
     request |= estimate_request(point, prior, share)
-    if columns:
-        request["columns"] = columns
+    request |= columns_request(columns, bases, sampling)
     if pdf:
         request["pdf"] = str(check_out(pdf, source, (".npy",)))
     if recalibrate:
-        request |= _labels(store, recalibrate, source, columns)
+        request |= _labels(store, recalibrate, request)
     result = run_job(jobs.start(store, "predict", **request), as_json)
     if result:
         value = {key: result[key] for key in ("rows", "flagged", "verdict", "out")}
@@ -118,7 +126,7 @@ def predict(
         emit(value, said + (f"\n{about_base()}" if is_base(folder) else ""), as_json)
 
 
-def _labels(store: Store, labelled: str, source: Path, columns: str | None) -> dict[str, str]:
+def _labels(store: Store, labelled: str, request: dict[str, Any]) -> dict[str, Any]:
     """What ``--recalibrate`` adds to the request: a file, or a dataset where there is none."""
     if not Path(labelled).expanduser().exists():
         try:
@@ -127,9 +135,9 @@ def _labels(store: Store, labelled: str, source: Path, columns: str | None) -> d
             raise InputError(
                 f"--recalibrate {labelled!r} is no file, and no dataset: {error}"
             ) from None
-    path = existing_file(Path(labelled))
-    own = {"label_columns": columns} if columns and path.samefile(source) else {}
-    return {"labels": str(path), **own}
+    path = existing_file(Path(labelled), folder=True)
+    own = "columns" in request and path.samefile(request["file"])
+    return {"labels": str(path), **({"label_columns": request["columns"]} if own else {})}
 
 
 def judged_dataset(store: Store, run: RunFolder, name: str | None) -> DatasetFolder:

@@ -173,5 +173,6 @@ def metadata(
     if estimate is not None and run.config.model.head == "pdf":
         about["estimate"] = estimate.describe()
     if recalibration:
-        about["recalibration"] = recalibration_text(recalibration)
+        said = recalibration_text(recalibration)  # a file of labels may have any name
+        about["recalibration"] = said.encode("ascii", "replace").decode()
     return about

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import jobs
@@ -106,15 +107,16 @@ def test_it_predicts_a_file_in_a_store_where_nothing_was_trained(
     monkeypatch,
 ):
     monkeypatch.chdir(tmp_path)
-    table = pd.read_parquet(survey_file)
-    code, said, error = here("predict", "base", survey_file, "--recalibrate", survey_file)
+    file = tmp_path / "survey.parquet"
+    pq.write_table(pq.read_table(survey_file).slice(0, 200), file)
+    code, said, error = here("predict", "base", file, "--recalibrate", file)
     assert code == 0, error
     assert SIMULATED in said
-    assert "Intervals fitted anew to 600 SIMULATED galaxies of survey.parquet" in said
-    found = pd.read_csv("survey-redshifts.csv")
+    assert "Intervals fitted anew to 200 SIMULATED galaxies of survey.parquet" in said
+    found, table = pd.read_csv("survey-redshifts.csv"), pd.read_parquet(file)
     assert np.abs(found.z_phot - table.z).mean() < 0.03
     inside = (found.z_low68 <= table.z) & (table.z <= found.z_high68)
-    assert inside.mean() == pytest.approx(0.68, abs=0.06)
+    assert inside.mean() == pytest.approx(0.68, abs=0.1)
     (done,) = store.jobs()
     known = done.result["spectra"]
     assert known["training"]["distance"][2] == pytest.approx(known["file"]["distance"][2], rel=0.2)

@@ -27,6 +27,7 @@ from redshift_core import pdf
 from redshift_core.constants import N_Z_BINS, FloatArray
 from redshift_core.errors import InputError
 from redshift_core.pdf.density import in_blocks
+from redshift_core.pdf.scores import SMALLEST
 
 LEAST = 100  # labelled galaxies: with fewer, T is not known to a tenth
 MOST = 5_000  # of more, so many are drawn
@@ -120,26 +121,53 @@ def recalibrate(density: FloatArray, z_spec: ArrayLike) -> tuple[Recalibration, 
 
 
 def _fit(density: NDArray[np.float32], z: NDArray[np.float64]) -> Recalibration:
-    def surprise(values: NDArray[np.float64]) -> float:
+    highest = density.max(axis=1, keepdims=True)
+    logs = np.log(np.maximum(density / highest, np.float32(TINY)))
+
+    def found(values: NDArray[np.float64]) -> Recalibration:
         log_t, shift = np.clip(values, (-WIDEST, -FARTHEST), (WIDEST, FARTHEST))
-        changed = Recalibration(float(np.exp(log_t)), float(shift)).apply(density)
-        return -float(pdf.log_likelihood(changed, z).mean())
+        return Recalibration(float(np.exp(log_t)), float(shift))
 
     first = np.array([[0.0, 0.0], [0.3, 0.0], [0.0, 0.01]])
-    found = minimize(
-        surprise, first[0], method="Nelder-Mead",
+    best = minimize(
+        lambda values: -log_score(logs, z, found(values)), first[0], method="Nelder-Mead",
         options={"initial_simplex": first, "xatol": 1e-4, "fatol": 1e-6, "maxiter": 200},
-    ).x  # fmt: skip
-    log_t, shift = np.clip(found, (-WIDEST, -FARTHEST), (WIDEST, FARTHEST))
-    return Recalibration(float(np.exp(log_t)), float(shift))
+    )  # fmt: skip
+    return found(best.x)
+
+
+def log_score(logs: NDArray[np.float32], z: NDArray[np.float64], how: Recalibration) -> float:
+    """Mean log p′(z_spec) in 1/z, without p′ in all its bins, which takes four times as long.
+
+    Parameters
+    ----------
+    logs : array, shape (n_sources, 240)
+        ln p(z), up to a constant for each source.
+    z : array, shape (n_sources,)
+        Known redshifts, within 0–0.6.
+    """
+    power = np.maximum(np.exp(logs / np.float32(how.temperature)), np.float32(TINY))
+    place = np.clip(np.searchsorted(pdf.EDGES, z, side="right") - 1, 0, N_Z_BINS - 1)
+    row, value, total = np.arange(len(z)), 0.0, 0.0
+    for share, bins in _parts(how.shift):
+        value += share * power[row, np.clip(place - bins, 0, N_Z_BINS - 1)]
+        stays = power[:, : N_Z_BINS - bins] if bins > 0 else power[:, -bins:]
+        edge = power[:, 0] if bins > 0 else power[:, -1]
+        total += share * (stays.sum(axis=1) + abs(bins) * edge)
+    return float(np.log(np.maximum(value / (total * pdf.WIDTH), SMALLEST)).mean())
+
+
+def _parts(shift: float) -> tuple[tuple[float, int], tuple[float, int]]:
+    """A displacement as shares of two by whole bins."""
+    whole, part = divmod(shift / pdf.WIDTH, 1.0)
+    return (1 - part, int(whole)), (part, int(whole) + 1)
 
 
 @in_blocks
 def _changed(density: NDArray[np.float32], how: Recalibration) -> NDArray[np.float32]:
     power = (density / density.max(axis=1, keepdims=True)) ** np.float32(1 / how.temperature)
     power = np.maximum(power, np.float32(TINY))  # so that something is left, however far it moves
-    whole, part = divmod(how.shift / pdf.WIDTH, 1.0)
-    moved = (1 - part) * _moved(power, int(whole)) + part * _moved(power, int(whole) + 1)
+    moved = sum(share * _moved(power, bins) for share, bins in _parts(how.shift))
     return (moved / (moved.sum(axis=1, keepdims=True) * pdf.WIDTH)).astype(np.float32)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from redshift_core.constants import size_text
 from redshift_core.errors import InputError
 from redshift_core.jobs.watch import status
 from redshift_core.store import JobFolder, RunFolder, Store
@@ -66,20 +67,6 @@ class Cleaned:
         leftovers = "1 leftover" if m == 1 else f"{m:,} leftovers"
         parts = [outputs] * bool(n) + [leftovers] * bool(m)
         return f"Removed {' and '.join(parts)}: {size_text(self.n_bytes)}."
-
-
-def size_text(n_bytes: float) -> str:
-    """Bytes as kB, MB or GB (powers of 1000).
-
-    Examples
-    --------
-    >>> size_text(2.5e8), size_text(12)
-    ('250 MB', '12 bytes')
-    """
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if n_bytes >= scale:
-            return f"{n_bytes / scale:.3g} {unit}"
-    return f"{int(n_bytes)} bytes"
 
 
 def outputs_limit() -> float:

@@ -24,6 +24,7 @@ from redshift_core.store import (
     read_json,
     write_json,
 )
+from redshift_core.store.context import InnerContext
 from redshift_core.store.history import read_history
 
 MEASURE_ROWS = 16_384  # largest number of galaxies on which the training speed is measured
@@ -141,7 +142,7 @@ class Study:
         begin = time.monotonic()
         survey = self._survey(one, "Measuring the speed")
         survey_rate = part.n_rows(one) / (time.monotonic() - begin)
-        context = part.PartContext(
+        context = InnerContext(
             self.folder.training("speed"), self.surveys.store,
             lambda *_: self.context.report(message="Measuring the speed of training."),
             self.context.should_stop,
@@ -163,15 +164,16 @@ class Study:
         self.context.report(message=f"{label}.", now=True)
         survey = self._survey(one, label)
 
-        def tell(done: float | None, message: str | None, detail: dict[str, Any]) -> None:
-            if done is None:
-                self.context.report(message=message and f"{label}. {message}")
+        def tell(progress: dict[str, Any]) -> None:
+            if "done" in progress:
+                self._tell(before + min(progress["done"] * one.n, one.spectra), label, progress)
             else:
-                self._tell(before + min(done * one.n, one.spectra), label, detail)
+                message = progress.get("message")
+                self.context.report(message=message and f"{label}. {message}")
 
         start_session(self.devices)
         part.train(
-            part.PartContext(run, self.surveys.store, tell, self.context.should_stop),
+            InnerContext(run, self.surveys.store, tell, self.context.should_stop),
             self.config, one, survey.id,
         )  # fmt: skip
         answers = self.judge.ask(run.model_path, self._looking)
@@ -209,8 +211,8 @@ class Study:
     def _looking(self, done: float, total: float, message: str) -> None:
         self.context.report_or_stop(message=f"{message[:-1]}: {done:,.0f} of {total:,.0f}.")
 
-    def _tell(self, done: float, label: str, detail: dict[str, Any]) -> None:
-        epoch, rate = f"epoch {detail['epoch']} of {detail['epochs']}", detail["rate"]
+    def _tell(self, done: float, label: str, progress: dict[str, Any]) -> None:
+        epoch, rate = f"epoch {progress['epoch']} of {progress['epochs']}", progress["rate"]
         speed = f", {rate:,.0f} spectra/s" if rate else ""
         total = sum(one.spectra for one in self.listed)
         left = (total - done) / rate if rate else None

@@ -41,6 +41,12 @@ def select(**ids: str) -> None:
         st.query_params[kind] = name
 
 
+def choose_line(key: str, kind: str, ids: Sequence[str]) -> None:
+    """Choose the one whose line is ticked in the table of that key: for its ``on_select``."""
+    if picked := st.session_state[key]["selection"]["rows"]:
+        select(**{kind: ids[picked[0]]})
+
+
 def turn_to(view: str, value: str, **ids: str) -> None:
     """Choose folders by id and a view, and draw the page anew.
 

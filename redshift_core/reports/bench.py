@@ -182,7 +182,7 @@ def _tail(tail: Mapping[str, Any]) -> tuple[pd.DataFrame, str]:
     for one, other in zip(flat["training"]["bins"], flat["flat"]["bins"], strict=True):
         lines.append(
             {
-                "z_spec": limits_text(one),
+                "z_spec": limits_text(one["z_low"], one["z_high"]),
                 "galaxies": f"{one['n']:,}",
                 "training prior, mean error": shown(one["mean_error"], "+.4f"),
                 "σ": shown(one["std"], ".4f"),

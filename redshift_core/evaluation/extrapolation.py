@@ -110,7 +110,7 @@ def extrapolate(
     """
     n = np.asarray(n, np.float64)
     if len(np.unique(n)) < MIN_SIZES:
-        raise ValueError(f"{len(np.unique(n))} sizes; a limit needs {MIN_SIZES} or more.")
+        raise ValueError(f"There are {len(np.unique(n))} sizes; a limit needs {MIN_SIZES} or more.")
     means = errors.mean(axis=1, dtype=np.float64)
     curve = fit_curve(n, means)
     scatter, dof = _scatter(n, means, curve)

@@ -89,7 +89,7 @@ def _has_default(one: dataclasses.Field) -> bool:
 def _shape(cls: type[Record]) -> dict[str, Any]:
     """Key → types that its value has in JSON, for `check`."""
     hints = _hints(cls)
-    found = {}
+    shape = {}
     for one in dataclasses.fields(cls):
         kind = hints[one.name]
         kinds = {typing.get_origin(part) or part for part in _parts(kind)}
@@ -97,8 +97,8 @@ def _shape(cls: type[Record]) -> dict[str, Any]:
         kinds |= {int} if float in kinds else set()
         kinds |= {list} if tuple in kinds else set()
         kinds |= {types.NoneType} if _has_default(one) else set()
-        found[_key(one)] = tuple(kinds)
-    return found
+        shape[_key(one)] = tuple(kinds)
+    return shape
 
 
 @functools.cache

@@ -46,8 +46,10 @@ def check(path: Path, value: Any, shape: Mapping[str, Any], remedy: str = RESTOR
     for name, kind in shape.items():
         optional = isinstance(kind, tuple) and type(None) in kind
         if not isinstance(value.get(name), kind) or (name not in value and not optional):
-            said = f"{name} is {str(value[name])[:40]!r}" if name in value else f"it has no {name}"
-            raise DamagedError.of(path, said, remedy)
+            problem = (
+                f"{name} is {str(value[name])[:40]!r}" if name in value else f"it has no {name}"
+            )
+            raise DamagedError.of(path, problem, remedy)
 
 
 def check_named(path: Path, value: dict[str, Any]) -> None:

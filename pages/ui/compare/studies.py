@@ -57,8 +57,8 @@ def _show_bench(store: Store) -> None:
 
 def _benches(benches: Sequence[BenchFolder]) -> None:
     """What is done of a bench, row after row while it runs."""
-    found = {bench.id: bench.outcome for bench in benches}
-    begun = {name: value for name, value in found.items() if value and value.rows}
+    outcomes = {bench.id: bench.outcome for bench in benches}
+    begun = {name: value for name, value in outcomes.items() if value and value.rows}
     if begun:
         _bench(begun[_picked("Bench", list(begun))])
     else:
@@ -80,8 +80,8 @@ def _show_limit(store: Store) -> None:
         minutes = st.number_input("Minutes", 1, 10_000, 30, key="limit_minutes")
         quoted = st.multiselect("Runs to quote", list(names), format_func=names.get)
         _start_button("limit", jobs.start_limit, store, LimitConfig(minutes=minutes), quoted)
-    found = {study.id: study.outcome for study in studies}
-    begun = {name: value for name, value in found.items() if value and value.rows}
+    outcomes = {study.id: study.outcome for study in studies}
+    begun = {name: value for name, value in outcomes.items() if value and value.rows}
     if begun:
         name = _picked("Study", list(begun))
         _limit(begun[name])

@@ -38,10 +38,10 @@ def show_searches(store: Store) -> None:
 
 
 def _line(tuning: TuningFolder, datasets: DatasetNames) -> dict[str, Any]:
-    now, found = jobs.status(tuning), read_cached(tuning)
-    best = trials.best(found)
+    now, entries = jobs.status(tuning), read_cached(tuning)
+    best = trials.best(entries)
     line = {
-        "name": tuning.name, "state": now.state, "trials ended": sum(one.ended for one in found),
+        "name": tuning.name, "state": now.state, "trials ended": sum(one.ended for one in entries),
         "best score": best.score if best else None,
     }  # fmt: skip
     config = tuning.config

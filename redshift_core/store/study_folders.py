@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redshift_core.settings.bench import BenchConfig
 from redshift_core.settings.limit import LimitConfig
 from redshift_core.store.files import read_json, write_json
 from redshift_core.store.folders import LongFolder, RunFolder
-from redshift_core.store.study_records import BenchResult, LimitResult, LimitRow, QuotedRun
+
+if TYPE_CHECKING:  # making the records costs every command 15 ms, and few need them
+    from redshift_core.store.study_records import BenchResult, LimitResult, LimitRow, QuotedRun
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class LimitFolder(LongFolder):
     @property
     def outcome(self) -> LimitResult | None:
         """Content of ``limit.json``; None before the first training is done."""
+        from redshift_core.store.study_records import LimitResult
+
         found = read_json(self.limit_path)
         return LimitResult.from_dict(found, self.limit_path) if found else None
 
@@ -61,12 +65,16 @@ class LimitFolder(LongFolder):
     @property
     def rows(self) -> list[LimitRow]:
         """Entries of ``rows.json``; empty before the first training is done."""
+        from redshift_core.store.study_records import LimitRow
+
         path = self.rows_path
         return [LimitRow.from_dict(one, path) for one in read_json(path, list)]
 
     @property
     def recipes(self) -> list[QuotedRun]:
         """Entries of ``recipes.json``."""
+        from redshift_core.store.study_records import QuotedRun
+
         path = self.recipes_path
         return [QuotedRun.from_dict(one, path) for one in read_json(path, list)]
 
@@ -110,6 +118,8 @@ class BenchFolder(LongFolder):
     @property
     def outcome(self) -> BenchResult | None:
         """Content of ``bench.json``; None before the first row is done."""
+        from redshift_core.store.study_records import BenchResult
+
         found = read_json(self.json_path)
         return BenchResult.from_dict(found, self.json_path) if found else None
 

@@ -13,7 +13,6 @@ from redshift_core.errors import InputError
 from redshift_core.learning.adaptation import adapt_job
 from redshift_core.store.base import FOLDER, about_base, base_id, base_run, card, is_base
 from tests.pages.made_up import make_run
-from tests.test_cli import here  # noqa: F401  (a fixture)
 from tests.test_prediction import job
 from tests.test_share import DATASET
 
@@ -68,7 +67,7 @@ def test_other_runs_come_first(store):
     assert store.run("latest").id == old.name
 
 
-def test_what_needs_the_galaxies_it_has_learned_from_is_refused_in_a_sentence(store, here, dataset):  # noqa: F811
+def test_what_needs_the_galaxies_it_has_learned_from_is_refused_in_a_sentence(store, here, dataset):
     run = store.run("base")
     for more in (None, 20):
         with pytest.raises(InputError, match="without its checkpoint, so it cannot go on"):
@@ -81,11 +80,13 @@ def test_what_needs_the_galaxies_it_has_learned_from_is_refused_in_a_sentence(st
         assert "no test rows; name a dataset with --dataset" in said
 
 
-def test_the_list_names_it_and_a_deleted_one_comes_again(store, here):  # noqa: F811
+def test_the_list_names_it_and_a_deleted_one_comes_again(store, here):
     assert "`base`, the network that comes with the product" in here("runs")[1]
     store.run("base")
     assert "The base network, which comes with the product." in here("runs")[1]
     assert "comes again" in here("delete", "base", "--yes")[1]
+    assert store.runs() == []
+    assert here("delete", "base", "--yes")[0] == 2  # it is not taken in to be deleted
     assert store.runs() == []
     assert store.run("base")
 
@@ -101,7 +102,7 @@ def test_what_was_measured_of_it_is_said_in_plain_sentences():
 
 def test_it_predicts_a_file_in_a_store_where_nothing_was_trained(
     store,
-    here,  # noqa: F811
+    here,
     survey_file,
     tmp_path,
     monkeypatch,

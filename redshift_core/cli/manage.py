@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -119,7 +120,7 @@ def find(store: Store, name: str, *kinds: type[Folder]) -> Any:
     """What only one has by id or name, of every kind of ``KINDS`` or only some."""
     getters = {
         DatasetFolder: store.dataset,
-        RunFolder: store.run,
+        RunFolder: partial(store.run, take_in=False),
         TuningFolder: store.tuning,
         LimitFolder: store.limit,
         BenchFolder: store.bench,

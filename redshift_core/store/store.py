@@ -101,14 +101,15 @@ class Store:
         """Dataset by id, or by name where only one has it."""
         return self._find(name, "datasets", "dataset")
 
-    def run(self, name: str) -> RunFolder:
+    def run(self, name: str, *, take_in: bool = True) -> RunFolder:
         """Run by id, or by name where only one has it; ``latest`` is the newest.
 
-        ``base`` is the network that comes with the package; the first time, it is taken in.
+        ``base`` is the network that comes with the package; the first time, it is taken in,
+        unless only what is here already is asked for.
         """
-        if name == base.BASE and base.base_id():
+        if take_in and name == base.BASE and base.base_id():
             return base.named_base(self)
-        if name == base.base_id() and not (self.root / "runs" / name).exists():
+        if take_in and name == base.base_id() and not (self.root / "runs" / name).exists():
             return base.base_run(self)
         return self._find(name, "runs", "run")
 

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from redshift_core.data.archive.job import Fetch, fetch_job, missing_ids
+from redshift_core.data.archive import missing_ids
+from redshift_core.data.archive.job import Fetch, fetch_job
 from redshift_core.data.archive.memory import Memory
 from redshift_core.data.archive.request import FetchRequest
 from redshift_core.data.archive.services import open_service, site_of

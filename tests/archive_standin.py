@@ -62,6 +62,7 @@ class Archive:
     silence: float = 30.0  # s, of the fault "silent"
     calls: list = field(default_factory=list)  # (kind, number, fault)
     asked: list = field(default_factory=list)  # ids of each call of DataLink
+    releases: set = field(default_factory=set)  # that DataLink was asked for
     headers: list = field(default_factory=list)  # of each call
     jobs: dict = field(default_factory=dict)
     counts: Counter = field(default_factory=Counter)
@@ -281,6 +282,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send(500, b"Error 500: null", "text/plain")
             return
         archive.asked.append(ids)
+        archive.releases.add(fields["RELEASE"])
         found = [one for one in ids if one in archive.spectra]
         random.Random(len(archive.asked)).shuffle(found)
         if fault == "short":

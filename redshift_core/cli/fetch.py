@@ -11,7 +11,7 @@ import typer
 
 from redshift_core import jobs
 from redshift_core.cli.datasets import existing_file
-from redshift_core.cli.follow import run_job
+from redshift_core.cli.follow import JobFailed, run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say
 from redshift_core.errors import InputError
 from redshift_core.store import JobFolder, Store
@@ -91,13 +91,18 @@ def fetch(
     request |= _sample(ids, adql, candidates, cuts, cone, release)
     if not (name or count):
         raise InputError("Give the dataset a name: --name NAME.")
-    result = run_job(_job({**request, "name": name}), as_json)
+    try:
+        result = run_job(_job({**request, "name": name}), as_json)
+    except JobFailed as error:
+        if error.code == 1:  # it was killed, or crashed
+            say(_goes_on())
+        raise
     if count and result:
         emit(result, lambda: _counted(result), as_json)
     elif result:
         _report(result, as_json)
     else:
-        say(f"What has come is kept; the same command goes on: {shlex.join(sys.argv[1:])}")
+        say(_goes_on())
 
 
 def _sample(
@@ -125,7 +130,10 @@ def _sample(
 
 
 def _service(text: str) -> str:
-    """A folder by its absolute path; anything else as it is."""
+    """A service that is known; a folder by its absolute path."""
+    from redshift_core.data.archive.services import site_of
+
+    site_of(text)
     path = Path(text).expanduser()
     return str(path.absolute()) if path.is_dir() else text
 
@@ -140,12 +148,23 @@ def _job(request: dict[str, Any]) -> JobFolder:
     return jobs.start(store, "fetch", **request)
 
 
+def _goes_on() -> str:
+    return (
+        f"What has come is kept; the same command goes on: redshift-lab {shlex.join(sys.argv[1:])}"
+    )
+
+
 def _counted(result: dict[str, Any]) -> str:
     lines = [
-        f"{result['rows']:,} sources: {result['calls']:,} calls to {result['service']} for their "
-        f"spectra, about {result['megabytes']:,} MB. Nothing was fetched."
+        f"{_many(result['rows'], 'source')}: {_many(result['calls'], 'call')} to "
+        f"{result['service']} for their spectra, about {result['megabytes']:,} MB. Nothing was "
+        "fetched."
     ]
     return "\n".join([*lines, *filter(None, [result["adql"]])])
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def _report(result: dict[str, Any], as_json: bool) -> None:

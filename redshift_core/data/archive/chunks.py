@@ -72,12 +72,11 @@ class Chunks:
         ids: list[pa.Array] = []
         path.parent.mkdir(exist_ok=True)
         schema = pq.read_schema(self._path(kind, 0))
-        with atomic(path) as part:
-            with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-                for number in range(n_parts):
-                    table = pq.read_table(self._path(kind, number))
-                    writer.write_table(table.cast(schema))
-                    ids += table["source_id"].chunks
+        with atomic(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
+            for number in range(n_parts):
+                table = pq.read_table(self._path(kind, number))
+                writer.write_table(table.cast(schema))
+                ids += table["source_id"].chunks
         return pa.chunked_array(ids, pa.int64())
 
     def _path(self, kind: str, number: int) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -223,15 +224,9 @@ class Fetch:
             some = known.slice(first, redshifts.POSITIONS)
             self.context.report_or_stop(first, len(known), f"Matching with {catalogue.title}")
 
-            def ask(url: str, some: pa.Table = some) -> pa.Table:
-                return redshifts.cross_match(some, catalogue, web, url)
-
-            def match(ask: Callable[[str], pa.Table] = ask) -> pa.Table:
-                return web.call(
-                    f"redshifts of {catalogue.title}",
-                    lambda: self.memory.first_that_works("xmatch", urls, ask),
-                )
-
+            ask = partial(redshifts.cross_match, some, catalogue, web)
+            tried = partial(self.memory.first_that_works, "xmatch", urls, ask)
+            match = partial(web.call, f"redshifts of {catalogue.title}", tried)
             parts.append(self.chunks.table("redshifts", number, match))
         return pa.concat_tables(parts)
 
@@ -255,7 +250,7 @@ class Fetch:
             )
             rows = sources.slice(first, n)
             if not self.chunks.has("spectra", number):
-                table = self.chunks.table("spectra", number, lambda rows=rows: self._rows(rows))
+                table = self.chunks.table("spectra", number, partial(self._rows, rows))
                 checked = checked or self._check_bases(table)
                 here += n
             first += n

@@ -46,6 +46,15 @@ ERROR = """<?xml version="1.0"?><VOTABLE version="1.3"
  <INFO name="QUERY_STATUS" value="ERROR">{}</INFO></RESOURCE></VOTABLE>"""
 HTML = b"<!DOCTYPE html><html><body>Archive down for maintenance</body></html>"
 N = 55
+TABLES = {
+    "gaia_source": "ra REAL, dec REAL, phot_g_mean_mag REAL, phot_bp_mean_mag REAL, "
+    "phot_rp_mean_mag REAL, has_xp_continuous TEXT",
+    "galaxy_candidates": "classprob_dsc_combmod_galaxy REAL, redshift_ugc REAL, "
+    "redshift_ugc_lower REAL, redshift_ugc_upper REAL, radius_sersic REAL, "
+    "classlabel_dsc_joint TEXT, vari_best_class_name TEXT",
+    "xp_continuous_mean_spectrum": "bp_basis_function_id INTEGER, rp_basis_function_id INTEGER, "
+    "bp_coefficients TEXT, rp_coefficients TEXT",
+}
 
 
 @dataclass
@@ -89,56 +98,64 @@ def ids_of(n):
 def small_archive(n=60, seed=1, n_candidates=None, **options):
     """Archive of n galaxies (SIMULATED: smooth spectra of no physical meaning)."""
     rng = np.random.default_rng(seed)
-    ids = ids_of(n)
     z = rng.uniform(0.02, 0.5, n)
     fall = np.exp(-np.arange(N) / 4.0)
-    bright = rng.uniform(100, 400, n)
-    spectra = {
-        one: (
-            bright[k] * (fall + z[k] * rng.normal(0, 0.02, N)),
-            bright[k] * (fall * (1 - z[k]) + rng.normal(0, 0.01, N)),
-        )
-        for k, one in enumerate(ids)
-    }
+    bright = rng.uniform(100, 400, (n, 1))
+    bp = bright * (fall + z[:, None] * rng.normal(0, 0.02, (n, N)))
+    rp = bright * (fall * (1 - z[:, None]) + rng.normal(0, 0.01, (n, N)))
+    return archive_of(z, bp, rp, rng, n_candidates, **options)
+
+
+def survey_archive(path, n=None, seed=1, **options):
+    """Archive of the galaxies of a simulated survey (SIMULATED), such as the demo's.
+
+    Coefficients are those whose fluxes come nearest to the survey's.
+    """
+    from redshift_core.data import read_blocks
+    from redshift_core.data.coefficients import BANDS, Converter
+
+    blocks = list(read_blocks(path))
+    flux = np.concatenate([one.flux for one in blocks])[:n].astype(float)
+    z = np.concatenate([one.z_spec for one in blocks])[:n]
+    designs = [Converter().design(band, basis) for band, basis in zip(BANDS, (56, 57), strict=True)]
+    parts = np.split(flux, [designs[0].shape[1]], axis=1)
+    found = [part @ np.linalg.pinv(one, 1e-4) for part, one in zip(parts, designs, strict=True)]
+    return archive_of(z, *found, np.random.default_rng(seed), **options)
+
+
+def archive_of(z, bp, rp, rng, n_candidates=None, **options):
+    """Archive of galaxies with these redshifts and coefficients, somewhere near (150°, 2°)."""
+    n = len(z)
+    ids = ids_of(n)
     ra, dec = rng.uniform(149, 151, n), rng.uniform(1, 3, n)
+    magnitude = 16 + 3 * rng.random(n)
+    ugc = z + rng.normal(0, 0.03, n)
     database = sqlite3.connect(":memory:", check_same_thread=False)
     _functions(database)
     database.execute("ATTACH ':memory:' AS gaiadr3")
-    database.execute(
-        "CREATE TABLE gaiadr3.gaia_source (source_id INTEGER PRIMARY KEY, ra REAL, dec REAL, "
-        "phot_g_mean_mag REAL, phot_bp_mean_mag REAL, phot_rp_mean_mag REAL, "
-        "has_xp_continuous TEXT)"
-    )
-    database.execute(
-        "CREATE TABLE gaiadr3.galaxy_candidates (source_id INTEGER PRIMARY KEY, "
-        "classprob_dsc_combmod_galaxy REAL, redshift_ugc REAL, redshift_ugc_lower REAL, "
-        "redshift_ugc_upper REAL, radius_sersic REAL, classlabel_dsc_joint TEXT, "
-        "vari_best_class_name TEXT)"
-    )
-    database.execute(
-        "CREATE TABLE gaiadr3.xp_continuous_mean_spectrum (source_id INTEGER PRIMARY KEY, "
-        "bp_basis_function_id INTEGER, rp_basis_function_id INTEGER, bp_coefficients TEXT, "
-        "rp_coefficients TEXT)"
-    )
-    magnitude = 16 + 3 * rng.random(n)
-    for k, one in enumerate(ids):
-        row = (one, ra[k], dec[k], magnitude[k], magnitude[k] + 0.4, magnitude[k] - 0.5, "True")
-        database.execute("INSERT INTO gaiadr3.gaia_source VALUES (?,?,?,?,?,?,?)", row)
-        if k < (n if n_candidates is None else n_candidates):
-            ugc = z[k] + rng.normal(0, 0.02)
-            database.execute(
-                "INSERT INTO gaiadr3.galaxy_candidates VALUES (?,?,?,?,?,?,?,?)",
-                (one, 0.9, ugc, ugc - 0.03, ugc + 0.03, None, "galaxy" if k % 2 else "star", None),
-            )
-        pair = [json.dumps(list(part)) for part in spectra[one]]
-        database.execute(
-            "INSERT INTO gaiadr3.xp_continuous_mean_spectrum VALUES (?,?,?,?,?)",
-            (one, 56, 57, *pair),
-        )
+    for name, columns in TABLES.items():
+        database.execute(f"CREATE TABLE gaiadr3.{name} (source_id INTEGER PRIMARY KEY, {columns})")
+    insert(
+        database, "gaia_source", ids, ra, dec, magnitude, magnitude + 0.4, magnitude - 0.5,
+        ["True"] * n,
+    )  # fmt: skip
+    kinds = ["galaxy" if k % 2 else "star" for k in range(n)]
+    lacking = [None] * n
+    columns = [ids, [0.9] * n, ugc, ugc - 0.03, ugc + 0.03, lacking, kinds, lacking]
+    insert(database, "galaxy_candidates", *(one[:n_candidates] for one in columns))
+    texts = [[json.dumps(row.tolist()) for row in part] for part in (bp, rp)]
+    insert(database, "xp_continuous_mean_spectrum", ids, [56] * n, [57] * n, *texts)
     redshifts = Table(
         {"objID": 10**18 + np.arange(n), "ra2": ra, "dec2": dec, "zsp": z, "spCl": ["GALAXY"] * n}
     )
+    spectra = dict(zip(ids, zip(bp, rp, strict=True), strict=True))
     return Archive(spectra, database, redshifts, **options)
+
+
+def insert(database, name, *columns):
+    rows = zip(*(getattr(one, "tolist", lambda one=one: one)() for one in columns), strict=True)
+    marks = ",".join("?" * len(columns))
+    database.executemany(f"INSERT INTO gaiadr3.{name} VALUES ({marks})", rows)
 
 
 @contextmanager
@@ -365,13 +382,14 @@ def votable(table, status="OK"):
 
 def cross_match(redshifts, text):
     """Every pair within 1.5″, the upload's columns first, as X-Match answers."""
-    lines = [line.strip('"').split(",") for line in text.replace('"', "").splitlines()]
+    lines = [line.split(",") for line in text.replace('"', "").splitlines()]
     rows = []
     for one, ra, dec in lines[1:]:
-        for other in redshifts:
-            apart = distance(float(ra), float(dec), other["ra2"], other["dec2"])
-            if apart <= 1.5:
-                rows.append((apart, int(one), float(ra), float(dec), *other))
+        apart = distance(float(ra), float(dec), redshifts["ra2"].data, redshifts["dec2"].data)
+        rows += [
+            (apart[k], int(one), float(ra), float(dec), *redshifts[int(k)])
+            for k in np.flatnonzero(apart <= 1.5)
+        ]
     names = ["angDist", "source_id", "ra", "dec", *redshifts.colnames]
     if rows:
         return Table(rows=rows, names=names)
@@ -381,7 +399,7 @@ def cross_match(redshifts, text):
 def distance(ra, dec, other_ra, other_dec):
     """Arcsec between two positions close to each other."""
     east = (other_ra - ra) * math.cos(math.radians(dec))
-    return 3600 * math.hypot(east, other_dec - dec)
+    return 3600 * np.hypot(east, other_dec - dec)
 
 
 def _functions(database):
@@ -394,3 +412,11 @@ def _functions(database):
         return int(distance(*here, *there[:2]) <= 3600 * there[2])
 
     database.create_function("CONTAINS", 2, contains)
+
+
+if __name__ == "__main__":  # for trying things by hand: python -m tests.archive_standin SURVEY
+    import sys
+
+    with serving(survey_archive(sys.argv[1])) as _archive:
+        print(f"--service {_archive.url} REDSHIFT_LAB_XMATCH={_archive.url}xmatch", flush=True)
+        threading.Event().wait()

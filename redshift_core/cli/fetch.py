@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs
-from redshift_core.cli.datasets import existing_file
+from redshift_core.cli.datasets import BasesOption, SamplingOption, existing_file
 from redshift_core.cli.follow import JobFailed, run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say
 from redshift_core.errors import InputError
@@ -69,6 +69,8 @@ def fetch(
         bool,
         typer.Option("--count", help="Only say how many sources it would be, and show the query."),
     ] = False,
+    bases: BasesOption = None,
+    sampling: SamplingOption = None,
     chunk: Annotated[
         int, typer.Option(min=0, help="Sources asked for at once; 0: what suits the service.")
     ] = 0,
@@ -88,6 +90,8 @@ def fetch(
         "matched_only": matched_only, "count": count, "chunk": chunk, "tries": tries,
         "wait": wait, "timeout": timeout,
     }  # fmt: skip
+    for key, path in (("bases", bases), ("sampling", sampling)):
+        request[key] = str(existing_file(path)) if path else ""
     request |= _sample(ids, adql, candidates, cuts, cone, release)
     if not (name or count):
         raise InputError("Give the dataset a name: --name NAME.")
@@ -178,4 +182,6 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
         f"Dataset {result['dataset']} {there}: {result['rows']:,} spectra; "
         f"flagged: {flagged_text(result['flagged'])}.{lacking if n_missing else ''}"
     )
+    if result["file"]:
+        text += f" As a file, for predict: {result['file']}"
     emit({key: value for key, value in result.items() if key != "process"}, text, as_json)

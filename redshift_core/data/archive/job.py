@@ -48,7 +48,8 @@ def fetch_job(context: JobContext) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``dataset`` (id), ``rows``, ``missing`` (ids), ``flagged``, ``existing``; of a count
+        ``dataset`` (id), ``rows``, ``missing`` (ids), ``flagged``, ``existing``, ``file`` (path of
+        the Parquet file with the coefficients, where it was fetched just now); of a count
         ``rows``, ``calls``, ``megabytes`` and ``adql``; ``{"stopped": True}`` after a stop.
     """
     request = FetchRequest.of_job(context.request)
@@ -142,7 +143,7 @@ class Fetch:
             about = provenance(self.request, self.site, len(sources), len(missing), **found)
             dataset.update_info(**{PROVENANCE: about})
         shutil.rmtree(self.chunks.folder, ignore_errors=True)
-        return result(dataset, existing)
+        return result(dataset, existing, table)
 
     def _tick(self) -> None:
         self.context.report_or_stop()

@@ -69,8 +69,8 @@ def provenance(
     }
 
 
-def result(dataset: DatasetFolder, existing: bool) -> dict[str, Any]:
-    """What the job returns."""
+def result(dataset: DatasetFolder, existing: bool, file: Path | None = None) -> dict[str, Any]:
+    """What the job returns; ``file`` holds the coefficients, for download."""
     info = dataset.info
     return {
         "dataset": dataset.id,
@@ -78,4 +78,5 @@ def result(dataset: DatasetFolder, existing: bool) -> dict[str, Any]:
         "missing": missing_ids(dataset),
         "flagged": info["flagged"],
         "existing": existing,
+        "file": str(file) if file else None,
     }

@@ -15,7 +15,8 @@ from redshift_core.data.archive.services import open_service, site_of
 from redshift_core.data.archive.web import Patience
 from redshift_core.errors import InputError
 from redshift_core.store import JobContext, Stopped, write_json
-from tests.archive_standin import faults, ids_of, serving, small_archive, write_ids
+from tests.archive_galaxies import faults, ids_of, small_archive, write_ids
+from tests.archive_standin import serving
 
 FAST = {"tries": 4, "wait": 0.01, "timeout": 1.0}
 

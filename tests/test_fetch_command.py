@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import cli, jobs
-from tests.archive_standin import faults, ids_of, serving, small_archive, write_ids
+from tests.archive_galaxies import faults, ids_of, small_archive, write_ids
+from tests.archive_standin import serving
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "redshift_core.cli", "fetch"]

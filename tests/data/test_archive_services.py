@@ -20,7 +20,8 @@ from redshift_core.data.archive.services import open_service, site_of
 from redshift_core.data.archive.tables import of_astropy, read_ids, spectra_of
 from redshift_core.data.archive.web import Patience, Web
 from redshift_core.errors import InputError
-from tests.archive_standin import faults, ids_of, serving, small_archive
+from tests.archive_galaxies import faults, ids_of, small_archive
+from tests.archive_standin import serving
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "archive" / "fixtures"
 

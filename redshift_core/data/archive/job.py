@@ -48,9 +48,9 @@ def fetch_job(context: JobContext) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``dataset`` (id), ``rows``, ``missing`` (ids), ``flagged``, ``existing``, ``file`` (path of
-        the Parquet file with the coefficients, where it was fetched just now); of a count
-        ``rows``, ``calls``, ``megabytes`` and ``adql``; ``{"stopped": True}`` after a stop.
+        ``dataset`` (id), ``rows``, ``missing`` (ids), ``flagged``, ``existing``, and ``file``, the
+        path of a Parquet file with the coefficients where they came just now; of a count ``rows``,
+        ``calls``, ``megabytes`` and ``adql``; ``{"stopped": True}`` after a stop.
     """
     request = FetchRequest.of_job(context.request)
     fetch = Fetch(context, request)

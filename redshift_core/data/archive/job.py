@@ -79,7 +79,9 @@ class Fetch:
             self.site, request.release, self.patience, self.memory, self._tick
         )
         self.chunk = request.chunk or self.site.chunk
-        self._most = {"sources": SOURCES_AT_ONCE, "spectra": self.chunk}  # that it takes at once
+        self._most = {  # that is taken at once
+            "sources": SOURCES_AT_ONCE, "redshifts": redshifts.POSITIONS, "spectra": self.chunk,
+        }  # fmt: skip
 
     def count(self) -> dict[str, Any]:
         """How many sources it would be, and what that costs."""
@@ -220,15 +222,18 @@ class Fetch:
         known = sources.filter(pc.and_(sources["ra"].is_valid(), sources["dec"].is_valid()))
         catalogue, urls = redshifts.CATALOGUES[wanted], redshifts.xmatch_urls()
         web = Web(urls[0], self.patience, self._tick)
+
+        def ask(rows: list[int]) -> pa.Table:
+            match = partial(redshifts.cross_match, known.take(rows), catalogue, web)
+            tried = partial(self.memory.first_that_works, "xmatch", urls, match)
+            return web.call(f"redshifts of {catalogue.title}", tried)
+
         parts = [redshifts.PAIRS.empty_table()]
         for number, first in enumerate(range(0, len(known), redshifts.POSITIONS)):
-            some = known.slice(first, redshifts.POSITIONS)
+            rows = list(range(first, min(first + redshifts.POSITIONS, len(known))))
             self.context.report_or_stop(first, len(known), f"Matching with {catalogue.title}")
-
-            ask = partial(redshifts.cross_match, some, catalogue, web)
-            tried = partial(self.memory.first_that_works, "xmatch", urls, ask)
-            match = partial(web.call, f"redshifts of {catalogue.title}", tried)
-            parts.append(self.chunks.table("redshifts", number, match))
+            make = partial(self._in_pieces, "redshifts", ask, rows)
+            parts.append(self.chunks.table("redshifts", number, make))
         return pa.concat_tables(parts)
 
     # Spectra
@@ -292,7 +297,7 @@ class Fetch:
     def _in_pieces(
         self, what: str, ask: Callable[[list[int]], pa.Table], ids: list[int]
     ) -> pa.Table:
-        """Answers about some sources, as many at a time as the service takes."""
+        """Answers about some sources, as many at a time as are taken."""
         parts, first = [], 0
         while first < len(ids):
             some = ids[first : first + self._most[what]]
@@ -300,9 +305,7 @@ class Fetch:
                 parts.append(ask(some))
             except TooMuchError as error:
                 if len(some) == 1:
-                    raise InputError(
-                        f"{self.site.title} takes not even one source: {error}."
-                    ) from None
+                    raise InputError(f"Not even one source is taken at a time: {error}.") from None
                 self._most[what] = len(some) // 2
             else:
                 first += len(some)

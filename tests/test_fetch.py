@@ -181,7 +181,7 @@ def test_redshifts_by_x_match_are_unique_both_ways(store, monkeypatch, ids_file)
         found = {row["source_id"]: row["z_spec"] for row in rows}
         expected = {ids[k]: table["zsp"][k] for k in range(4, 8)}
         assert {one: z for one, z in found.items() if np.isfinite(z)} == pytest.approx(expected)
-        assert dataset.info["archive"]["redshifts"]["ambiguous"] == 1
+        assert dataset.info["archive"]["redshifts"]["n_ambiguous"] == 1
         assert result["rows"] == 8
         only = fetch_here(
             store, served, ids=str(ids_file(ids)), redshifts="sdss", matched_only=True
@@ -303,3 +303,4 @@ def test_sources_without_any_spectrum_are_no_dataset(store, archive, ids_file):
     with pytest.raises(InputError, match="has a spectrum of none of the sources"):
         fetch_here(store, archive, ids=str(ids_file([1, 2])))
     assert store.datasets() == []
+    assert not list(store.cache.glob("archive-*"))  # and the same command asks again

@@ -22,6 +22,7 @@ _DATASET = {
 _RESULTS = {  # kind of a short job → what its result has when it has finished
     "ingest": {"dataset": str, "rows": int},
     "simulate": {"dataset": str, "rows": int},
+    "fetch": {"rows": int},
     "evaluate": {"dataset": str, "metrics": dict},
     "predict": {"files": list, "rows": int, "flagged": dict},
     "adapt": {"dataset": str, "run": str},

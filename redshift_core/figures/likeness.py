@@ -18,6 +18,7 @@ TITLES = {  # quantity → title of its axis
 NAMES = {"file": "this file", "training": "training set"}  # whose quantiles
 COLOURS = {"file": RED, "training": BLUE}
 GAP = 0.24  # of the figure's height, between two panels
+TOP = 0.93  # of the figure's height, which leaves the mark SIMULATED its place
 LIKENESS_CAPTION = (
     "Spectra of this file beside those of the run's training set (its validation rows): distance "
     "from the training spectra, brightness and colour. Dot, median; thick line, the middle half; "
@@ -37,9 +38,9 @@ def likeness(quantiles: Mapping[str, Any]) -> go.Figure:
     """
     figure = layout("", "", height=360, showlegend=False)
     shown = [who for who in NAMES if quantiles.get(who)]
-    height = (1 - GAP * (len(TITLES) - 1)) / len(TITLES)
+    height = (TOP - GAP * (len(TITLES) - 1)) / len(TITLES)
     for number, (quantity, title) in enumerate(TITLES.items()):
-        top = 1 - number * (height + GAP)
+        top = TOP - number * (height + GAP)
         place = str(number + 1) if number else ""
         figure.update_layout({
             f"xaxis{place}": {

@@ -18,7 +18,14 @@ from redshift_core.evaluation.verdict import Tally
 from redshift_core.prediction.judgement import STORED, evaluate_run, judge_again, metadata
 from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
 from redshift_core.prediction.stress import stress_run
-from redshift_core.store import DatasetFolder, JobContext, RunFolder, Stopped, simulator_version
+from redshift_core.store import (
+    DatasetFolder,
+    JobContext,
+    RunFolder,
+    Stopped,
+    origin,
+    simulator_version,
+)
 from redshift_core.store.arrays import RowWriter
 from redshift_core.store.tables import TableWriter, check_out
 
@@ -77,6 +84,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     densities = RowWriter(path, N_Z_BINS, STORED) if path else nullcontext()
     blocks = data.read_blocks(source, request.get("columns"))
     simulated = bool(simulator_version.trained_on(run, context.store).get("simulated"))
+    simulated = simulated or origin.learned_on_simulated(run)
     report, n_rows, flagged = context.report_or_stop, 0, dict.fromkeys(FLAGS, 0)
     about = metadata(run, simulated, estimate)
     reader, tally = None, Tally(coverage)

@@ -103,6 +103,9 @@ def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
         rate = detail.get("rate")
         found["Training MAE now"] = shown(detail.get("mae", last.get("mae")))
         found["Spectra per second"] = count(rate) if rate else MISSING
+    if run.config.start_from:
+        begun = run.result.get("start_val_mae", detail.get("start_val_mae"))
+        found["Validation MAE, start"] = shown(begun)
     found |= {
         "Validation MAE, last": shown(last.get("val_mae")),
         "Validation MAE, saved": shown(run.result.get("val_mae", detail.get("val_mae"))),

@@ -15,11 +15,22 @@ import pytest
 from redshift_core import cli, data, jobs
 from redshift_core.data.scaling import Scaler
 from redshift_core.errors import InputError
+from redshift_core.evaluation.comparison import differing_settings
+from redshift_core.learning.adaptation.job import _start as start_adapted
 from redshift_core.pdf import training_prior
 from redshift_core.reports.run import write_report
 from redshift_core.settings.presets import PRESETS, fine_tuning
 from redshift_core.settings.run import RunConfig
-from redshift_core.store import CHECKOUT, RunFolder, Store, demo_file, origin, read_json, write_json
+from redshift_core.store import (
+    CHECKOUT,
+    JobContext,
+    RunFolder,
+    Store,
+    demo_file,
+    origin,
+    read_json,
+    write_json,
+)
 from redshift_core.store.archive import export_run, import_run
 from redshift_core.store.arrays import load_arrays
 from tests.pages.made_up import every_slot_taken, make_dataset, make_run, open_page, texts
@@ -138,6 +149,8 @@ def test_the_settings_are_those_of_the_network_and_of_a_trained_start(store, dat
     assert config.training.loss == source.config.training.loss
     assert config.training.learning_rate < source.config.training.learning_rate
     assert RunConfig.from_dict(config.to_dict()) == config
+    beside = differing_settings({"tuned": config, "scratch": source.config})
+    assert source.id in beside.set_index("setting").loc["start_from"].tolist()
     assert RunConfig().start_from == ""
 
 
@@ -171,6 +184,19 @@ def test_the_same_galaxies_keep_the_split_and_what_the_scaler_saw(store, dataset
     write_json(run.environment_path, {"dataset": {"sha256": "of others"}})
     config = jobs.fine_tuned(run, dataset)
     assert (config.split.random_state, config.scaler.fit_on) == (4, "train")
+
+
+def test_an_adapted_run_starts_from_the_fine_tuned_one(store, dataset, source):
+    tuned = make_run(store, dataset, name="tuned")
+    tuned.scaler_path.write_bytes(b"not read before the training")
+    config = replace(tuned.config, start_from="a run that is gone")
+    write_json(tuned.config_path, config.to_dict())
+    context = JobContext(store.new_job("adapt"), store)
+    write_json(context.folder.request_path, {"kind": "adapt"})
+    with every_slot_taken(store):
+        new = start_adapted(context, tuned, dataset.id, {"name": "a file", "n": 400})
+    assert new.config == replace(config, start_from=tuned.id)
+    assert new.start.model_path.exists()
 
 
 def asked(capsys, *arguments):

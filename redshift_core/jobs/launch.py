@@ -37,7 +37,7 @@ from redshift_core.store import (
 from redshift_core.store.damage import WORDS
 
 LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")  # one at a time, on the device
-LEADING_KINDS = ("coordinate", "bench", "adapt")  # others compute for them
+LEADING_KINDS = ("coordinate", "bench", "adapt", "fetch")  # others compute for them, or an archive
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 
 Study = TypeVar("Study", bound=LongFolder)
@@ -97,7 +97,7 @@ def environment(kind: str) -> dict[str, str]:
 
 
 def start(store: Store, kind: str, **request: Any) -> JobFolder:
-    """Start a job of its own folder: ingest, simulate, evaluate, predict, adapt, baseline."""
+    """Start a job of its own folder: ingest, fetch, simulate, evaluate, predict and others."""
     return submit(store.new_job(kind), {"kind": kind, **request})
 
 
@@ -194,7 +194,7 @@ def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
     elif is_finished:
         raise InputError(
             f"{run.id} has finished its {config.training.epochs} epochs; "
-            "say how many epochs it shall have in all to go on."
+            "say how many epochs it should have in all to continue."
         )
     _check_dataset(run, config.dataset)
     if run.info.get("imported") and not run.checkpoint_path.exists():
@@ -216,8 +216,8 @@ def resume_tuning(tuning: TuningFolder, trials: int | None = None, **request: An
     begun = len(tuning.trials)
     if trials is None and is_finished and begun >= config.trials:
         raise InputError(
-            f"{tuning.id} has finished its {config.trials} trials; say how many trials it shall "
-            "have in all to go on."
+            f"{tuning.id} has finished its {config.trials} trials; say how many trials it should "
+            "have in all to continue."
         )
     _check_more(tuning, "begun", begun, trials, "trials", is_finished)
     _check_dataset(tuning, config.dataset)

@@ -238,6 +238,7 @@ def test_the_train_page_starts_from_a_run(store, source):
     at.selectbox(key="from_run").set_value(source.id).run()
     assert not at.exception
     assert "which learned on far survey (SIMULATED)" in plain(at)
+    assert at.query_params["from_run"] in (source.id, [source.id])
     prefix = f"set_from {source.id}"
     assert at.session_state[f"{prefix}_training_weight_decay"] == 0.1
     for fixed in ("model_dense_units", "scaler_name"):
@@ -248,6 +249,17 @@ def test_the_train_page_starts_from_a_run(store, source):
         run = store.runs()[0]
         assert run.config == replace(jobs.fine_tuned(source, folder), dataset=folder.id)
         assert "Started from run source" in plain(at)
+
+
+def test_the_address_of_the_train_page_says_which_run(store, dataset, source):
+    at = open_page("train", from_run=source.id)
+    assert at.selectbox(key="from_run").value == source.id
+    at.selectbox(key="from_run").set_value("").run()
+    assert at.selectbox(key="preset").value == "dissertation"
+    assert "from_run" not in at.query_params
+    at = open_page("train", from_run="gone")
+    assert not at.exception
+    assert "is not here" in texts(at)
 
 
 def test_real_galaxies_after_simulated_ones_still_say_so(store, dataset, source):

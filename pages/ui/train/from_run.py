@@ -30,8 +30,13 @@ def from_run(dataset: str) -> RunConfig | None:
     runs = {run.id: run for run in store.runs() if run.model_path.exists()}
     if not runs:
         return None
+    wanted = st.query_params.get(PARAMETER, SCRATCH)
+    if wanted not in (SCRATCH, *runs):
+        st.warning("The run in the address to start from is not here; showing the presets.")
+        wanted = SCRATCH
+    st.session_state[PARAMETER] = wanted
     chosen = st.selectbox(
-        "Start from", [SCRATCH, *runs], key=PARAMETER, bind="query-params",
+        "Start from", [SCRATCH, *runs], key=PARAMETER, on_change=_remember,
         format_func=lambda name: _label(runs.get(name)),
         help="A run from scratch begins with random weights. One that starts from a trained run "
         "needs far fewer galaxies, where the survey resembles the one that run has learned.",
@@ -48,12 +53,20 @@ def from_run(dataset: str) -> RunConfig | None:
     st.caption(
         escape(
             f"Starts from the network and the scaler of run {run.name}, which learned on "
-            f"{learned}. {origin.sentence(run)} Both are kept; learning rate, weight decay and "
-            "averaging suit a trained network. The prior, the training range and the temperature "
-            "of p(z) are those of the new galaxies."
+            f"{learned}. {origin.sentence(run)} Layers and scaler stay as they are, and the "
+            "weights are trained further, at a pace that suits a trained network. The prior, the "
+            "training range and the temperature of p(z) are those of the new galaxies. The weights "
+            "it starts from are kept where no epoch is better on the validation rows."
         )
     )
     return config
+
+
+def _remember() -> None:
+    if chosen := st.session_state[PARAMETER]:
+        st.query_params[PARAMETER] = chosen
+    else:
+        st.query_params.pop(PARAMETER, None)
 
 
 def _label(run: RunFolder | None) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 from pages.ui import choose, server
 from pages.ui.data import intake
 from pages.ui.display import chart
-from pages.ui.empty import empty_state, simulated_badge
+from pages.ui.empty import empty_state, show_origin, simulated_badge
 from pages.ui.jobs.job import show_job
 from pages.ui.nav import guard
 from pages.ui.predict import adapt, estimate, summary
@@ -165,6 +165,7 @@ if run is None:
     st.stop()
 simulated_badge(simulator_version.trained_on(run, store))
 note_base(run)
+show_origin(run)
 if note := brittle_note(run.scaler_path):
     st.warning(note)
 if estimate.gives_densities(run):

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from redshift_core.errors import DamagedError, InputError
+from redshift_core.jobs.start_from import copy_start
 from redshift_core.jobs.watch import status
 from redshift_core.settings.bench import BenchConfig
 from redshift_core.settings.fields import Settings
@@ -104,8 +105,16 @@ def start(store: Store, kind: str, **request: Any) -> JobFolder:
 def start_training(store: Store, config: RunConfig, name: str = "") -> RunFolder:
     """Make a run folder for a configuration and start training it."""
     dataset = store.dataset(config.dataset)
-    run = store.new_run(name or f"{config.preset}-{dataset.name}")
-    return _start(run, replace(config, dataset=dataset.id), name, kind="train")
+    config = replace(config, dataset=dataset.id)
+    tuned = "tuned-" if config.start_from else ""
+    run = store.new_run(name or f"{tuned}{config.preset}-{dataset.name}")
+    if config.start_from:
+        try:
+            copy_start(store, run, config, dataset)
+        except Exception:
+            run.delete()
+            raise
+    return _start(run, config, name, kind="train")
 
 
 def start_tuning(

@@ -24,7 +24,14 @@ from redshift_core.prediction.labels import labelled, recalibrated
 from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
 from redshift_core.prediction.stress import stress_run
 from redshift_core.settings.names import USUAL_ENDINGS
-from redshift_core.store import DatasetFolder, JobContext, RunFolder, Stopped, simulator_version
+from redshift_core.store import (
+    DatasetFolder,
+    JobContext,
+    RunFolder,
+    Stopped,
+    origin,
+    simulator_version,
+)
 from redshift_core.store.arrays import RowWriter
 from redshift_core.store.tables import check_out
 from redshift_core.store.writers import TableWriter
@@ -84,6 +91,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     path = _density_path(context, source)
     blocks = data.read_blocks(source, request.get("columns"))
     simulated = bool(simulator_version.trained_on(run, context.store).get("simulated"))
+    simulated = simulated or origin.learned_on_simulated(run)
     seen = _Seen(Tally(coverage))
     try:
         first = next(blocks)  # a bad file fails before the model is loaded

@@ -126,9 +126,14 @@ def _blocks(
 
 
 def _start(context: JobContext, run: RunFolder, dataset: str, about: dict[str, Any]) -> RunFolder:
-    """Start the run on the moved spectra, with a note that explains it."""
+    """Start the run on the moved spectra, with a note that explains it.
+
+    One that was fine-tuned is what the new run starts from: without its start, its few galaxies
+    would not train a network.
+    """
     name = context.request.get("name") or f"{run.name} adapted to {about['name']}"
-    config = dataclasses.replace(run.config, dataset=dataset)
+    start_from = run.id if run.config.start_from else ""
+    config = dataclasses.replace(run.config, dataset=dataset, start_from=start_from)
     new = jobs.start_training(context.store, config, name[:80])
     new.update_info(
         note=f"This is run {run.id}, trained again after its spectra were given the mean and "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -64,6 +64,9 @@ def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
         split.save(run.split_path)
     if run.scaler_path.exists():
         scaler = Scaler.load(run.scaler_path)
+    elif config.start_from:
+        scaler = replace(Scaler.load(run.start.scaler_path), fit_on=config.scaler.fit_on)
+        scaler.save(run.scaler_path)
     else:
         scaler = fit_scaler(config.scaler, dataset.flux, split)
         scaler.save(run.scaler_path)

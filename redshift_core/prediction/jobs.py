@@ -81,11 +81,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     """
     request = context.request
     run, source = context.store.run(request["run"]), Path(request["file"])
-    if request.get("out"):
-        files = [check_out(Path(request["out"]), source)]
-    else:
-        context.folder.output.mkdir(exist_ok=True)
-        files = [context.folder.output / f"predictions{kind}" for kind in USUAL_ENDINGS]
+    files = _tables(context, source)
     coverage = open_coverage(run)
     estimate, priors = _asked_estimate(run, request)
     path = _density_path(context, source)
@@ -167,6 +163,14 @@ def _asked_estimate(
     priors = read_priors(run, estimate, Path(file) if file else None)
     estimate.weight(priors)  # refuses unknown names
     return estimate, priors
+
+
+def _tables(context: JobContext, source: Path) -> list[Path]:
+    """Files for the redshifts: the one asked for, else one of every written format."""
+    if asked := context.request.get("out"):
+        return [check_out(Path(asked), source)]
+    context.folder.output.mkdir(exist_ok=True)
+    return [context.folder.output / f"predictions{kind}" for kind in USUAL_ENDINGS]
 
 
 def _density_path(context: JobContext, source: Path) -> Path | None:

@@ -17,7 +17,7 @@ from redshift_core.errors import InputError
 from redshift_core.evaluation.recalibration import MOST, SEED, recalibrate
 from redshift_core.prediction.reader import Reader, bad_flux
 from redshift_core.prediction.rows import open_judged
-from redshift_core.store import JobContext, RunFolder
+from redshift_core.store import JobContext, RunFolder, origin
 
 
 def recalibrated(
@@ -66,8 +66,9 @@ def _of_file(
     run: RunFolder, path: Path, columns: dict[str, str] | str | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Flux and redshift of labelled spectra of a file, at most `MOST`, drawn at random."""
+    known = [run.trained_on, *(one["dataset"] for one in origin.ancestors(run))]
     with Fingerprint(path) as fingerprint:
-        seen = fingerprint.result() == data.galaxies_of(run.trained_on)
+        seen = fingerprint.result() in map(data.galaxies_of, known)
     if seen:
         raise InputError(
             f"Run {run.id} has learned from {path.name}, so its errors there are too small to fit "

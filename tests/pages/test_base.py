@@ -84,3 +84,12 @@ def test_intervals_are_fitted_anew_by_one_click_where_redshifts_are_known(store)
     (said,) = [one.value for one in at.success if "fitted anew" in one.value]
     assert "300 galaxies of known.csv" in said
     assert "68 % intervals hold 67.0% of these redshifts" in said
+
+
+def test_a_training_may_start_from_it_before_it_is_in_the_store(store):
+    make_dataset(store)
+    at = open_page("train")
+    at.selectbox(key="from_run").set_value(base_id()).run()
+    assert not at.exception
+    assert "Starts from the network and the scaler of run base" in texts(at)
+    assert [run.id for run in store.runs()] == [base_id()]

@@ -28,7 +28,11 @@ def offer(store: Store, predicted: JobFolder, median: float) -> None:
         Median of the redshifts it gave.
     """
     request = predicted.request
-    if request["run"] == base_id():  # its spectra are not here
+    if request["run"] == base_id():  # its spectra are not here, so they cannot be moved
+        st.page_link(
+            "pages/train.py", label="Learn on from this network with redshifts of your own",
+            icon=":material/school:", query_params={"from_run": request["run"]},
+        )  # fmt: skip
         return
     with st.expander("Adapt the run to these spectra", icon=":material/sync_alt:"):
         st.markdown(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.choose import when
+from pages.ui.choose import PACKAGED, when
 from pages.ui.text import escape
 from redshift_core import jobs
 from redshift_core.errors import InputError
 from redshift_core.settings.run import RunConfig
 from redshift_core.store import RunFolder, Store, origin
+from redshift_core.store.base import base_id, base_run, is_base
 from redshift_core.store.simulator_version import simulated_mark
 
 PARAMETER = "from_run"  # ``?from_run=<id>``
@@ -17,7 +18,7 @@ SCRATCH = ""  # new weights
 
 
 def from_run(dataset: str) -> RunConfig | None:
-    """Select box over the runs that have a model; settings that start from the chosen one.
+    """Select box over the runs that have a model, and the base network; settings from the choice.
 
     None where none is chosen, or none can be started from, with the reason shown.
 
@@ -28,22 +29,25 @@ def from_run(dataset: str) -> RunConfig | None:
     """
     store = Store()
     runs = {run.id: run for run in store.runs() if run.model_path.exists()}
-    if not runs:
+    names = [SCRATCH, *runs]
+    if (base := base_id()) and base not in runs:
+        names.append(base)
+    if names == [SCRATCH]:
         return None
     wanted = st.query_params.get(PARAMETER, SCRATCH)
-    if wanted not in (SCRATCH, *runs):
+    if wanted not in names:
         st.warning("The run in the address to start from is not here; showing the presets.")
         wanted = SCRATCH
     st.session_state[PARAMETER] = wanted
     chosen = st.selectbox(
-        "Start from", [SCRATCH, *runs], key=PARAMETER, on_change=_remember,
-        format_func=lambda name: _label(runs.get(name)),
+        "Start from", names, key=PARAMETER, on_change=_remember,
+        format_func=lambda name: _label(name, runs.get(name)),
         help="A run from scratch begins with random weights. One that starts from a trained run "
         "needs far fewer galaxies, where the survey resembles the one that run has learned.",
     )  # fmt: skip
     if not chosen:
         return None
-    run = runs[chosen]
+    run = runs.get(chosen) or base_run(store)
     try:
         config = jobs.fine_tuned(run, store.dataset(dataset))
     except InputError as error:
@@ -69,7 +73,9 @@ def _remember() -> None:
         st.query_params.pop(PARAMETER, None)
 
 
-def _label(run: RunFolder | None) -> str:
-    if run is None:
+def _label(name: str, run: RunFolder | None) -> str:
+    if name == SCRATCH:
         return "Scratch: random weights and a preset"
+    if run is None or is_base(run):
+        return PACKAGED
     return f"{run.name} · {when(run)} · {run.id}"

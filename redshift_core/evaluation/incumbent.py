@@ -51,10 +51,10 @@ class Interval:
         Examples
         --------
         >>> Interval(200, 0.683, 0.0512).text()
-        'holds the true redshift of 68.3 % and is 0.051 wide on average'
+        'holds 68.3 % of the true redshifts and is 0.051 wide on average'
         """
         return (
-            f"holds the true redshift of {100 * self.coverage:.1f} % and is {self.width:.3f} wide "
+            f"holds {100 * self.coverage:.1f} % of the true redshifts and is {self.width:.3f} wide "
             "on average"
         )
 

@@ -97,6 +97,7 @@ def test_the_better_one_is_named_and_only_where_it_can_be_told():
 def test_nothing_is_made_of_nothing():
     z = np.array([0.1, 0.2])
     assert beside(z, z, {}) is None
+    assert beside(z, z + 0.1, {UGC: z}) is None  # the dataset's redshifts are UGC's own
     found = beside(z, z, {UGC: z * np.nan})
     assert (found.n, found.difference, found.run["mae"]) == (0, None, None)
     assert found.text().startswith("UGC is known of 0 of the 2 galaxies")

@@ -134,11 +134,14 @@ def beside(
     Returns
     -------
     Beside or None
-        None where the incumbent's redshift is not among the columns.
+        None where the incumbent's redshift is not among the columns, or is the spectroscopic one:
+        a dataset whose redshifts are UGC's own cannot judge it.
     """
     if INCUMBENT_COLUMNS[0] not in columns:
         return None
     both, spec, phot, theirs = _both(z_spec, z_phot, columns[INCUMBENT_COLUMNS[0]])
+    if len(spec) and np.array_equal(spec, theirs):
+        return None
     gains = np.abs(theirs - spec) - np.abs(phot - spec)
 
     def inside(names: tuple[str, ...]) -> Interval | None:

@@ -19,6 +19,7 @@ from redshift_core import __version__
 from redshift_core.cli import (
     bench,
     datasets,
+    fetch,
     limit,
     manage,
     reports,
@@ -49,6 +50,7 @@ for _function in (
     datasets.simulate,
     datasets.study_simulation,
     datasets.ingest,
+    fetch.fetch,
     datasets.datasets,
     training.train,
     training.adapt,

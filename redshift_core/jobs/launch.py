@@ -36,7 +36,7 @@ from redshift_core.store import (
 from redshift_core.store.damage import WORDS
 
 LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")  # one at a time, on the device
-LEADING_KINDS = ("coordinate", "bench", "adapt")  # others compute for them
+LEADING_KINDS = ("coordinate", "bench", "adapt", "fetch")  # others compute for them, or an archive
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 
 Study = TypeVar("Study", bound=LongFolder)
@@ -96,7 +96,7 @@ def environment(kind: str) -> dict[str, str]:
 
 
 def start(store: Store, kind: str, **request: Any) -> JobFolder:
-    """Start a job of its own folder: ingest, simulate, evaluate, predict, adapt, baseline."""
+    """Start a job of its own folder: ingest, fetch, simulate, evaluate, predict and others."""
     return submit(store.new_job(kind), {"kind": kind, **request})
 
 

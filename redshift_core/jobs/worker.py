@@ -41,6 +41,7 @@ JOBS = {
     "baseline": "redshift_core.learning.studies.bench.measure:baseline_job",
     "speed": "redshift_core.learning.studies.bench.measure:speed_job",
     "ingest": "redshift_core.data:ingest_job",
+    "fetch": "redshift_core.data.archive:fetch_job",
     "simulate": "redshift_core.simulation:simulate_job",
     "evaluate": "redshift_core.prediction:evaluate_job",
     "predict": "redshift_core.prediction:predict_job",

@@ -145,12 +145,10 @@ def datasets(as_json: JsonOption = False) -> None:
 
 
 def existing_file(path: Path) -> Path:
-    """Absolute path of a file that exists."""
+    """Absolute path of a file, or folder of Parquet files, that exists."""
     path = path.expanduser().absolute()
     if not path.exists():
         raise InputError(f"There is no file {path}; check the name.")
-    if not path.is_file():
-        raise InputError(f"{path} is not a file; give a {FORMAT_TITLES} file.")
     return path
 
 

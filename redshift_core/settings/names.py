@@ -15,12 +15,17 @@ class FileFormat:
     title: str  # in the user's words
     suffixes: tuple[str, ...]  # last endings of file names, the usual one first
     magic: bytes = b""  # first bytes of every such file; none for text
+    written: bool = False  # whether predictions are written in it, too
 
 
 FORMATS = {  # format of ``data.READERS`` → how it is known
     "csv": FileFormat("CSV", (".csv", ".tsv", ".txt", ".dat", ".tab", ".asc")),
     "csv.gz": FileFormat("CSV.gz", (".gz",), b"\x1f\x8b"),
     "parquet": FileFormat("Parquet", (".parquet", ".pq"), b"PAR1"),
+    "feather": FileFormat("Feather", (".feather", ".arrow"), b"ARROW1"),
+    "fits": FileFormat("FITS", (".fits", ".fit"), b"SIMPLE  ="),
+    "votable": FileFormat("VOTable", (".vot", ".votable", ".xml"), b"<?xml"),
+    "ecsv": FileFormat("ECSV", (".ecsv",), b"# %ECSV"),
 }
 *_FIRST, _LAST = (one.title for one in FORMATS.values())
 FORMAT_TITLES = f"{', '.join(_FIRST)} or {_LAST}"  # for sentences

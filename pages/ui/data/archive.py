@@ -77,21 +77,24 @@ def _request(store: Store) -> FetchRequest | None:
         "Sample", [CANDIDATES, CIRCLE, IDS], default=CANDIDATES, required=True,
         key="archive_sample", persist_state="session",
     )  # fmt: skip
-    with st.expander("More settings", icon=":material/tune:"):
-        release = st.text_input("Release", RELEASE, key="archive_release")
-        chunk = st.number_input(
-            "Sources asked for at once", 0, 5000, 0, help="0: what suits the service."
-        )
-    if sample == IDS:
-        ids, adql = _file(store, "Source ids: a column source_id, or one id a line", "ids"), ""
-    else:
-        ids, adql = "", _query(release, circle=sample == CIRCLE)
+    chosen = st.container()
     known = redshifts not in ("", "none", "ugc")
     matched = known and st.checkbox(
         "Fetch only those that have a redshift", True,
         help="The others can be predicted, but not trained on.",
     )  # fmt: skip
     name = st.text_input("Name of the dataset", placeholder=sample, max_chars=80)
+    with st.expander("More settings", icon=":material/tune:"):
+        release = st.text_input("Release", RELEASE, key="archive_release")
+        chunk = st.number_input(
+            "Sources asked for at once", 0, 5000, 0, key="archive_chunk",
+            help="0: what suits the service.",
+        )  # fmt: skip
+    with chosen:
+        if sample == IDS:
+            ids, adql = _file(store, "Source ids: a column source_id, or one id a line", "ids"), ""
+        else:
+            ids, adql = "", _query(release, circle=sample == CIRCLE)
     if not (service and redshifts and (ids or adql.strip())):
         return None
     return FetchRequest(
@@ -145,7 +148,7 @@ def _query(release: str, circle: bool) -> str:
         cuts = st.selectbox("Candidates", [EVERY, *CUTS], format_func=_cut_text)
     made = candidates(release, CUTS.get(cuts, ""), cone) if only else around(release, cone)
     return st.text_area(
-        "Query in ADQL; change it as you like", made, height=190,
+        "Query in ADQL; change it as you like", made, height="content",
         key=f"archive_adql_{zlib.crc32(made.encode()):x}",
         help="It must give source_id, and ra and dec where redshifts are matched by position. "
         "Every further column is kept in the catalogue of the dataset.",
@@ -200,7 +203,7 @@ def _count_then_fetch(store: Store, request: FetchRequest) -> None:
 def _offer(store: Store, request: FetchRequest, found: dict[str, int]) -> None:
     """What a fetch would take, and its button."""
     n, calls = found["rows"], found["calls"]
-    later = " Those without a redshift are left out before." if request.matched_only else ""
+    later = " Those without a redshift are left out before that." if request.matched_only else ""
     st.markdown(
         f"**{count(n)} sources.** Their spectra take {count(calls)} calls to the archive and move "
         f"about {found['megabytes']:,} MB.{later}"

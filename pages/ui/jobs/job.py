@@ -42,7 +42,8 @@ def show_job(folder: JobFolder, title: str = "") -> Status:
     elif now.state in ("failed", "lost"):
         show_failure(folder, now)
     elif now.state == "stopped":
-        st.warning(now.message or "Stopped.", icon=":material/stop_circle:")
+        said = now.message if now.message.startswith("Stopped") else f"Stopped. {now.message}"
+        st.warning(escape(said), icon=":material/stop_circle:")
     return now
 
 

@@ -69,6 +69,17 @@ class Archive:
     url: str = ""
 
 
+def faults(by_number, kind="data-server"):
+    """Faults of the calls of one kind, by number."""
+    return lambda asked, number: by_number.get(number, "") if asked == kind else ""
+
+
+def write_ids(path, ids):
+    """A file of ids, as a user has it."""
+    path.write_text("\n".join(["source_id", *map(str, ids)]) + "\n")
+    return path
+
+
 def ids_of(n):
     """Source ids as large as Gaia's, negative: SIMULATED."""
     return [-(4_000_000_000_000_000_000 + 7 * k) for k in range(n)]
@@ -155,13 +166,13 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *arguments):
         """Say nothing."""
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         self.answer({})
 
-    def do_DELETE(self):  # noqa: N802
+    def do_DELETE(self):
         self.send(200, b"")
 
-    def do_POST(self):  # noqa: N802
+    def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         kind = self.headers.get("Content-Type", "")
         if kind.startswith("multipart/"):

@@ -85,7 +85,7 @@ class Fetch:
             self.site, request.release, self.patience, self.memory, self._tick
         )
         self.chunk = request.chunk or self.site.chunk
-        self._most = self.chunk  # sources that the service takes at once
+        self._most = {"sources": SOURCES_AT_ONCE, "spectra": self.chunk}  # that it takes at once
 
     def count(self) -> dict[str, Any]:
         """How many sources it would be, and what that costs."""
@@ -175,7 +175,7 @@ class Fetch:
         return once(_plain(found))
 
     def _catalogue(self, ids: list[int]) -> pa.Table:
-        return once(_plain(self._in_pieces(self.service.sources, ids)))
+        return once(_plain(self._in_pieces("sources", self.service.sources, ids)))
 
     # Redshifts
 
@@ -262,7 +262,7 @@ class Fetch:
         ids = sources["source_id"].to_pylist()
         found, rest = SPECTRA.empty_table(), ids
         while rest:
-            came = self._in_pieces(self.service.coefficients, rest)
+            came = self._in_pieces("spectra", self.service.coefficients, rest)
             wanted = pc.is_in(came["source_id"], pa.array(rest, pa.int64()))
             came = once(came.filter(wanted))
             if not len(came):
@@ -277,11 +277,13 @@ class Fetch:
             rows = rows.append_column(SPECTRA.field(name), found[name])
         return rows
 
-    def _in_pieces(self, ask: Callable[[list[int]], pa.Table], ids: list[int]) -> pa.Table:
+    def _in_pieces(
+        self, what: str, ask: Callable[[list[int]], pa.Table], ids: list[int]
+    ) -> pa.Table:
         """Answers about some sources, as many at a time as the service takes."""
         parts, first = [], 0
         while first < len(ids):
-            some = ids[first : first + max(self._most, 1)]
+            some = ids[first : first + self._most[what]]
             try:
                 parts.append(ask(some))
             except TooMuchError as error:
@@ -289,7 +291,7 @@ class Fetch:
                     raise InputError(
                         f"{self.site.title} takes not even one source: {error}."
                     ) from None
-                self._most = len(some) // 2
+                self._most[what] = len(some) // 2
             else:
                 first += len(some)
         return pa.concat_tables(parts, promote_options="permissive")

@@ -21,7 +21,7 @@ from redshift_core.data.archive.web import (
 from redshift_core.errors import InputError
 
 FIRST_POLL, LONGEST_POLL = 0.2, 15.0  # s between two looks at a job of the service
-ENDED = ("COMPLETED", "ERROR", "ABORTED", "ARCHIVED")
+GOING_ON = ("PENDING", "QUEUED", "EXECUTING", "RUN", "HELD", "SUSPENDED", "UNKNOWN")
 
 
 class Tap:
@@ -82,12 +82,12 @@ class Tap:
         with service.submit_job(text) as job:  # deleted on the service in the end
             job.run()
             wait = FIRST_POLL
-            while (phase := job.phase) not in ENDED:
+            while (phase := job.phase) in GOING_ON:
                 time.sleep(wait)
                 wait = min(2 * wait, LONGEST_POLL)
             if phase != "COMPLETED":
                 job.raise_if_error()
-                raise ArchiveError(f"the query ended as {phase}")
+                raise ArchiveError(f"an answer that is no job ({phase or 'no phase'})")
             return job.fetch_result()
 
     def _refusal(self, said: str) -> ArchiveError:

@@ -1,0 +1,150 @@
+"""The services that give Gaia's spectra, against a stand-in on the loopback and its faults."""
+
+import pyarrow as pa
+import pytest
+
+from redshift_core.data.archive import redshifts
+from redshift_core.data.archive.memory import Memory
+from redshift_core.data.archive.services import open_service, site_of
+from redshift_core.data.archive.tables import read_ids
+from redshift_core.data.archive.web import Patience
+from redshift_core.errors import InputError
+from tests.archive_standin import faults, ids_of, serving, small_archive
+
+
+def service(archive, name="{}", patience=None, **options):
+    site = site_of(name.format(archive.url))
+    patience = patience or Patience(4, 0.01, 5.0, 1.0, 20.0)
+    return open_service(site, "Gaia DR3", patience, options.get("memory", Memory()), lambda: None)
+
+
+@pytest.fixture(scope="module")
+def archive():
+    """Archive of 40 galaxies that does nothing wrong."""
+    with serving(small_archive(40)) as served:
+        yield served
+
+
+@pytest.mark.parametrize("name", ["{}", "aip={}tap-server/tap", "ari={}tap-server/tap"])
+def test_every_service_gives_the_coefficients_of_the_right_source(archive, name):
+    ids = ids_of(42)
+    found = service(archive, name).coefficients(ids)
+    assert sorted(found["source_id"].to_pylist()) == sorted(ids[:40])
+    for row in found.to_pylist():
+        for band, held in zip(("bp", "rp"), archive.spectra[row["source_id"]], strict=True):
+            assert row[f"{band}_coefficients"] == pytest.approx(held, rel=1e-12)
+    assert set(found["bp_basis_function_id"].to_pylist()) == {56}
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [
+        ("html", "a web page in place of data"),
+        ("service error", "SERVICE ERROR: try later"),
+        ("truncated", "cut off or damaged"),
+        ("cut off", "cut off"),
+        ("500", "HTTP 500: Error 500: null"),
+        ("502", "HTTP 502"),
+        ("dead", "no connection to it could be made or kept"),
+        ("silent", "silent for longer than the time limit"),
+    ],
+)
+def test_a_wrong_answer_is_asked_for_again_and_in_the_end_one_sentence(fault, word):
+    patience = Patience(3, 0.01, 1.0, 0.2, 20.0)
+    served = small_archive(5, faults=faults({0: fault, 1: fault}), silence=0.5)
+    if fault == "500":  # may be for a word, so that each try asks by all of them
+        served.faults = faults(dict.fromkeys(range(5), fault))
+    with serving(served):
+        assert service(served, patience=patience).coefficients(ids_of(5)).num_rows == 5
+        served.faults = lambda kind, number: fault
+        with pytest.raises(InputError, match=r"^The archive gave no spectra after 3 tries") as said:
+            service(served, patience=patience).coefficients(ids_of(5))
+        assert word in str(said.value)
+        assert str(said.value).count("\n") == 0
+
+
+@pytest.mark.parametrize("fault", ["html", "invalid", "502", "dead", "silent"])
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_query_is_asked_again_as_well(fault, quick):
+    kind = "sync" if quick else "async"
+    patience = Patience(3, 0.01, 1.0, 0.2, 20.0)
+    served = small_archive(5, faults=faults({0: fault}, kind), silence=0.5)
+    query = "SELECT source_id FROM gaiadr3.gaia_source"
+    with serving(served):
+        assert service(served, patience=patience).query(query, quick).num_rows == 5
+        served.faults = lambda *_: fault
+        with pytest.raises(InputError, match="gave no answer to the query after 3 tries"):
+            service(served, patience=patience).query(query, quick)
+
+
+def test_a_query_that_is_refused_is_asked_twice_at_most(archive):
+    before = archive.counts["sync"]
+    with pytest.raises(InputError, match=r"after 2 tries.*no such column: nonsense"):
+        service(archive).query("SELECT nonsense FROM gaiadr3.gaia_source", quick=True)
+    assert archive.counts["sync"] - before == 2
+
+
+def test_an_answer_cut_by_the_service_is_refused(archive, monkeypatch):
+    monkeypatch.setattr(archive, "sync_rows", 7)
+    with pytest.raises(InputError, match="cut its answer short after 7 rows; ask for fewer"):
+        service(archive).query("SELECT source_id FROM gaiadr3.gaia_source", quick=True)
+
+
+def test_the_words_of_the_archive_are_tried_in_turn_and_remembered(tmp_path):
+    path = tmp_path / "tried.json"
+    words = (("MEAN_SPECTRUM_XP", "DATAMODEL_GAIA"),)
+    with serving(small_archive(6, words=words)) as served:
+        ids = ids_of(6)
+        assert service(served, memory=Memory(path)).coefficients(ids[:3]).num_rows == 3
+        asked = served.counts["data-server"]
+        assert asked == 4
+        assert service(served, memory=Memory(path)).coefficients(ids[3:]).num_rows == 3
+        assert served.counts["data-server"] == asked + 1
+        served.words = (("XP_CONTINUOUS", "RAW"),)  # and where they change meanwhile
+        assert service(served, memory=Memory(path)).coefficients(ids).num_rows == 6
+
+
+def test_sources_that_the_archive_does_not_have_at_all_are_no_error(archive):
+    assert service(archive).coefficients([1, 2, 3]).num_rows == 0
+
+
+def test_a_token_goes_to_the_service_it_is_for_and_to_no_other(archive, monkeypatch):
+    monkeypatch.setenv("REDSHIFT_LAB_ARCHIVE_TOKEN", "secret")
+    for name, expected in (("{}", None), ("aip={}tap-server/tap", "Token secret")):
+        archive.headers.clear()
+        service(archive, name).coefficients(ids_of(2))
+        assert {one.get("Authorization") for one in archive.headers} == {expected}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5405570973190252288\n5762406957886626816\n\n5405570973190252288\n",
+        "Gaia DR3 5405570973190252288\nGaia DR3 5762406957886626816\n",
+        "name,Source_ID\na,5405570973190252288\nb,5762406957886626816\n",
+        "SOURCE_ID;z\n5762406957886626816;0.1\n5405570973190252288;0.2\n",
+    ],
+)
+def test_ids_are_read_exactly_from_what_people_have(tmp_path, text):
+    path = tmp_path / "ids.txt"
+    path.write_text(text)
+    assert read_ids(path)["source_id"].to_pylist() == [5405570973190252288, 5762406957886626816]
+
+
+def test_ids_that_a_float_has_rounded_are_refused(tmp_path):
+    path = tmp_path / "ids.csv"
+    path.write_text("source_id,z\n5.405570973190252e18,0.1\n")
+    with pytest.raises(InputError, match="has rounded the source ids"):
+        read_ids(path)
+
+
+def test_matches_are_unique_both_ways():
+    rows = [(1, "a", 0.1), (2, "b", 0.2), (2, "c", 0.3), (3, "d", 0.4), (4, "d", 0.4),
+            (5, "e", 0.5), (5, "f", 0.5)]  # fmt: skip
+    pairs = pa.table(
+        [*zip(*[(one, other, z, 0.0) for one, other, z in rows], strict=True)],
+        schema=redshifts.PAIRS,
+    )
+    found, ambiguous = redshifts.unique(pairs)
+    assert sorted(zip(*found.to_pydict().values(), strict=True)) == [(1, 0.1), (5, 0.5)]
+    assert ambiguous == 3

@@ -94,6 +94,7 @@ def failures(store: Store) -> None:
         if job.request.get("kind") in KINDS
         and (state := jobs.status(job)).state in ("failed", "lost")
         and job.id != st.query_params.get("job")
+        and not job.request.get("count")
     ]
     if not failed:
         return

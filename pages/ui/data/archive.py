@@ -54,7 +54,9 @@ def archive_door(store: Store) -> None:
     )
     try:
         request = _request(store)
-        if request is not None:
+        if request is None:
+            st.caption("Still missing: an address, a query or a file.")
+        else:
             _count_then_fetch(store, request)
     except InputError as error:
         st.error(escape(str(error)))
@@ -142,10 +144,12 @@ def _query(release: str, circle: bool) -> str:
             columns[1].number_input("Declination / °", -90.0, 90.0, 0.0, format="%.4f"),
             columns[2].number_input("Radius / °", 0.001, 90.0, 1.0, format="%.3f"),
         )
-        only = st.checkbox("Only galaxy candidates", True, help="Else stars are among them.")
+        only = st.checkbox(
+            "Only galaxy candidates", True, key="archive_only", help="Else stars are among them."
+        )
     cuts = EVERY
     if only:
-        cuts = st.selectbox("Candidates", [EVERY, *CUTS], format_func=_cut_text)
+        cuts = st.selectbox("Candidates", [EVERY, *CUTS], format_func=_cut_text, key="archive_cuts")
     made = candidates(release, CUTS.get(cuts, ""), cone) if only else around(release, cone)
     return st.text_area(
         "Query in ADQL; change it as you like", made, height="content",

@@ -209,8 +209,8 @@ def _offer(store: Store, request: FetchRequest, found: dict[str, int]) -> None:
     n, calls = found["rows"], found["calls"]
     later = " Those without a redshift are left out before that." if request.matched_only else ""
     st.markdown(
-        f"**{count(n)} sources.** Their spectra take {count(calls)} calls to the archive and move "
-        f"about {found['megabytes']:,} MB.{later}"
+        f"**{count(n)} sources.** Their spectra take {count(calls)} call{'s' * (calls != 1)} to "
+        f"the archive and move about {found['megabytes']:,} MB.{later}"
     )
     busy = request in active_requests(store)
     pressed = st.button(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from redshift_core.errors import InputError
 
 PARQUET = (".parquet", ".pq")
+HIDDEN = ("_", ".")  # names that begin so are no part of a table
+MOST = 200_000  # files and folders in a folder: more is a mistake
 COLLECTION = "collection.properties"  # of a HATS collection
 PRIMARY = "hats_primary_table_url"  # names its catalogue, beside margin caches and indexes
 
@@ -19,20 +23,28 @@ def files_of(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    root = _primary(path)
-    parts = [
-        one
-        for one in sorted(root.rglob("*"))
-        if one.suffix.lower() in PARQUET
-        and one.is_file()
-        and not any(name.startswith(("_", ".")) for name in one.relative_to(root).parts)
-    ]
+    parts = sorted(_parquet_files(_primary(path)))
     if not parts:
         raise InputError(
             f"The folder {path} holds no Parquet file; expected a file, or a folder of Parquet "
             "parts as Spark, Dask and HATS write them."
         )
     return parts
+
+
+def _parquet_files(root: Path) -> Iterator[Path]:
+    n_seen = 0
+    for folder, inner, names in os.walk(root):
+        inner[:] = [name for name in inner if not name.startswith(HIDDEN)]
+        n_seen += len(inner) + len(names)
+        if n_seen > MOST:
+            raise InputError(
+                f"The folder {root} holds more than {MOST:,} files; name the folder of the parts "
+                "itself."
+            )
+        for name in names:
+            if name.lower().endswith(PARQUET) and not name.startswith(HIDDEN):
+                yield Path(folder) / name
 
 
 def size_of(path: Path) -> int:

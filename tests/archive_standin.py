@@ -8,16 +8,13 @@ SIMULATED.
 
 import io
 import json
-import math
 import random
 import re
 import sqlite3
 import threading
 import time
 import zipfile
-from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -27,6 +24,8 @@ from astropy.io import fits
 from astropy.io.votable import from_table, writeto
 from astropy.io.votable.tree import Info
 from astropy.table import MaskedColumn, Table
+
+from tests.archive_galaxies import Archive, distance, survey_archive
 
 CAPABILITIES = """<?xml version="1.0"?><vosi:capabilities
  xmlns:vosi="http://www.ivoa.net/xml/VOSICapabilities/v1.0"
@@ -45,99 +44,6 @@ ERROR = """<?xml version="1.0"?><VOTABLE version="1.3"
  xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE type="results">
  <INFO name="QUERY_STATUS" value="ERROR">{}</INFO></RESOURCE></VOTABLE>"""
 HTML = b"<!DOCTYPE html><html><body>Archive down for maintenance</body></html>"
-N = 55
-
-
-@dataclass
-class Archive:
-    """What the stand-in holds, what it is to do wrong, and what it was asked."""
-
-    spectra: dict  # source_id → (bp, rp) coefficients
-    database: sqlite3.Connection
-    redshifts: Table | None = None  # of X-Match: objID, ra, dec, zsp, spCl
-    words: tuple = (("XP_CONTINUOUS", "RAW"),)  # retrieval type and structure that it knows
-    limit: int = 5_000  # ids of one call
-    sync_rows: int = 2_000
-    faults: object = field(default=lambda kind, number: "")
-    silence: float = 30.0  # s, of the fault "silent"
-    calls: list = field(default_factory=list)  # (kind, number, fault)
-    asked: list = field(default_factory=list)  # ids of each call of DataLink
-    headers: list = field(default_factory=list)  # of each call
-    jobs: dict = field(default_factory=dict)
-    counts: Counter = field(default_factory=Counter)
-    lock: object = field(default_factory=threading.RLock)
-    url: str = ""
-
-
-def faults(by_number, kind="data-server"):
-    """Faults of the calls of one kind, by number."""
-    return lambda asked, number: by_number.get(number, "") if asked == kind else ""
-
-
-def write_ids(path, ids):
-    """A file of ids, as a user has it."""
-    path.write_text("\n".join(["source_id", *map(str, ids)]) + "\n")
-    return path
-
-
-def ids_of(n):
-    """Source ids as large as Gaia's, negative: SIMULATED."""
-    return [-(4_000_000_000_000_000_000 + 7 * k) for k in range(n)]
-
-
-def small_archive(n=60, seed=1, n_candidates=None, **options):
-    """Archive of n galaxies (SIMULATED: smooth spectra of no physical meaning)."""
-    rng = np.random.default_rng(seed)
-    ids = ids_of(n)
-    z = rng.uniform(0.02, 0.5, n)
-    fall = np.exp(-np.arange(N) / 4.0)
-    bright = rng.uniform(100, 400, n)
-    spectra = {
-        one: (
-            bright[k] * (fall + z[k] * rng.normal(0, 0.02, N)),
-            bright[k] * (fall * (1 - z[k]) + rng.normal(0, 0.01, N)),
-        )
-        for k, one in enumerate(ids)
-    }
-    ra, dec = rng.uniform(149, 151, n), rng.uniform(1, 3, n)
-    database = sqlite3.connect(":memory:", check_same_thread=False)
-    _functions(database)
-    database.execute("ATTACH ':memory:' AS gaiadr3")
-    database.execute(
-        "CREATE TABLE gaiadr3.gaia_source (source_id INTEGER PRIMARY KEY, ra REAL, dec REAL, "
-        "phot_g_mean_mag REAL, phot_bp_mean_mag REAL, phot_rp_mean_mag REAL, "
-        "has_xp_continuous TEXT)"
-    )
-    database.execute(
-        "CREATE TABLE gaiadr3.galaxy_candidates (source_id INTEGER PRIMARY KEY, "
-        "classprob_dsc_combmod_galaxy REAL, redshift_ugc REAL, redshift_ugc_lower REAL, "
-        "redshift_ugc_upper REAL, radius_sersic REAL, classlabel_dsc_joint TEXT, "
-        "vari_best_class_name TEXT)"
-    )
-    database.execute(
-        "CREATE TABLE gaiadr3.xp_continuous_mean_spectrum (source_id INTEGER PRIMARY KEY, "
-        "bp_basis_function_id INTEGER, rp_basis_function_id INTEGER, bp_coefficients TEXT, "
-        "rp_coefficients TEXT)"
-    )
-    magnitude = 16 + 3 * rng.random(n)
-    for k, one in enumerate(ids):
-        row = (one, ra[k], dec[k], magnitude[k], magnitude[k] + 0.4, magnitude[k] - 0.5, "True")
-        database.execute("INSERT INTO gaiadr3.gaia_source VALUES (?,?,?,?,?,?,?)", row)
-        if k < (n if n_candidates is None else n_candidates):
-            ugc = z[k] + rng.normal(0, 0.02)
-            database.execute(
-                "INSERT INTO gaiadr3.galaxy_candidates VALUES (?,?,?,?,?,?,?,?)",
-                (one, 0.9, ugc, ugc - 0.03, ugc + 0.03, None, "galaxy" if k % 2 else "star", None),
-            )
-        pair = [json.dumps(list(part)) for part in spectra[one]]
-        database.execute(
-            "INSERT INTO gaiadr3.xp_continuous_mean_spectrum VALUES (?,?,?,?,?)",
-            (one, 56, 57, *pair),
-        )
-    redshifts = Table(
-        {"objID": 10**18 + np.arange(n), "ra2": ra, "dec2": dec, "zsp": z, "spCl": ["GALAXY"] * n}
-    )
-    return Archive(spectra, database, redshifts, **options)
 
 
 @contextmanager
@@ -281,6 +187,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send(500, b"Error 500: null", "text/plain")
             return
         archive.asked.append(ids)
+        archive.releases.add(fields["RELEASE"])
         found = [one for one in ids if one in archive.spectra]
         random.Random(len(archive.asked)).shuffle(found)
         if fault == "short":
@@ -363,32 +270,23 @@ def votable(table, status="OK"):
 
 def cross_match(redshifts, text):
     """Every pair within 1.5″, the upload's columns first, as X-Match answers."""
-    lines = [line.strip('"').split(",") for line in text.replace('"', "").splitlines()]
+    lines = [line.split(",") for line in text.replace('"', "").splitlines()]
     rows = []
     for one, ra, dec in lines[1:]:
-        for other in redshifts:
-            apart = distance(float(ra), float(dec), other["ra2"], other["dec2"])
-            if apart <= 1.5:
-                rows.append((apart, int(one), float(ra), float(dec), *other))
+        apart = distance(float(ra), float(dec), redshifts["ra2"].data, redshifts["dec2"].data)
+        rows += [
+            (apart[k], int(one), float(ra), float(dec), *redshifts[int(k)])
+            for k in np.flatnonzero(apart <= 1.5)
+        ]
     names = ["angDist", "source_id", "ra", "dec", *redshifts.colnames]
     if rows:
         return Table(rows=rows, names=names)
     return Table(names=names, dtype=[float, int, *[float] * (len(names) - 2)])
 
 
-def distance(ra, dec, other_ra, other_dec):
-    """Arcsec between two positions close to each other."""
-    east = (other_ra - ra) * math.cos(math.radians(dec))
-    return 3600 * math.hypot(east, other_dec - dec)
+if __name__ == "__main__":  # for trying things by hand: python -m tests.archive_standin SURVEY
+    import sys
 
-
-def _functions(database):
-    """The three functions of ADQL by which a cone is asked for."""
-    database.create_function("POINT", 3, lambda _, ra, dec: f"{ra!r} {dec!r}")
-    database.create_function("CIRCLE", 4, lambda _, ra, dec, r: f"{ra!r} {dec!r} {r!r}")
-
-    def contains(point, circle):
-        here, there = ([float(v) for v in text.split()] for text in (point, circle))
-        return int(distance(*here, *there[:2]) <= 3600 * there[2])
-
-    database.create_function("CONTAINS", 2, contains)
+    with serving(survey_archive(sys.argv[1])) as _archive:
+        print(f"--service {_archive.url} REDSHIFT_LAB_XMATCH={_archive.url}xmatch", flush=True)
+        threading.Event().wait()

@@ -7,14 +7,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from redshift_core.data.archive.job import Fetch, fetch_job, missing_ids
+from redshift_core.data.archive import missing_ids
+from redshift_core.data.archive.job import Fetch, fetch_job
 from redshift_core.data.archive.memory import Memory
 from redshift_core.data.archive.request import FetchRequest
 from redshift_core.data.archive.services import open_service, site_of
 from redshift_core.data.archive.web import Patience
 from redshift_core.errors import InputError
 from redshift_core.store import JobContext, Stopped, write_json
-from tests.archive_standin import faults, ids_of, serving, small_archive, write_ids
+from tests.archive_galaxies import faults, ids_of, small_archive, write_ids
+from tests.archive_standin import serving
 
 FAST = {"tries": 4, "wait": 0.01, "timeout": 1.0}
 
@@ -236,3 +238,38 @@ def test_a_folder_of_bulk_files_gives_the_sources_of_a_list(store, ids_file, tmp
     assert result["flagged"] == {"nan_flux": 1}
     with pytest.raises(InputError, match="answers no query"):
         folder_service.query("SELECT 1")
+
+
+def test_coefficients_that_no_fluxes_can_be_made_of_are_refused_after_the_first_chunk(
+    store, ids_file
+):
+    served = small_archive(12)
+    for one, (_, rp) in served.spectra.items():
+        served.spectra[one] = (np.ones(48), rp)
+    with (
+        serving(served),
+        pytest.raises(InputError, match=r"has 48 bp coefficients .*What has come is kept"),
+    ):
+        fetch_here(store, served, ids=str(ids_file(ids_of(12))), chunk=4)
+    assert len(served.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "word"),
+    [
+        ({"adql": "SELECT ra FROM gaiadr3.gaia_source"}, "gives no column source_id; it gives ra"),
+        ({"adql": "SELECT source_id FROM gaiadr3.gaia_source WHERE ra < 0"}, "gives no source"),
+        ({}, "needs one sample: a file of ids, or a query; got none"),
+        ({"adql": "SELECT 1", "release": "!"}, "names no release"),
+    ],
+)
+def test_a_sample_that_cannot_be_is_one_sentence(store, archive, request_, word):
+    with pytest.raises(InputError, match=word):
+        fetch_here(store, archive, **request_)
+    assert not list(store.cache.glob("archive-*"))
+
+
+def test_sources_without_any_spectrum_are_no_dataset(store, archive, ids_file):
+    with pytest.raises(InputError, match="has a spectrum of none of the sources"):
+        fetch_here(store, archive, ids=str(ids_file([1, 2])))
+    assert store.datasets() == []

@@ -12,8 +12,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from redshift_core import jobs
-from tests.archive_standin import faults, ids_of, serving, small_archive, write_ids
+from redshift_core import cli, jobs
+from tests.archive_galaxies import faults, ids_of, small_archive, write_ids
+from tests.archive_standin import serving
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-m", "redshift_core.cli", "fetch"]
@@ -113,3 +114,43 @@ def test_ctrl_c_stops_a_fetch_and_the_same_command_goes_on(store, tmp_path):
         process = start(slow, *arguments)
         assert json.loads(process.communicate(timeout=60)[0])["rows"] == 12
     assert sorted(one for asked in slow.asked for one in asked) == sorted(ids_of(12))
+
+
+def run(*arguments):
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, timeout=120
+    )
+
+
+@pytest.mark.usefixtures("store")
+def test_a_count_shows_the_query_of_the_candidates_by_cuts_and_in_a_cone():
+    with serving(small_archive(30)) as served:
+        cone = [f"--cone={served.redshifts['ra2'][1]},{served.redshifts['dec2'][1]},0.001"]
+        done = run("--service", served.url, "--candidates", "pure", *cone, "--count")
+    assert done.returncode == 0, done.stderr
+    first, *query = done.stdout.splitlines()
+    assert first.startswith("1 source: 1 call to http://127.0.0.1")
+    assert first.endswith("Nothing was fetched.")
+    assert "c.classlabel_dsc_joint = 'galaxy'" in query[-1]
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Choose one sample: --ids FILE, --adql TEXT, or --candidates"),
+        (["--adql", "SELECT 1", "--candidates"], "Choose one sample"),
+        (["pure"], "'pure' is a cut; it goes with --candidates."),
+        (["--candidates", "--cone", "1,2"], "is no circle on the sky"),
+        (["--candidates"], "Give the dataset a name: --name NAME."),
+        (["--candidates", "--name", "x", "--redshifts", "nowhere.csv"], "There is no file"),
+        (["--candidates", "--name", "x", "--service", "eso"], "choose esa, aip, ari, a URL"),
+    ],
+)
+def test_what_the_user_can_fix_is_one_sentence(arguments, sentence, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["fetch", *arguments])
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert sentence in err
+    assert err.count("\n") == 1

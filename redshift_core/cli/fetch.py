@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs
-from redshift_core.cli.datasets import existing_file
-from redshift_core.cli.follow import run_job
+from redshift_core.cli.datasets import BasesOption, SamplingOption, existing_file
+from redshift_core.cli.follow import JobFailed, run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say
 from redshift_core.errors import InputError
 from redshift_core.store import JobFolder, Store
@@ -69,6 +69,8 @@ def fetch(
         bool,
         typer.Option("--count", help="Only say how many sources it would be, and show the query."),
     ] = False,
+    bases: BasesOption = None,
+    sampling: SamplingOption = None,
     chunk: Annotated[
         int, typer.Option(min=0, help="Sources asked for at once; 0: what suits the service.")
     ] = 0,
@@ -88,16 +90,23 @@ def fetch(
         "matched_only": matched_only, "count": count, "chunk": chunk, "tries": tries,
         "wait": wait, "timeout": timeout,
     }  # fmt: skip
+    for key, path in (("bases", bases), ("sampling", sampling)):
+        request[key] = str(existing_file(path)) if path else ""
     request |= _sample(ids, adql, candidates, cuts, cone, release)
     if not (name or count):
         raise InputError("Give the dataset a name: --name NAME.")
-    result = run_job(_job({**request, "name": name}), as_json)
+    try:
+        result = run_job(_job({**request, "name": name}), as_json)
+    except JobFailed as error:
+        if error.code == 1:  # it was killed, or crashed
+            say(_goes_on())
+        raise
     if count and result:
         emit(result, lambda: _counted(result), as_json)
     elif result:
         _report(result, as_json)
     else:
-        say(f"What has come is kept; the same command goes on: {shlex.join(sys.argv[1:])}")
+        say(_goes_on())
 
 
 def _sample(
@@ -125,7 +134,10 @@ def _sample(
 
 
 def _service(text: str) -> str:
-    """A folder by its absolute path; anything else as it is."""
+    """A service that is known; a folder by its absolute path."""
+    from redshift_core.data.archive.services import site_of
+
+    site_of(text)
     path = Path(text).expanduser()
     return str(path.absolute()) if path.is_dir() else text
 
@@ -140,12 +152,23 @@ def _job(request: dict[str, Any]) -> JobFolder:
     return jobs.start(store, "fetch", **request)
 
 
+def _goes_on() -> str:
+    return (
+        f"What has come is kept; the same command goes on: redshift-lab {shlex.join(sys.argv[1:])}"
+    )
+
+
 def _counted(result: dict[str, Any]) -> str:
     lines = [
-        f"{result['rows']:,} sources: {result['calls']:,} calls to {result['service']} for their "
-        f"spectra, about {result['megabytes']:,} MB. Nothing was fetched."
+        f"{_many(result['rows'], 'source')}: {_many(result['calls'], 'call')} to "
+        f"{result['service']} for their spectra, about {result['megabytes']:,} MB. Nothing was "
+        "fetched."
     ]
     return "\n".join([*lines, *filter(None, [result["adql"]])])
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def _report(result: dict[str, Any], as_json: bool) -> None:
@@ -159,4 +182,6 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
         f"Dataset {result['dataset']} {there}: {result['rows']:,} spectra; "
         f"flagged: {flagged_text(result['flagged'])}.{lacking if n_missing else ''}"
     )
+    if result["file"]:
+        text += f" As a file, for predict: {result['file']}"
     emit({key: value for key, value in result.items() if key != "process"}, text, as_json)

@@ -25,6 +25,7 @@ _RECIPE = {"run": str, "name": str, "mae": _NUMBER}
 _RESULTS = {  # kind of a short job → what its result has when it has finished
     "ingest": {"dataset": str, "rows": int},
     "simulate": {"dataset": str, "rows": int},
+    "fetch": {"rows": int},
     "evaluate": {"dataset": str, "metrics": dict},
     "predict": {"files": list, "rows": int, "flagged": dict},
     "adapt": {"dataset": str, "run": str},

@@ -1,15 +1,29 @@
 """The services that give Gaia's spectra, against a stand-in on the loopback and its faults."""
 
+import csv
+import io
+import json
+import warnings
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from redshift_core.data.archive import redshifts
+from redshift_core.data.archive.datalink import unpack
 from redshift_core.data.archive.memory import Memory
 from redshift_core.data.archive.services import open_service, site_of
-from redshift_core.data.archive.tables import read_ids
-from redshift_core.data.archive.web import Patience
+from redshift_core.data.archive.tables import of_astropy, read_ids, spectra_of
+from redshift_core.data.archive.web import Patience, Web
 from redshift_core.errors import InputError
-from tests.archive_standin import faults, ids_of, serving, small_archive
+from tests.archive_galaxies import faults, ids_of, small_archive
+from tests.archive_standin import serving
+
+FIXTURES = Path(__file__).parents[3] / "shared" / "archive" / "fixtures"
 
 
 def service(archive, name="{}", patience=None, **options):
@@ -148,3 +162,116 @@ def test_matches_are_unique_both_ways():
     found, ambiguous = redshifts.unique(pairs)
     assert sorted(zip(*found.to_pydict().values(), strict=True)) == [(1, 0.1), (5, 0.5)]
     assert ambiguous == 3
+
+
+@pytest.mark.skipif(not FIXTURES.exists(), reason="the recorded answers are not here")
+@pytest.mark.parametrize("name", ["XP_CONTINUOUS_RAW", "XP_CONTINUOUS_RAW_with_missing_BP"])
+def test_recorded_answers_are_read_as_fits_and_as_votable(name):
+    from astropy.table import Table
+
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.write(FIXTURES / f"{name}.fits")
+    by_fits = unpack(content.getvalue())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of astropy, on units of the archive
+        table = Table.read(FIXTURES / f"{name}.xml", format="votable")
+    by_votable = spectra_of(of_astropy(table))
+    with open(FIXTURES / f"{name}.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert by_fits["source_id"].to_pylist() == [int(row["source_id"]) for row in rows]
+    for band in ("bp", "rp"):
+        expected = [json.loads(f"[{row[f'{band}_coefficients'].strip('()')}]") for row in rows]
+        for found in (by_fits, by_votable):
+            assert [one or [] for one in found[f"{band}_coefficients"].to_pylist()] == expected
+    assert any(len(one) == 0 for one in by_fits["bp_coefficients"].to_pylist()) == (
+        "missing" in name
+    )
+
+
+@pytest.mark.skipif(not FIXTURES.exists(), reason="the recorded answers are not here")
+def test_a_recorded_answer_of_several_products_and_a_file_a_source_is_read():
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        for path in (FIXTURES / "individual").glob("*.fits"):
+            file.write(path, path.name)
+    assert unpack(content.getvalue())["source_id"].to_pylist() == [5937083312263887616]
+
+
+def test_another_release_is_asked_for_by_its_own_name_and_words():
+    served = small_archive(3, words=(("MEAN_SPECTRUM_XP", "DATAMODEL_GAIA"),))
+    served.database.execute("ATTACH ':memory:' AS gaiadr4")
+    served.database.execute("CREATE TABLE gaiadr4.gaia_source AS SELECT * FROM gaiadr3.gaia_source")
+    with serving(served):
+        site = site_of(served.url)
+        dr4 = open_service(site, "Gaia DR4", Patience(3, 0.01), Memory(), lambda: None)
+        found = dr4.sources(ids_of(3))  # it has no table of candidates yet
+        assert found.num_rows == 3
+        assert "redshift_ugc" not in found.column_names
+        assert dr4.coefficients(ids_of(3)).num_rows == 3
+        assert served.releases == {"Gaia DR4"}
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("esaa", "choose esa, aip, ari, a URL"), ("ftp://x", "choose esa"), ("esa=nowhere", "choose")],
+)
+def test_a_service_that_is_not_known_is_refused(text, word):
+    with pytest.raises(InputError, match=word):
+        site_of(text)
+
+
+def test_a_folder_without_bulk_files_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"holds no file XpContinuousMeanSpectrum"):
+        open_service(site_of(str(tmp_path)), "Gaia DR3", Patience(), Memory(), lambda: None)
+
+
+def test_a_catalogue_of_every_format_gives_its_redshifts(tmp_path):
+    from astropy.table import Table
+
+    ids = [5405570973190252288, 5762406957886626816]
+    table = Table({"source_id": np.array(ids), "z": [0.1, 0.2]})
+    sources = pa.table({"source_id": pa.array(ids, pa.int64())})
+    for name, kind in (
+        ("a.fits", "fits"), ("a.vot", "votable"), ("a.ecsv", "ascii.ecsv"), ("a.csv", "ascii.csv"),
+        ("a.parquet", "parquet"),
+    ):  # fmt: skip
+        if kind == "parquet":
+            pq.write_table(pa.table({"source_id": ids, "z": [0.1, 0.2]}), tmp_path / name)
+        else:
+            table.write(tmp_path / name, format=kind)
+        pairs = redshifts.from_file(tmp_path / name, sources)
+        assert redshifts.unique(pairs)[0].to_pydict() == {"source_id": ids, "z": [0.1, 0.2]}
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("source_id\n1\n", "has no column that is called z"),
+        ("name,z\na,0.1\n", "has neither source_id nor ra and dec"),
+        ("ra,dec,z\n1,1,0.1\n", "the sources have none"),
+    ],
+)
+def test_a_catalogue_that_cannot_be_matched_is_one_sentence(tmp_path, text, word):
+    path = tmp_path / "z.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=word):
+        redshifts.from_file(path, pa.table({"source_id": pa.array([1], pa.int64())}))
+
+
+def test_x_match_refusing_or_answering_another_table_is_one_sentence():
+    served = small_archive(3)
+    sources = pa.table({"source_id": ids_of(3), "ra": [1.0] * 3, "dec": [1.0] * 3})
+    with serving(served):
+        web = Web(served.url, Patience(2, 0.01), lambda: None)
+        ask = partial(redshifts.cross_match, sources, redshifts.CATALOGUES["sdss"], web)
+        served.faults = lambda *_: "403"
+        with pytest.raises(InputError, match="sent too many jobs"):
+            ask(served.url + "xmatch")
+        served.faults = lambda *_: ""
+        served.redshifts.rename_column("zsp", "photo")
+        with pytest.raises(InputError, match="has no column zsp; it has angdist"):
+            ask(served.url + "xmatch")
+        served.faults = lambda *_: "html"
+        with pytest.raises(InputError, match="a web page in place of data"):
+            web.call("redshifts", partial(ask, served.url + "xmatch"))

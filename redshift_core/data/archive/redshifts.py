@@ -32,7 +32,10 @@ from redshift_core.data.archive.web import ArchiveError, Web, check_status
 from redshift_core.errors import InputError
 
 XMATCH_NAME = "REDSHIFT_LAB_XMATCH"  # environment variable: address of another X-Match
-XMATCH_URL = "https://cdsxmatch.u-strasbg.fr/xmatch/api/v1/sync"
+XMATCH_URLS = (  # tried in turn
+    "https://cdsxmatch.u-strasbg.fr/xmatch/api/v1/sync",
+    "http://cdsxmatch.u-strasbg.fr/xmatch/api/v1/sync",
+)
 RADIUS = 1.5  # arcsec
 POSITIONS = 10_000  # uploaded at once
 PAIRS = pa.schema(
@@ -65,9 +68,10 @@ CATALOGUES = {
 }  # fmt: skip
 
 
-def xmatch_url() -> str:
-    """Address of X-Match."""
-    return os.environ.get(XMATCH_NAME) or XMATCH_URL
+def xmatch_urls() -> tuple[str, ...]:
+    """Addresses of X-Match."""
+    own = os.environ.get(XMATCH_NAME)
+    return (own,) if own else XMATCH_URLS
 
 
 def cross_match(sources: pa.Table, catalogue: Catalogue, web: Web, url: str) -> pa.Table:

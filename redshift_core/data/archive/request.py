@@ -32,6 +32,8 @@ class FetchRequest(Settings):
     redshifts: str = setting(NONE, "sdss, desi, ugc, none, or a file.")
     matched_only: bool = setting(False, "Fetch only the sources that have a redshift.")
     count: bool = setting(False, "Only say how many sources it would be.")
+    bases: str = setting("", "Basis functions of another release: GaiaXPy's configuration.")
+    sampling: str = setting("", "Wavelengths of the pixels, as ESA publishes them.")
     chunk: int = setting(0, "Sources asked for at once; 0: what suits the service.", low=0)
     tries: int = setting(6, "Times that a call is made before it is given up.", low=1)
     wait: float = setting(4.0, "s before the second try, doubled for each further one.", low=0)
@@ -53,6 +55,12 @@ class FetchRequest(Settings):
         return cls.from_dict({key: value for key, value in request.items() if key != "kind"})
 
     @property
+    def made_with(self) -> dict[str, str]:
+        """Files that fluxes are made with, in place of the product's own."""
+        files = {"bases": self.bases, "sampling": self.sampling}
+        return {key: path for key, path in files.items() if path}
+
+    @property
     def key(self) -> str:
         """Twelve letters that tell what is fetched apart from all else; not how it is fetched."""
         redshifts = self.redshifts
@@ -64,6 +72,7 @@ class FetchRequest(Settings):
             "sample": _sha256(Path(self.ids)) if self.ids else adql.clean(self.adql),
             "redshifts": redshifts,
             "matched_only": self.matched_only,
+            **{key: _sha256(Path(path)) for key, path in self.made_with.items()},
         }
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from redshift_core.data import headers
+from redshift_core.data.array_cells import lists_of
 from redshift_core.data.sniff import format_of
 from redshift_core.errors import InputError
 
@@ -50,7 +51,10 @@ def spectra_of(table: pa.Table) -> pa.Table:
     columns = []
     for kind in SPECTRA:
         column = found[kind.name]
-        columns.append(_lists(column) if kind.type == COEFFICIENTS else column.cast(kind.type))
+        column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        if kind.type == COEFFICIENTS and not pa.types.is_null(column.type):
+            column = lists_of(column)  # it may be text such as (1.0, 2.0)
+        columns.append(column.cast(kind.type))
     return pa.table(columns, schema=SPECTRA)
 
 
@@ -128,6 +132,18 @@ def numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.float64(), safe=False)
 
 
+def plain(table: pa.Table) -> pa.Table:
+    """Columns as int64, float64, bool or text, so that the chunks of one fetch fit together."""
+    columns = []
+    for column in table.columns:
+        if pa.types.is_integer(column.type):
+            column = column.cast(pa.int64())
+        elif pa.types.is_floating(column.type) or pa.types.is_null(column.type):
+            column = numbers(column)
+        columns.append(column)
+    return pa.table(columns, names=table.column_names)
+
+
 def _bare_ids(path: Path) -> pa.Table | None:
     """Ids of a file that holds one a line and nothing else; None where it is another file."""
     with path.open("rb") as file:
@@ -143,18 +159,6 @@ def _bare_ids(path: Path) -> pa.Table | None:
     if large := [one for one in ids if not -(2**63) <= one < 2**63]:
         raise InputError(f"{path.name}: {large[0]} is too large for a source_id.")
     return pa.table({"source_id": pa.array(ids, pa.int64())})
-
-
-def _lists(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Coefficients as lists, also where they came as text such as ``(1.0, 2.0)``."""
-    if pa.types.is_string(column.type):
-        cells = [None if c is None else re.split(r"[,\s]+", c.strip(" ()[]{}\t")) for c in
-                 column.to_pylist()]  # fmt: skip
-        found = [None if c is None else [float(v) for v in c if v and v != "null"] for c in cells]
-        return pa.chunked_array([pa.array(found, COEFFICIENTS)])
-    if pa.types.is_null(column.type):
-        return pa.chunked_array([pa.nulls(len(column), COEFFICIENTS)])
-    return column.cast(COEFFICIENTS)
 
 
 def _of_column(column: Any) -> pa.Array:

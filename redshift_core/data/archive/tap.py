@@ -66,7 +66,7 @@ class Tap:
             raise ArchiveError(reason(error)) from error
         except (OSError, ValueError, IndexError, TypeError, AttributeError) as error:
             raise ArchiveError(f"an answer that cannot be read ({error})") from error
-        if results.query_status == "OVERFLOW":
+        if _is_cut(results.votable):
             raise InputError(
                 f"{self.url} cut its answer short after {len(table):,} rows; ask for fewer: cut "
                 "by magnitude or by a cone, and fetch the sample in several parts."
@@ -94,6 +94,14 @@ class Tap:
         if any(words in said.lower() for words in TOO_MANY):
             return TooMuchError(said)
         return RefusedError(f"the query was refused: {' '.join(said.split())}")
+
+
+def _is_cut(votable: Any) -> bool:
+    """Whether a service says, before or behind its rows, that there are more."""
+    infos = [*votable.infos, *(info for one in votable.resources for info in one.infos)]
+    return any(
+        info.name.upper() == "QUERY_STATUS" and info.value.upper() == "OVERFLOW" for info in infos
+    )
 
 
 def _said(error: Exception, otherwise: str = "") -> str:

@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from redshift_core.store import Store
-from tests.archive_standin import ids_of, serving, small_archive
+from tests.archive_galaxies import ids_of, small_archive
+from tests.archive_standin import serving
 from tests.browser import Server, Visit, browser
 
 

@@ -13,7 +13,8 @@ from redshift_core.data.archive.request import FetchRequest
 from redshift_core.data.archive.unfinished import discard, unfinished
 from redshift_core.errors import InputError
 from redshift_core.store import JobContext, write_json
-from tests.archive_standin import ids_of, serving, small_archive
+from tests.archive_galaxies import ids_of, small_archive
+from tests.archive_standin import serving
 from tests.pages.made_up import open_page, texts
 
 FAST = {"tries": 2, "wait": 0.01, "timeout": 5.0}

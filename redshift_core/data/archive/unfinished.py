@@ -8,6 +8,7 @@ from pathlib import Path
 
 import filelock
 
+from redshift_core.data.archive.chunks import Chunks
 from redshift_core.data.archive.request import FetchRequest
 from redshift_core.errors import InputError
 from redshift_core.store import Store, read_json
@@ -57,5 +58,6 @@ def _read(folder: Path) -> Unfinished | None:
         parts = read_json(folder / "parts.json").get("parts", [])
     except InputError:
         return None
-    done = (n for k, n in enumerate(parts) if (folder / f"spectra-{k:05d}.parquet").exists())
+    chunks = Chunks(folder)
+    done = (n for number, n in enumerate(parts) if chunks.has("spectra", number))
     return Unfinished(folder, request, begun, sum(parts), sum(done))

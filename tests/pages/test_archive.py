@@ -1,6 +1,7 @@
 """The door *From the archive*, against a stand-in on the loopback. All data are SIMULATED."""
 
 import time
+from pathlib import Path
 
 import filelock
 import psutil
@@ -138,6 +139,10 @@ def test_what_broke_off_is_listed_and_goes_on(store, archive):
     assert f"download_missing_{dataset.id}" in {one.key for one in at.get("download_button")}
     assert "From the archive" in {one.label for one in at.expander}
     assert dataset.info["archive"]["adql"] in {code.value for code in at.code}
+    at.button(key=f"predict_{dataset.id}").click().run()
+    assert not at.exception
+    assert at.title[0].value == "Predict"
+    assert Path(at.session_state["_file_predict"]).is_file()
 
 
 def test_what_broke_off_can_be_discarded_but_not_while_it_is_fetched(store, archive):

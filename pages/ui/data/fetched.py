@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+from pages.ui import server
 from pages.ui.data import intake
 from pages.ui.data.archive import active_requests
 from pages.ui.display import download
-from pages.ui.text import count, escape
+from pages.ui.text import count, escape, size
 from redshift_core import jobs
 from redshift_core.data.archive import missing_ids
 from redshift_core.data.archive.services import site_of
@@ -56,6 +58,27 @@ def show_origin(folder: DatasetFolder) -> None:
         )  # fmt: skip
         if query := about.get("adql"):
             st.code(query, language="sql", wrap_lines=True)
+        _spectra(folder)
+
+
+def _spectra(folder: DatasetFolder) -> None:
+    """The file of coefficients that came, to predict and to take home, while it is kept."""
+    for job in Store().jobs()[: intake.RECENT_JOBS]:
+        if job.request.get("kind") == "fetch" and job.result.get("dataset") == folder.id:
+            path = Path(job.result.get("file") or "")
+            break
+    else:
+        return
+    if not path.is_file():
+        return
+    with st.container(horizontal=True):
+        if st.button("Predict them", key=f"predict_{folder.id}", icon=":material/auto_awesome:"):
+            intake.hand_over(path, "predict")
+            st.switch_page("pages/predict.py")
+        st.link_button(
+            f"Download the coefficients (Parquet, {size(path.stat().st_size)})",
+            server.download_url(job, path), icon=":material/download:",
+        )  # fmt: skip
 
 
 def _facts(about: Mapping[str, Any]) -> dict[str, Any]:

@@ -148,8 +148,13 @@ def _is_one(job: JobFolder, kinds: tuple[str, ...]) -> bool:
     return job.request.get("kind") in kinds and not job.request.get("count")
 
 
-def _choose(path: Path, key: str) -> None:
+def hand_over(path: Path, key: str) -> None:
+    """Let ``incoming`` of this key find a file, as if it had come by one of its doors."""
     st.session_state[f"_file_{key}"] = str(path)
+
+
+def _choose(path: Path, key: str) -> None:
+    hand_over(path, key)
     st.rerun()
 
 

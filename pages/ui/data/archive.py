@@ -14,7 +14,7 @@ import streamlit as st
 
 from pages.ui import server
 from pages.ui.data import intake
-from pages.ui.data.upload import upload
+from pages.ui.data.upload import ACCEPT, upload
 from pages.ui.jobs.job import show_job
 from pages.ui.text import count, escape
 from redshift_core import jobs
@@ -175,7 +175,7 @@ def _file(store: Store, label: str, what: str) -> str:
                 server.discard(chosen)
                 st.rerun()
         return str(chosen)
-    arrived = upload(store, label, f"upload_archive_{what}")
+    arrived = upload(store, label, f"upload_archive_{what}", f"{ACCEPT},.txt")
     files = {str(path.relative_to(store.inbox)): path for path in intake.inbox_files(store)}
     if files:
         name = st.selectbox(

@@ -84,12 +84,14 @@ def _spectra(folder: DatasetFolder) -> None:
 def _facts(about: Mapping[str, Any]) -> dict[str, Any]:
     redshifts = about.get("redshifts") or {}
     source = str(redshifts.get("from", "")).rsplit("/", 1)[-1]
+    if catalogue := redshifts.get("catalogue"):
+        source += f" ({catalogue}, by {redshifts['by']})"
     if "matched" in redshifts:
         source += f", of {count(redshifts['matched'])} sources"
     if redshifts.get("ambiguous"):
         source += f"; {count(redshifts['ambiguous'])} more are not unique and got none"
     return {
-        "Archive": f"{about['service']}, {about['url']}",
+        "Archive": ", ".join(dict.fromkeys((about["service"], about["url"]))),
         "Release": about["release"],
         "Fetched": about["fetched"],
         "List of ids": about.get("ids"),

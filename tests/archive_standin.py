@@ -142,6 +142,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send(200, b"SERVICE ERROR: try later", "text/plain")
         elif fault.isdigit():
             self.send(int(fault), b"Error %s: null" % fault.encode(), "text/plain")
+        elif fault == "error":
+            self.send(200, ERROR.format("SERVICE ERROR: busy").encode())
         elif fault == "invalid":
             self.send(200, b"<?xml version='1.0'?><VOTABLE><RESOURCE><TABLE>")
         elif fault != "dead":

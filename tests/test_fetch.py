@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from redshift_core.data.archive import missing_ids
+from redshift_core.data.archive import job, missing_ids
 from redshift_core.data.archive.job import Fetch, fetch_job
 from redshift_core.data.archive.memory import Memory
 from redshift_core.data.archive.request import FetchRequest
@@ -110,6 +110,25 @@ def test_a_service_that_wants_fewer_ids_gets_fewer(store, ids_file):
     assert max(map(len, served.asked)) <= 6
 
 
+def test_a_fetch_that_is_killed_when_its_dataset_is_there_only_writes_down_where_it_is_from(
+    store, archive, ids_file, monkeypatch
+):
+    request = {"ids": str(ids_file([*ids_of(5), 9])), "chunk": 2}
+
+    def killed(*_):
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "write_missing", killed)
+        with pytest.raises(RuntimeError):
+            fetch_here(store, archive, **request)
+    (dataset,) = store.datasets()
+    assert "archive" not in dataset.info
+    result = fetch_here(store, archive, **request)
+    assert (result["dataset"], result["missing"]) == (dataset.id, [9])
+    assert store.datasets()[0].info["archive"]["n_missing"] == 1
+
+
 def test_what_came_is_kept_where_the_archive_dies_and_the_same_request_goes_on(store, ids_file):
     path = str(ids_file(ids_of(20)))
     dies = lambda kind, number: "dead" if kind == "data-server" and number >= 3 else ""  # noqa: E731
@@ -162,12 +181,23 @@ def test_redshifts_by_x_match_are_unique_both_ways(store, monkeypatch, ids_file)
         found = {row["source_id"]: row["z_spec"] for row in rows}
         expected = {ids[k]: table["zsp"][k] for k in range(4, 8)}
         assert {one: z for one, z in found.items() if np.isfinite(z)} == pytest.approx(expected)
-        assert dataset.info["archive"]["redshifts"]["ambiguous"] == 1
+        assert dataset.info["archive"]["redshifts"]["n_ambiguous"] == 1
         assert result["rows"] == 8
         only = fetch_here(
             store, served, ids=str(ids_file(ids)), redshifts="sdss", matched_only=True
         )
         assert only["rows"] == 4
+
+
+def test_x_match_gets_fewer_positions_where_it_wants_fewer(store, archive, monkeypatch, ids_file):
+    monkeypatch.setenv("REDSHIFT_LAB_XMATCH", archive.url + "xmatch")
+    start = archive.counts["xmatch"]
+    monkeypatch.setattr(archive, "faults", faults({start: "413"}, "xmatch"))
+    result = fetch_here(store, archive, ids=str(ids_file(ids_of(9))), redshifts="sdss")
+    assert np.isfinite(
+        pq.read_table(store.dataset(result["dataset"]).catalogue_path)["z_spec"]
+    ).all()
+    assert archive.counts["xmatch"] - start > 2
 
 
 def test_a_catalogue_matches_by_position_and_by_id(store, archive, ids_file, tmp_path):
@@ -273,3 +303,4 @@ def test_sources_without_any_spectrum_are_no_dataset(store, archive, ids_file):
     with pytest.raises(InputError, match="has a spectrum of none of the sources"):
         fetch_here(store, archive, ids=str(ids_file([1, 2])))
     assert store.datasets() == []
+    assert not list(store.cache.glob("archive-*"))  # and the same command asks again

@@ -98,6 +98,15 @@ def test_a_query_that_is_refused_is_asked_twice_at_most(archive):
     assert archive.counts["sync"] - before == 2
 
 
+def test_an_error_of_the_catalogue_does_not_take_ugc_away():
+    served = small_archive(4, faults=faults({0: "error"}, "sync"))
+    with serving(served):
+        assert "redshift_ugc" in service(served).sources(ids_of(4)).column_names
+        served.faults = lambda *_: "413"
+        with pytest.raises(InputError, match="refuses the query as too large"):
+            service(served).query("SELECT 1 AS source_id", quick=True)
+
+
 def test_an_answer_cut_by_the_service_is_refused(archive, monkeypatch):
     monkeypatch.setattr(archive, "sync_rows", 7)
     with pytest.raises(InputError, match="cut its answer short after 7 rows; ask for fewer"):

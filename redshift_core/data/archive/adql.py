@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from redshift_core.errors import InputError
 
 SOURCE_COLUMNS = ("ra", "dec", "phot_g_mean_mag", "phot_bp_mean_mag", "phot_rp_mean_mag")
+CANDIDATES = "galaxy_candidates"  # table with UGC's redshift
 CANDIDATE_COLUMNS = (
     "classprob_dsc_combmod_galaxy", "redshift_ugc", "redshift_ugc_lower", "redshift_ugc_upper",
 )  # fmt: skip
@@ -46,7 +47,7 @@ def candidates(release: str, cuts: str = "", cone: tuple[float, float, float] | 
     return (
         f"SELECT {_columns(True)}\n"
         f"FROM {name}.gaia_source AS g\n"
-        f"JOIN {name}.galaxy_candidates AS c ON c.source_id = g.source_id\n"
+        f"JOIN {name}.{CANDIDATES} AS c ON c.source_id = g.source_id\n"
         f"WHERE {' AND '.join(conditions)}"
     )
 
@@ -102,7 +103,7 @@ def parse_cone(text: str) -> tuple[float, float, float]:
 
 def _sources(release: str, with_candidates: bool, condition: str) -> str:
     name = schema(release)
-    join = f"LEFT JOIN {name}.galaxy_candidates AS c ON c.source_id = g.source_id\n"
+    join = f"LEFT JOIN {name}.{CANDIDATES} AS c ON c.source_id = g.source_id\n"
     return (
         f"SELECT {_columns(with_candidates)}\nFROM {name}.gaia_source AS g\n"
         f"{join if with_candidates else ''}WHERE {condition}"

@@ -79,17 +79,20 @@ class Fetch:
             self.site, request.release, self.patience, self.memory, self._tick
         )
         self.chunk = request.chunk or self.site.chunk
-        self._most = {"sources": SOURCES_AT_ONCE, "spectra": self.chunk}  # that it takes at once
+        self._most = {  # that is taken at once
+            "sources": SOURCES_AT_ONCE, "redshifts": redshifts.POSITIONS, "spectra": self.chunk,
+        }  # fmt: skip
 
     def count(self) -> dict[str, Any]:
         """How many sources it would be, and what that costs."""
         if self.request.ids:
-            n_rows = len(read_ids(Path(self.request.ids)))
+            ids = read_ids(Path(self.request.ids))["source_id"].to_pylist()
+            n_rows, calls = len(ids), len(self.service.parts(ids, self.chunk))
         else:
             self.context.report(message="Counting the sources")
             answer = self.service.query(adql.count(self.request.adql))
             n_rows = int(answer.column(0)[0].as_py())
-        calls = -(-n_rows // self.chunk)
+            calls = -(-n_rows // self.chunk)
         megabytes = round(n_rows * self.site.row_bytes / 1e6, 1)
         return {
             "service": self.site.title, "rows": n_rows, "calls": calls, "megabytes": megabytes,
@@ -123,6 +126,7 @@ class Fetch:
         table = self.context.folder.output / f"{slug(self.request.name, 'archive')}.parquet"
         has = self.chunks.join("spectra", len(self._parts(sources)), table)
         if not len(has):
+            shutil.rmtree(self.chunks.folder, ignore_errors=True)  # so that it can be asked again
             raise InputError(
                 f"{self.site.title} has a spectrum of none of the sources; choose those with "
                 "has_xp_continuous = 'True'."
@@ -135,15 +139,15 @@ class Fetch:
             columns | self.request.made_with,
             self.context.report_or_stop,
         )
+        lacks = pc.invert(pc.is_in(sources["source_id"], has))
+        missing = sources["source_id"].filter(lacks).to_pylist()
         if not (existing and PROVENANCE in dataset.info):
-            lacks = pc.invert(pc.is_in(sources["source_id"], has))
-            missing = sources["source_id"].filter(lacks).to_pylist()
             write_missing(dataset, missing)
             found = {"redshifts": matched, "names_that_worked": self.memory.known}
             about = provenance(self.request, self.site, len(sources), len(missing), **found)
             dataset.update_info(**{PROVENANCE: about})
         shutil.rmtree(self.chunks.folder, ignore_errors=True)
-        return result(dataset, existing, table)
+        return {**result(dataset, existing, table), "missing": missing}
 
     def _tick(self) -> None:
         self.context.report_or_stop()
@@ -160,11 +164,9 @@ class Fetch:
         ids = listed["source_id"].to_pylist()
         parts = []
         for number, first in enumerate(range(0, len(ids), SOURCES_AT_ONCE)):
-            some = ids[first : first + SOURCES_AT_ONCE]
+            make = partial(self._catalogue, ids[first : first + SOURCES_AT_ONCE])
             self.context.report_or_stop(first, len(ids), "Asking the catalogue of the sources")
-            parts.append(
-                self.chunks.table("sources", number, lambda some=some: self._catalogue(some))
-            )
+            parts.append(self.chunks.table("sources", number, make))
         known = pa.concat_tables(parts, promote_options="permissive")
         joined = listed.select(["source_id"]).join(known, "source_id", join_type="left outer")
         return joined.sort_by("source_id").combine_chunks()
@@ -189,7 +191,7 @@ class Fetch:
     def _with_redshifts(self, sources: pa.Table) -> tuple[pa.Table, dict[str, Any]]:
         """Sources with a column z where they have one, and how it was come by."""
         wanted = self.request.redshifts
-        matched: dict[str, Any] = {"from": wanted}
+        matched: dict[str, Any] = {"from": Path(wanted).name}
         if wanted == NONE:
             return sources, matched
         if "z" in sources.column_names:  # of the user's own query
@@ -200,11 +202,11 @@ class Fetch:
             sources = sources.append_column("z", sources["redshift_ugc"])
         else:
             pairs = self._pairs(wanted, sources)
-            found, matched["ambiguous"] = redshifts.unique(pairs)
+            found, matched["n_ambiguous"] = redshifts.unique(pairs)
             sources = sources.join(found, "source_id", join_type="left outer")
             sources = sources.sort_by("source_id").combine_chunks()
-        has_z = sources["z"].is_valid()
-        matched["matched"] = pc.sum(has_z).as_py() or 0
+        has_z = _is_number(sources["z"])
+        matched |= {"n_matched": pc.sum(has_z).as_py() or 0, "n_sources": len(sources)}
         if self.request.matched_only:
             sources = sources.filter(has_z).combine_chunks()
         if not len(sources):
@@ -217,18 +219,21 @@ class Fetch:
             return redshifts.from_file(Path(wanted), sources)
         if "ra" not in sources.column_names:
             raise InputError("The sources have no positions; add ra and dec to the query or file.")
-        known = sources.filter(pc.and_(sources["ra"].is_valid(), sources["dec"].is_valid()))
+        known = sources.filter(pc.and_(_is_number(sources["ra"]), _is_number(sources["dec"])))
         catalogue, urls = redshifts.CATALOGUES[wanted], redshifts.xmatch_urls()
         web = Web(urls[0], self.patience, self._tick)
+
+        def ask(rows: list[int]) -> pa.Table:
+            match = partial(redshifts.cross_match, known.take(rows), catalogue, web)
+            tried = partial(self.memory.first_that_works, "xmatch", urls, match)
+            return web.call(f"redshifts of {catalogue.title}", tried)
+
         parts = [redshifts.PAIRS.empty_table()]
         for number, first in enumerate(range(0, len(known), redshifts.POSITIONS)):
-            some = known.slice(first, redshifts.POSITIONS)
+            rows = list(range(first, min(first + redshifts.POSITIONS, len(known))))
             self.context.report_or_stop(first, len(known), f"Matching with {catalogue.title}")
-
-            ask = partial(redshifts.cross_match, some, catalogue, web)
-            tried = partial(self.memory.first_that_works, "xmatch", urls, ask)
-            match = partial(web.call, f"redshifts of {catalogue.title}", tried)
-            parts.append(self.chunks.table("redshifts", number, match))
+            make = partial(self._in_pieces, "redshifts", ask, rows)
+            parts.append(self.chunks.table("redshifts", number, make))
         return pa.concat_tables(parts)
 
     # Spectra
@@ -292,7 +297,7 @@ class Fetch:
     def _in_pieces(
         self, what: str, ask: Callable[[list[int]], pa.Table], ids: list[int]
     ) -> pa.Table:
-        """Answers about some sources, as many at a time as the service takes."""
+        """Answers about some sources, as many at a time as are taken."""
         parts, first = [], 0
         while first < len(ids):
             some = ids[first : first + self._most[what]]
@@ -300,10 +305,12 @@ class Fetch:
                 parts.append(ask(some))
             except TooMuchError as error:
                 if len(some) == 1:
-                    raise InputError(
-                        f"{self.site.title} takes not even one source: {error}."
-                    ) from None
+                    raise InputError(f"Not even one source is taken at a time: {error}.") from None
                 self._most[what] = len(some) // 2
             else:
                 first += len(some)
         return pa.concat_tables(parts, promote_options="permissive")
+
+
+def _is_number(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.fill_null(pc.is_finite(column), False)

@@ -23,7 +23,7 @@ from redshift_core.data.archive.datalink import DataLink
 from redshift_core.data.archive.memory import Memory
 from redshift_core.data.archive.tables import spectra_of
 from redshift_core.data.archive.tap import Tap
-from redshift_core.data.archive.web import Patience, RefusedError, Web
+from redshift_core.data.archive.web import Patience, RefusedError, TooMuchError, Web
 from redshift_core.errors import InputError
 
 TOKEN_NAME = "REDSHIFT_LAB_ARCHIVE_TOKEN"  # environment variable
@@ -85,6 +85,10 @@ class Service(Protocol):
         ...
 
 
+class _NoTableError(RefusedError):
+    """The archive has no table of galaxy candidates, or not in this release."""
+
+
 class Archive:
     """An archive on the network.
 
@@ -108,17 +112,29 @@ class Archive:
 
     def query(self, text: str, quick: bool = False) -> pa.Table:
         """Rows that answer a query."""
-        return self.web.call("answer to the query", lambda: self.tap.query(text, quick))
+        try:
+            return self.web.call("answer to the query", lambda: self.tap.query(text, quick))
+        except TooMuchError as error:
+            raise InputError(
+                f"{self.site.title} refuses the query as too large ({error}); cut it by magnitude "
+                "or by a cone, and fetch the sample in several parts."
+            ) from None
 
     def sources(self, ids: Sequence[int]) -> pa.Table:
         """What the catalogue says of some sources; without UGC where there is no such table."""
 
         def ask(with_candidates: bool) -> pa.Table:
-            return self.tap.query(adql.sources(self.release, ids, with_candidates), quick=True)
+            text = adql.sources(self.release, ids, with_candidates)
+            try:
+                return self.tap.query(text, quick=True)
+            except RefusedError as error:
+                if with_candidates and adql.CANDIDATES in str(error).lower():
+                    raise _NoTableError(*error.args) from error
+                raise
 
         return self.web.call(
             "catalogue of the sources",
-            lambda: self.memory.first_that_works("candidates", (True, False), ask, RefusedError),
+            lambda: self.memory.first_that_works("candidates", (True, False), ask, _NoTableError),
         )
 
     def coefficients(self, ids: Sequence[int]) -> pa.Table:

@@ -66,6 +66,20 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def size_text(n_bytes: float) -> str:
+    """Bytes as kB, MB or GB (powers of 1000).
+
+    Examples
+    --------
+    >>> size_text(2.5e8), size_text(12)
+    ('250 MB', '12 bytes')
+    """
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n_bytes >= scale:
+            return f"{n_bytes / scale:.3g} {unit}"
+    return f"{int(n_bytes)} bytes"
+
+
 def wavelength() -> NDArray[np.float64]:
     """Central wavelength of each of the 186 pixels, shape (186,), in nm.
 

@@ -10,12 +10,13 @@ import pytest
 from filelock import FileLock
 from streamlit.components.v2 import manifest_scanner
 
-from redshift_core import data
+from redshift_core import cli, data
 from redshift_core.simulation import open_table
 from redshift_core.store import DatasetFolder, Store, demo_file
 
 LONGEST = (  # files that take a minute or so, nearly all of it in child processes and browsers
-    "test_training", "test_tuning", "test_journey", "test_drill_down", "test_search_journey",
+    "test_training", "test_tuning_cluster", "test_journey", "test_drill_down",
+    "test_search_journey", "test_tuning_trials",
     "test_explore_journey", "test_limit", "test_damage", "test_sharing_journey",
     "test_accessibility", "test_watching", "test_adversaries",
 )  # fmt: skip
@@ -47,6 +48,19 @@ def store(tmp_path, monkeypatch) -> Store:
     """Empty store; child processes find it too."""
     monkeypatch.setenv("REDSHIFT_LAB_HOME", str(tmp_path / "home"))
     return Store()
+
+
+@pytest.fixture
+def here(capsys):
+    """Run the command in this process: exit code, stdout, stderr."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    return run
 
 
 @pytest.fixture(scope="session")

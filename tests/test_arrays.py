@@ -27,7 +27,7 @@ def write_rows(path, *shapes):
 
 def test_a_failure_leaves_what_was_there_before(tmp_path):
     np.save(tmp_path / "a.npy", np.ones(2))
-    with pytest.raises(ValueError, match=r"shape \(2, 4\) in a table of 3"):
+    with pytest.raises(ValueError, match=r"shape \(2, 4\); the table has 3"):
         write_rows(tmp_path / "a.npy", (5, 3), (2, 4))
     assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
     assert np.load(tmp_path / "a.npy").tolist() == [1, 1]

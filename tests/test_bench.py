@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from redshift_core.settings import bench as bench_config
 from redshift_core.settings.bench import ORDER, ROWS, BenchConfig
 from redshift_core.settings.presets import preset
 from redshift_core.store import JobContext, Store, read_json, write_json
+from redshift_core.store.study_records import BenchResult, BenchRow
 from tests.pages.made_up import bench_row
 
 ROOT = Path(__file__).parent.parent
@@ -238,13 +240,14 @@ def test_a_fit_that_sees_no_stop_is_killed(store, dataset, monkeypatch):
     assert jobs.status(job).state == "lost"
 
 
-ROWS_MADE_UP = [
+MADE_UP = [
     bench_row("prior", 0.06, 0.001, crps=0.04, pit_ks=0.01, coverage68=0.68, coverage95=0.95),
     bench_row("best", 0.02, 90.0, epochs=2, val_curve=[[45.0, 0.024], [90.0, 0.02]]),
     bench_row(
         "dissertation", 0.025, 5000.0, epochs=20, val_mae=0.0255, val_curve=[[5000.0, 0.0255]]
     ),
 ]
+ROWS_MADE_UP = [BenchRow.from_dict(row, Path("rows.json")) for row in MADE_UP]
 
 
 def test_the_most_accurate_method_stands_first_with_the_time_it_took_to_beat_the_published():
@@ -287,10 +290,13 @@ def test_the_tail_is_that_of_the_stored_densities_under_both_priors(store):
     for prior, weight in (("training", np.ones(240)), ("flat", 1 / training)):
         below = np.cumsum(density.astype(float) * weight, axis=1)
         half = [np.interp(0.5, [0, *(row / row[-1])], np.linspace(0, 0.6, 241)) for row in below]
-        assert found["flat"][prior]["mae"] == pytest.approx(
+        assert found.flat[prior].mae == pytest.approx(
             evaluate(z_spec, half).figures["mae"], abs=1e-5
         )
-    table = extras({"tail": {**found, "test": found["flat"]}})["The tail of best"]
+    result = BenchResult(
+        tail=replace(found, test=found.flat), config={}, environment={}, rows=(), missing=()
+    )
+    table = extras(result)["The tail of best"]
     assert len(table.frame) == 12
     assert "price" in table.caption
 

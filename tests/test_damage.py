@@ -190,7 +190,7 @@ def test_no_file_takes_others_out_of_the_lists(scene):
         check_listings(scene, whole, thing, path)
         n += 1
     assert scene.listed() == whole
-    assert n == 316
+    assert n == 328
 
 
 def test_a_run_with_a_damaged_file_answers_rightly_or_says_why(scene):

@@ -43,15 +43,15 @@ def test_errors_that_do_not_fall_have_their_mean_as_limit():
 def test_the_68_percent_interval_holds_the_truth_about_as_often_as_it_says():
     held = []
     for seed in range(40):
-        low, high = extrapolate(SIZES, made_up(seed, 5e-5), draws=80)["intervals"]["68"]
+        low, high = extrapolate(SIZES, made_up(seed, 5e-5), draws=80).intervals["68"]
         held.append(low <= TRUTH <= high)
     assert 0.5 <= np.mean(held) <= 0.9
 
 
 def test_the_wider_interval_holds_the_narrower_and_both_the_limit():
     found = extrapolate(SIZES, made_up(3, 2e-5), draws=100)
-    (low95, high95), (low68, high68) = found["intervals"]["95"], found["intervals"]["68"]
-    assert low95 < low68 < found["limit"] < high68 < high95
+    (low95, high95), (low68, high68) = found.intervals["95"], found.intervals["68"]
+    assert low95 < low68 < found.limit < high68 < high95
 
 
 def test_repeats_that_scatter_widen_the_interval():
@@ -60,19 +60,19 @@ def test_repeats_that_scatter_widen_the_interval():
     alike = extrapolate(sizes, errors, draws=100)
     shifts = 1e-4 * np.tile([1, -1, 1, -1, 1, -1], 2) * np.repeat([1, -1], len(SIZES))
     apart = extrapolate(sizes, errors + shifts[:, None], draws=100)
-    assert apart["scatter"] == pytest.approx(np.sqrt(2) * 1e-4, rel=1e-3)
-    assert apart["dof"] == len(SIZES)
+    assert apart.scatter == pytest.approx(np.sqrt(2) * 1e-4, rel=1e-3)
+    assert apart.dof == len(SIZES)
 
     def width(found):
-        return np.ptp(found["intervals"]["68"])
+        return np.ptp(found.intervals["68"])
 
     assert width(apart) > 2 * width(alike)
 
 
 def test_the_limit_without_each_size_stands_beside_it():
     found = extrapolate(SIZES, made_up(1, 0), draws=10)
-    assert set(found["without"]) == {f"{n:.0f}" for n in SIZES}
-    assert list(found["without"].values()) == pytest.approx([found["limit"]] * 6, rel=1e-3)
+    assert set(found.without) == {f"{n:.0f}" for n in SIZES}
+    assert list(found.without.values()) == pytest.approx([found.limit] * 6, rel=1e-3)
 
 
 def test_three_sizes_are_refused():

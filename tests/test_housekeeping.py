@@ -8,9 +8,10 @@ import pytest
 
 from redshift_core import cli, jobs
 from redshift_core.cli.short_jobs import age_text
+from redshift_core.constants import size_text
 from redshift_core.errors import InputError
 from redshift_core.jobs import housekeeping, worker
-from redshift_core.jobs.housekeeping import LIMIT_NAME, STALE, size_text
+from redshift_core.jobs.housekeeping import LIMIT_NAME, STALE
 from redshift_core.store import JobContext, Store, write_json
 
 

@@ -65,7 +65,7 @@ def test_an_older_file_has_no_brightness(tmp_path):
     )
     known = read_judged(tmp_path / "o.parquet")
     assert "brightness" not in known.table(np.arange(3))
-    with pytest.raises(InputError, match="knows no brightness; evaluate the run again"):
+    with pytest.raises(InputError, match="has no brightness values; evaluate the run again"):
         Choice("brightness", (1.0, 2.0)).positions(known)
 
 
@@ -107,7 +107,7 @@ def test_every_galaxy_of_a_box_lies_in_it_and_every_other_one_outside(known):
     ],
 )
 def test_an_address_that_chooses_nothing_is_refused(by, text):
-    with pytest.raises(InputError, match=r"numbers parted by commas|chooses no galaxies"):
+    with pytest.raises(InputError, match=r"numbers separated by commas|chooses no galaxies"):
         Choice.parse(by, text)
 
 

@@ -27,6 +27,8 @@ from redshift_core.settings.schedules import learning_rates
 from redshift_core.simulation.table import VERSION
 from redshift_core.store import Store, read_json, write_json
 from redshift_core.store.history import read_history
+from redshift_core.store.records import dicts
+from redshift_core.store.study_records import Limit, LimitRow, QuotedRun
 
 ROOT = Path(__file__).parents[1]
 SCENES = Path(__file__).with_name("limit_scenes.py")
@@ -56,17 +58,17 @@ def whole(simulating):
 
 
 def test_the_command_trains_every_size_and_half_of_the_largest_that_has_two_epochs(whole):
-    rows = [(row["n"], row["epochs"], row["check"]) for row in whole.rows]
+    rows = [(row.n, row.epochs, row.check) for row in whole.rows]
     assert rows == [(300, 3, False), (600, 3, False), (600, 1.5, True)]
     for row in whole.rows:
-        assert 0 < row["crps"] < row["mae"] < 0.3
-        assert not whole.training(row["key"]).checkpoint_path.exists()
-    assert [row["steps"] for row in whole.rows] == [3, 6, 3]
+        assert 0 < row.figures["crps"] < row.mae < 0.3
+        assert not whole.training(row.key).checkpoint_path.exists()
+    assert [row.steps for row in whole.rows] == [3, 6, 3]
     assert not whole.surveys_path.exists()
 
 
 def test_a_training_is_an_ordinary_run_whose_last_epoch_may_end_early(whole):
-    half = whole.training(whole.rows[-1]["key"])
+    half = whole.training(whole.rows[-1].key)
     assert read_json(half.environment_path)["split"] == {"train": 600, "val": 4800, "test": 0}
     history = read_history(half)
     assert history.epoch.tolist() == [1, 2]  # of two steps and of one
@@ -109,7 +111,7 @@ def test_killed_and_stopped_inside_a_size_the_rows_are_the_same(simulating):
     assert stopped["surveys"] == ["1500-79"]
     assert finished.items() >= {"stopped": False, "rows": 2, "checkpoints": []}.items()
     assert calm == {**finished, "limit": calm["limit"]}
-    tables = [pd.DataFrame(study.rows).drop(columns="seconds") for study in studies]
+    tables = [pd.DataFrame(dicts(study.rows)).drop(columns="seconds") for study in studies]
     assert tables[0].steps.tolist() == [1, 3]
     pd.testing.assert_frame_equal(*tables, rtol=1e-5)
     plan = read_json(studies[0].plan_path)
@@ -124,12 +126,12 @@ def test_a_run_is_quoted_against_a_finished_study(simulating, whole):
     run = simulating.new_run("recipe")
     write_json(run.config_path, preset("best").to_dict())
     write_json(run.environment_path, {"dataset": {"simulated": True}, "split": {"train": 300}})
-    run.model_path.write_bytes(whole.training(whole.rows[0]["key"]).model_path.read_bytes())
+    run.model_path.write_bytes(whole.training(whole.rows[0].key).model_path.read_bytes())
     with pytest.raises(SystemExit) as ended:
         cli.main(["limit", "--resume", "whole", "--against", run.id, "--json"])
     assert ended.value.code == 0, jobs.log_tail(whole)
-    assert [(one["run"], one["n"], one["mae"]) for one in whole.recipes] == [
-        (run.id, 300, pytest.approx(whole.rows[0]["mae"]))
+    assert [(one.run, one.n, one.mae) for one in whole.recipes] == [
+        (run.id, 300, pytest.approx(whole.rows[0].mae))
     ]
     assert f"| best ({run.name}) | 300 |" in whole.table_path.read_text(encoding="utf-8")
     assert len(whole.rows) == 3
@@ -213,11 +215,14 @@ def test_runs_of_other_surveys_are_not_quoted(store, dataset):
 
 
 def test_the_figure_shows_points_curve_band_and_recipes():
-    rows = [{"n": 100, "mae": 0.03, "epochs": 2, "check": False},
-            {"n": 1000, "mae": 0.025, "epochs": 2, "check": False},
-            {"n": 1000, "mae": 0.026, "epochs": 1, "check": True}]  # fmt: skip
-    limit = {"limit": 0.02, "b": 0.1, "c": 0.5, "intervals": {"68": [0.019, 0.021]}}
-    recipes = [{"name": "mine", "preset": "best", "mae": 0.022}]
+    rows = [
+        LimitRow(n=n, check=check, key="", epochs=epochs, figures={"mae": mae})
+        for n, mae, epochs, check in (
+            (100, 0.03, 2, False), (1000, 0.025, 2, False), (1000, 0.026, 1, True),
+        )
+    ]  # fmt: skip
+    limit = Limit(limit=0.02, b=0.1, c=0.5, intervals={"68": [0.019, 0.021]})
+    recipes = [QuotedRun(run="r", name="mine", preset="best", figures={"mae": 0.022})]
     figure = figures.limit_curve(rows, limit, recipes)
     by_name = {trace.name: trace for trace in figure.data}
     assert list(by_name["trained"].y) == [0.03, 0.025]

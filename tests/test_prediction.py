@@ -253,7 +253,7 @@ def test_the_range_of_an_earlier_version_is_fitted_again_while_its_dataset_is_th
     assert training_range.Coverage.load(run.coverage_path) is not None
     save_arrays(run.coverage_path, older)
     dataset.delete()
-    with pytest.raises(InputError, match=r"not in the store to fit it again; train the run anew"):
+    with pytest.raises(InputError, match=r"not in the store to fit it again; train the run again"):
         training_range.coverage_of(run)
 
 

@@ -20,19 +20,6 @@ from tests.test_reproduce import dissertation_run
 
 
 @pytest.fixture
-def here(capsys):
-    """Run the command in this process: exit code, stdout, stderr."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    return run
-
-
-@pytest.fixture
 def run(store, dataset):
     made = make_run(store, dataset, name="best <run>", evaluated=True)
     facts = {"dataset": {"name": "small", "sha256": "ab" * 32, "simulated": True}}

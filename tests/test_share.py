@@ -206,7 +206,7 @@ def test_what_is_no_zip_and_what_is_another_zip_are_told_apart(other, tmp_path):
         import_run(other, letter)
     with zipfile.ZipFile(letter, "w") as archive:
         archive.writestr("holiday.jpg", b"x")
-    with pytest.raises(InputError, match="no run packed by Redshift Lab"):
+    with pytest.raises(InputError, match="was not packed by Redshift Lab"):
         import_run(other, letter)
 
 

@@ -1,5 +1,6 @@
 """The study of the simulated survey: published beside SIMULATED, and what is held to bounds."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from redshift_core.simulation.study.rows import RANGES, Row
 from redshift_core.simulation.study.survey_facts import survey_facts
 from redshift_core.simulation.survey import simulate
 from redshift_core.simulation.table import VERSION
+from redshift_core.store.study_records import BenchResult, BenchRow
 
 ROOT = Path(__file__).parents[1]
 N_PER_RANGE = 1500
@@ -178,16 +180,21 @@ def test_what_is_written_is_what_is_read(measured, tmp_path, monkeypatch):
 
 
 def test_the_difficulty_comes_from_a_bench_on_a_simulated_survey():
-    row = {"name": "dissertation", "mae": 0.0219, "epochs": 20, "split": {"train": 126_000}}
-    bench = {"bench": "b", "simulated": True, "rows": [row], "environment": {"dataset": {}}}
+    row = BenchRow(
+        name="dissertation", seconds=1.0, intervals={}, epochs=20, split={"train": 126_000},
+        figures={"mae": 0.0219},
+    )  # fmt: skip
+    bench = BenchResult(
+        bench="b", simulated=True, rows=(row,), environment={"dataset": {}}, config={}, missing=()
+    )
     found = study.difficulty_row(bench)
     assert (found.simulated, found.off) == (0.0219, False)
     assert "20 epochs, 126,000 galaxies" in found.what
-    row["mae"] = 0.03
-    assert study.difficulty_row(bench).off
-    row["split"]["train"] = 3000  # too few to tell
-    assert not study.difficulty_row(bench).off
-    for broken in ({**bench, "simulated": False}, {**bench, "rows": []}):
+    worse = replace(row, figures={"mae": 0.03})
+    assert study.difficulty_row(replace(bench, rows=(worse,))).off
+    small = replace(worse, split={"train": 3000})  # too few to tell
+    assert not study.difficulty_row(replace(bench, rows=(small,))).off
+    for broken in (replace(bench, simulated=False), replace(bench, rows=())):
         with pytest.raises(InputError, match="no finished row of 'dissertation' on a simulated"):
             study.difficulty_row(broken)
 

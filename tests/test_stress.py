@@ -18,6 +18,7 @@ from redshift_core.evaluation.training_range import coverage_of
 from redshift_core.reports.bench import stress_tables
 from redshift_core.store import read_json
 from redshift_core.store.records import StressLine
+from redshift_core.store.study_records import BenchRow
 from tests.pages.made_up import bench_row, stress_lines
 from tests.test_prediction import job, make_run
 
@@ -149,17 +150,18 @@ def test_the_table_leaves_out_what_the_method_does_not_have():
 def test_a_bench_shows_every_method_and_the_flags_of_those_that_have_them():
     stressed = {one["name"]: one for one in stress_lines()}
     bare = {name: {**one, "outside": None, "unlike": None} for name, one in stressed.items()}
-    rows = [
+    made_up = (
         bench_row("knn", 0.03, 1.0, stress=bare), bench_row("fast", 0.02, 1.0, stress=stressed),
         bench_row("old", 0.01, 1.0),
-    ]  # fmt: skip
+    )  # fmt: skip
+    rows = [BenchRow.from_dict(row, Path("rows.json")) for row in made_up]
     errors, flags = stress_tables(rows).values()
     assert errors.frame.method.tolist() == ["fast", "knn"]
     assert errors.frame["white noise 1e-2"].tolist() == ["0.0500 (2.500)"] * 2
     assert errors.frame.n.tolist() == ["100", "100"]
     assert flags.frame.method.tolist() == ["fast"]
     assert flags.frame["calibration 3 %"].tolist() == ["1.0% !"]
-    assert stress_tables([bench_row("old", 0.01, 1.0)]) == {}
+    assert stress_tables(rows[2:]) == {}
 
 
 def test_some_rows_are_always_the_same_ascending_and_none_twice():

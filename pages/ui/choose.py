@@ -41,6 +41,12 @@ def select(**ids: str) -> None:
         st.query_params[kind] = name
 
 
+def choose_line(key: str, kind: str, ids: Sequence[str]) -> None:
+    """Choose the one whose line is ticked in the table of that key: for its ``on_select``."""
+    if picked := st.session_state[key]["selection"]["rows"]:
+        select(**{kind: ids[picked[0]]})
+
+
 def turn_to(view: str, value: str, **ids: str) -> None:
     """Choose folders by id and a view, and draw the page anew.
 
@@ -74,12 +80,12 @@ def chosen(kind: str, folders: Sequence[Folder]) -> Folder | None:
     if not folders:
         return None
     wanted = st.query_params.get(kind) or st.session_state.get(f"_{kind}") or LATEST
-    found = {folder.id: folder for folder in folders}
-    if wanted not in (*found, LATEST):
+    by_id = {folder.id: folder for folder in folders}
+    if wanted not in (*by_id, LATEST):
         gone = wanted not in {folder.id for folder, _ in Store().damaged(PARTS[kind])}
         what = "not here any more" if gone else "damaged"
         st.warning(f"The {kind} in the address is {what}; showing the newest one.")
-    folder = found.get(wanted, folders[0])
+    folder = by_id.get(wanted, folders[0])
     select(**{kind: folder.id})
     return folder
 

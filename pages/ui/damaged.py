@@ -19,19 +19,19 @@ WORDS = {
 
 def show_damaged(*parts: str) -> None:
     """List what is damaged, in every part of the store or some; nothing where all is well."""
-    found = Store().damaged(*parts)
-    if not found:
+    damaged = Store().damaged(*parts)
+    if not damaged:
         return
-    with st.expander(f"Damaged ({len(found)})", icon=":material/broken_image:"):
-        for folder, why in found[:SHOWN]:
+    with st.expander(f"Damaged ({len(damaged)})", icon=":material/broken_image:"):
+        for folder, why in damaged[:SHOWN]:
             part = folder.path.parent.name
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.badge("damaged", color="red")
                 st.markdown(f"**{escape(folder.name)}**, {WORDS[part]} {escape(folder.id)}")
                 _delete(folder, f"{part}_{folder.id}")
             st.caption(escape(why))
-        if len(found) > SHOWN:
-            st.caption(f"And {len(found) - SHOWN} more.")
+        if len(damaged) > SHOWN:
+            st.caption(f"And {len(damaged) - SHOWN} more.")
 
 
 class DatasetNames(dict[str, str]):

@@ -26,10 +26,10 @@ MAX_MB = 1  # of a file with a redshift distribution
 def current_estimate() -> Estimate:
     """What the address names; the stored one where that makes no sense here."""
     try:
-        found = Estimate.parse(st.query_params.get(ESTIMATE, ""))
+        estimate = Estimate.parse(st.query_params.get(ESTIMATE, ""))
     except InputError:
         return USUAL
-    return USUAL if found.own_prior and found.prior not in Store().prior_names() else found
+    return USUAL if estimate.own_prior and estimate.prior not in Store().prior_names() else estimate
 
 
 def estimate_picker(key: str) -> None:

@@ -85,9 +85,9 @@ def import_door(arrived: Callable[[str], None] = lambda _: None) -> None:
         help="Made by “Report and share” or `redshift-lab export`. A larger one comes in with "
         "`redshift-lab import FILE`.",
     )  # fmt: skip
-    kind, said = st.session_state.get("import_said", ("", ""))
+    kind, text = st.session_state.get("import_said", ("", ""))
     if kind:
-        {"error": st.error, "success": st.success}[kind](escape(said))
+        {"error": st.error, "success": st.success}[kind](escape(text))
 
 
 def _start(request: dict[str, str | int]) -> None:

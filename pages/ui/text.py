@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from redshift_core.jobs.housekeeping import size_text
+from redshift_core.constants import size_text as size
+
+__all__ = ["count", "escape", "size"]
 
 
 def escape(text: str) -> str:
@@ -15,8 +17,3 @@ def escape(text: str) -> str:
 def count(n: float) -> str:
     """Whole number with thousands separators."""
     return f"{int(n):,}"
-
-
-def size(n_bytes: float) -> str:
-    """Bytes as kB, MB or GB (powers of 1000)."""
-    return size_text(n_bytes)

@@ -12,7 +12,7 @@ from redshift_core.cli.output import JsonOption, emit, say
 from redshift_core.cli.training import DetachOption
 from redshift_core.errors import InputError
 from redshift_core.settings.bench import PEERS, QUICK, ROWS, BenchConfig, installed
-from redshift_core.store import BenchFolder, Store
+from redshift_core.store import BenchFolder, Store, read_json
 
 USUAL = BenchConfig()
 
@@ -87,7 +87,7 @@ def _say_what_is_left_out(only: str) -> None:
 def _finish(folder: BenchFolder, detach: bool, as_json: bool) -> None:
     """Follow a bench to its end, print its table, and fail where it or a row failed."""
     status = check(folder, jobs.status(folder) if detach else follow(folder))
-    value = {"state": status.state, **(folder.outcome or {"bench": folder.id})}
+    value = {"state": status.state, **(read_json(folder.json_path) or {"bench": folder.id})}
 
     def text() -> str:
         if not folder.table_path.exists():

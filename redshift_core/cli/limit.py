@@ -12,7 +12,7 @@ from redshift_core.cli.output import JsonOption, emit, say
 from redshift_core.cli.training import DetachOption, parse_setting
 from redshift_core.settings.limit import LimitConfig
 from redshift_core.settings.presets import PRESETS, preset
-from redshift_core.store import LimitFolder, Store
+from redshift_core.store import LimitFolder, Store, read_json
 
 USUAL = LimitConfig()
 
@@ -85,7 +85,7 @@ def limit(
 def _finish(study: LimitFolder, detach: bool, as_json: bool) -> None:
     """Follow a study to its end and print its result, and fail where it failed."""
     status = jobs.status(study) if detach else follow(study)
-    found = {} if status.active else study.outcome
+    found = {} if status.active else read_json(study.limit_path)
     value = {"limit": study.id, "state": status.state, "simulated": True}
     value |= {key: found.get(key) for key in ("rows", "limits", "recipes")}
 

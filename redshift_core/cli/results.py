@@ -183,7 +183,7 @@ def metrics_text(metrics: Evaluation) -> str:
         known = published.get(line.z_low)
         rows.append(
             (
-                limits_text(line.to_dict()), line.n,
+                limits_text(*line.limits), line.n,
                 shown(line.percent, ".2f"), shown(line.mean_error), shown(line.std),
                 shown(line.sem), shown(known and known.mean_error), shown(known and known.std),
             )

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core.cli.output import JsonOption, emit, table
+from redshift_core.constants import size_text
 from redshift_core.jobs import housekeeping, status
 from redshift_core.store import Store
 
@@ -57,11 +58,11 @@ def _text(lines: list[dict[str, Any]]) -> str:
         (
             line["id"], line["kind"], line["state"],
             None if line["age"] is None else age_text(line["age"]),
-            housekeeping.size_text(line["bytes"]) if line["bytes"] else None,
+            size_text(line["bytes"]) if line["bytes"] else None,
         )
         for line in lines
     ]  # fmt: skip
-    total = housekeeping.size_text(sum(line["bytes"] for line in lines))
+    total = size_text(sum(line["bytes"] for line in lines))
     listed = table(("ID", "KIND", "STATE", "AGE", "OUTPUT"), rows)
     return f"{listed}\nOutputs: {total} in all; redshift-lab jobs --clean removes them."
 

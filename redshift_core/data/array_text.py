@@ -108,6 +108,8 @@ def _header(file: str, stream: BinaryIO) -> tuple[int, list[str], str]:
             delimiter = " "
         if line.strip() and not line.startswith(b"#"):
             break
+    if delimiter == " " and b"," in line and b" " not in line.strip():
+        delimiter = ","  # of an ECSV whose head does not say so
     names = split_line(line.decode("utf-8", "replace").strip(), delimiter)
     return number, [name.strip() for name in names], delimiter
 

@@ -15,7 +15,7 @@ from redshift_core.data.columnar import BLOCK_ROWS, FIRST_ROWS, ColumnarTable
 from redshift_core.data.files import files_of
 from redshift_core.errors import InputError
 
-BUFFER = 1 << 20  # bytes of a column read at once, so that one large row group is never held whole
+BUFFER = 1 << 16  # bytes of a column read at once: a large row group is not held whole
 METADATA_KEY = b"redshift_lab"  # JSON by which a simulated survey says that it is one
 
 

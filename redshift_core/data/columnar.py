@@ -26,7 +26,7 @@ from redshift_core.data.mapping import MADE_KEYS
 from redshift_core.data.mean_spectra import MADE_FLUX, MeanSpectra
 from redshift_core.errors import InputError
 
-BLOCK_ROWS = 16_384
+BLOCK_ROWS = 8_192
 FIRST_ROWS = 20
 
 
@@ -160,8 +160,9 @@ class ColumnarTable(Table):
                     f"{place}, after row {first}: a cell is no array of numbers ({error})."
                 ) from None
             values = matrix(lists, cells[pixels[0]].n, place, first)
-            with np.errstate(over="ignore"):
-                flux[:, pixels] = values[:, [cells[k].index for k in pixels]]
+            for target, source in _runs(pixels, [cells[k].index for k in pixels]):
+                with np.errstate(over="ignore"):
+                    flux[:, target] = values[:, source]
         return flux
 
     def _numbers(self, batch: pa.RecordBatch, position: int, first: int) -> pa.Array:
@@ -219,6 +220,22 @@ class ColumnarTable(Table):
                 value = str(column[offset].as_py())[:40]
                 return InputError(f"{place}, row {first + offset}: {value!r} is not {what}.")
         return InputError(f"{place} holds {column.type}; expected {what} in each row.")
+
+
+def _runs(targets: list[int], sources: list[int]) -> Iterator[tuple[slice, slice]]:
+    """Neighbours among pairs of positions as pairs of slices, which NumPy copies fastest."""
+    begin = 0
+    for k in range(1, len(targets) + 1):
+        whole = k < len(targets) and (targets[k], sources[k]) == (
+            targets[begin] + k - begin, sources[begin] + k - begin,
+        )  # fmt: skip
+        if not whole:
+            length = k - begin
+            yield (
+                slice(targets[begin], targets[begin] + length),
+                slice(sources[begin], sources[begin] + length),
+            )
+            begin = k
 
 
 def _redshifts(column: pa.Array) -> np.ndarray:

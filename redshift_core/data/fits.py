@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from redshift_core.data.array_cells import list_array
 from redshift_core.data.columnar import BLOCK_ROWS, FIRST_ROWS, ColumnarTable
@@ -36,64 +37,73 @@ class FitsTable(ColumnarTable):
 
 
 class _Rows:
-    """Rows of an open binary table."""
+    """Rows of a binary table, memory-mapped: astropy would copy the whole table."""
 
     def __init__(self, path: Path, hdu: Any):
-        self.data, self.n_rows = hdu.data, len(hdu.data)
-        self.formats = {column.name: column for column in hdu.columns}
-        self.names = list(self.formats)
+        self.n_rows = hdu.header["NAXIS2"]
+        self._columns = {column.name: column for column in hdu.columns}
+        self.names = list(self._columns)
         place = hdu.fileinfo()["datLoc"]
-        heap = hdu.header.get("THEAP", hdu.header["NAXIS1"] * hdu.header["NAXIS2"])
+        heap = hdu.header.get("THEAP", hdu.header["NAXIS1"] * self.n_rows)
         kind = np.dtype(hdu.columns.dtype).newbyteorder(">")
-        self._raw = np.memmap(path, kind, "r", offset=place, shape=(self.n_rows,))
-        self._heap = np.memmap(path, np.uint8, "r", offset=place + heap) if self._varies() else None
+        self._table = np.empty(0, kind)
+        if self.n_rows:
+            self._table = np.memmap(path, kind, "r", offset=place, shape=(self.n_rows,))
+        varies = any(_variable(column.format) for column in self._columns.values())
+        self._heap = np.memmap(path, np.uint8, "r", offset=place + heap) if varies else None
 
     def batch(self, names: list[str], start: int, stop: int) -> pa.RecordBatch:
-        """Some columns of some rows; an empty table has no rows to give."""
-        part = self.data[start:stop]
-        columns = {
-            name: array
-            for name in names
-            if (array := self._column(part, name, start, stop)) is not None
-        }
-        return pa.RecordBatch.from_pydict(columns)
+        """Some columns of some rows, without those that are neither text nor real numbers."""
+        columns = {name: self._column(name, start, stop) for name in names}
+        known = {name: array for name, array in columns.items() if array is not None}
+        return pa.RecordBatch.from_pydict(known)
 
-    def _varies(self) -> bool:
-        return any(_variable(column.format) for column in self.formats.values())
-
-    def _column(self, part: Any, name: str, start: int, stop: int) -> pa.Array | None:
-        column = self.formats[name]
+    def _column(self, name: str, start: int, stop: int) -> pa.Array | None:
+        column, raw = self._columns[name], self._table[name][start:stop]
         if kind := _variable(column.format):
-            return self._variable_column(name, kind, start, stop)
-        values = np.asarray(part[name])
-        if values.dtype.kind == "U":
-            return pa.array([text.strip() or None for text in values.tolist()], pa.string())
-        if values.dtype.kind not in "biuf" or values.ndim > 2:
-            return None  # complex numbers and images have no use here
-        values = values.astype(values.dtype.newbyteorder("="), copy=False)
-        missing = None
-        if column.null is not None and values.dtype.kind in "iu":
-            missing = values == column.null
+            return self._variable_column(np.asarray(raw), *kind)
+        if raw.dtype.kind == "S":
+            texts = np.char.decode(raw, "latin-1").tolist() if raw.ndim == 1 else []
+            return pa.array([text.strip() or None for text in texts]) if raw.ndim == 1 else None
+        if raw.dtype.kind not in "iuf" or "X" in str(column.format):
+            return None
+        values = raw.astype(raw.dtype.newbyteorder("="))
+        if "L" in str(column.format):
+            return pa.array(values == ord("T")) if values.ndim == 1 else None
+        whole = column.null is not None and values.dtype.kind in "iu"
+        missing = (values == column.null).ravel() if whole else None
+        flat = pa.array(_scaled(values.ravel(), column), mask=missing)
         if values.ndim == 1:
-            return pa.array(values, mask=missing)
-        flat = pa.array(values.ravel(), mask=None if missing is None else missing.ravel())
-        return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+            return flat
+        return pa.FixedSizeListArray.from_arrays(flat, int(np.prod(values.shape[1:])))
 
-    def _variable_column(self, name: str, kind: tuple[str, str], start: int, stop: int) -> pa.Array:
+    def _variable_column(self, places: NDArray[Any], descriptor: str, kind: str) -> pa.Array:
         """Arrays of variable length, from the heap behind the table."""
-        descriptor = np.asarray(self._raw[name][start:stop])
-        dtype = np.dtype(kind[1]).newbyteorder(">")
-        ends = descriptor[:, 1] + descriptor[:, 0] * dtype.itemsize
+        places = places.astype(np.int64)
+        dtype = np.dtype(kind).newbyteorder(">")
+        ends = places[:, 1] + places[:, 0] * dtype.itemsize
         if len(ends) and ends.max() > len(self._heap):
             raise OSError("an array ends behind the end of the file")
         return list_array(
             self._heap[begin:end].view(dtype).astype(dtype.newbyteorder("="))
-            for begin, end in zip(descriptor[:, 1].tolist(), ends.tolist(), strict=True)
+            for begin, end in zip(places[:, 1].tolist(), ends.tolist(), strict=True)
         )
 
 
+def _scaled(values: NDArray[Any], column: Any) -> NDArray[Any]:
+    """What stored numbers mean: FITS writes unsigned whole numbers with an offset."""
+    scale, zero = column.bscale or 1, column.bzero or 0
+    if (scale, zero) == (1, 0):
+        return values
+    if scale == 1 and values.dtype.kind == "i" and zero == 2**63:
+        return values.view(np.uint64) ^ np.uint64(2**63)
+    if scale == 1 and values.dtype.kind in "iu" and float(zero).is_integer():
+        return values.astype(np.int64) + int(zero)
+    return values * float(scale) + float(zero)
+
+
 def _variable(form: str) -> tuple[str, str] | None:
-    """Descriptor and NumPy type of a format such as ``PD(55)``; None for arrays of fixed length."""
+    """Descriptor and NumPy type of a format such as ``PD(55)``; None for others."""
     from astropy.io.fits.column import FITS2NUMPY
 
     letters = form.lstrip("01")

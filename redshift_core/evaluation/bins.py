@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -142,19 +141,17 @@ def _bin(spec: metrics.FloatArray, phot: metrics.FloatArray, **about: Any) -> Bi
     )
 
 
-def limits_text(one: Mapping[str, Any]) -> str:
-    """Limits of a bin of `binned` or `binned_by_brightness`.
+def limits_text(low: float, high: float, by: str = "z_spec") -> str:
+    """Limits of a bin of redshift, or of brightness, as people read them.
 
     Examples
     --------
-    >>> limits_text({"z_low": 0.1, "z_high": 0.15}), limits_text({"z_low": 0.1, "z_high": 0.125})
-    ('0.10–0.15', '0.1–0.125')
+    >>> limits_text(0.1, 0.15), limits_text(0.1, 0.125), limits_text(1, 2.5, "brightness")
+    ('0.10–0.15', '0.1–0.125', '1–2.5')
     """
-    name = "brightness" if "brightness_low" in one else "z"
-    limits = one[f"{name}_low"], one[f"{name}_high"]
-    hundredths = all(abs(100 * limit - round(100 * limit)) < 1e-6 for limit in limits)
-    digits = ".2f" if name == "z" and hundredths else ".4g"
-    return "–".join(format(limit, digits) for limit in limits)
+    hundredths = all(abs(100 * limit - round(100 * limit)) < 1e-6 for limit in (low, high))
+    digits = ".2f" if by != "brightness" and hundredths else ".4g"
+    return f"{low:{digits}}–{high:{digits}}"
 
 
 def bin_edges(

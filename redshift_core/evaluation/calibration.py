@@ -61,7 +61,9 @@ def evaluate_pdf(
     """
     spec, phot = np.asarray(z_spec, np.float64), np.asarray(z_phot, np.float64)
     if len(density) != len(spec):
-        raise ValueError(f"{len(density)} densities stand beside {len(spec)} redshifts.")
+        raise ValueError(
+            f"There are {len(density)} densities and {len(spec)} redshifts; give one for each."
+        )
     starts = range(0, max(len(spec), 1), BLOCK)
     blocks = [slice(start, start + BLOCK) for start in starts]
     terms = np.concatenate([_terms(change(density[here]), spec[here]) for here in blocks])
@@ -157,9 +159,9 @@ def _intervals(
     if not n:
         return dict.fromkeys(MEANS)
     random = np.random.default_rng(SEED)
-    found = np.empty((N_RESAMPLES, len(MEANS)))
+    means = np.empty((N_RESAMPLES, len(MEANS)))
     for draw in range(N_RESAMPLES):
         report(draw, N_RESAMPLES)
         often = np.bincount(random.integers(0, n, n), minlength=n)
-        found[draw] = often @ terms[:, : len(MEANS)] / n
-    return middle(MEANS, found)
+        means[draw] = often @ terms[:, : len(MEANS)] / n
+    return middle(MEANS, means)

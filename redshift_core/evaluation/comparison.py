@@ -25,13 +25,13 @@ def settings_table(config: RunConfig) -> dict[str, str]:
     >>> settings_table(RunConfig())["model.conv_kernels"]
     '5, 5, 3, 2'
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for name, value in config.to_dict().items():
         inner = value if isinstance(value, dict) else {"": value}
         for leaf, one in inner.items():
             text = ", ".join(map(str, one)) if isinstance(one, list) else str(one)
-            found[f"{name}.{leaf}".rstrip(".")] = text
-    return {name: text for name, text in found.items() if name not in UNSEEN}
+            values[f"{name}.{leaf}".rstrip(".")] = text
+    return {name: text for name, text in values.items() if name not in UNSEEN}
 
 
 def recipe_text(config: RunConfig) -> str:
@@ -103,10 +103,10 @@ def densities_table(results: Mapping[str, Evaluation]) -> pd.DataFrame:
     results : mapping
         Name of the run → how it was judged.
     """
-    found = {name: metrics.pdf for name, metrics in results.items() if metrics.pdf}
+    judged = {name: metrics.pdf for name, metrics in results.items() if metrics.pdf}
     return pd.DataFrame(
         {"run": name, **{figure.title: figure.value(pdf) for figure in FIGURES.values()}}
-        for name, pdf in found.items()
+        for name, pdf in judged.items()
     )
 
 
@@ -122,28 +122,28 @@ def caveats(
     dataset : str
         Its id.
     """
-    found = []
+    sentences = []
     if unjudged := [name for name in configs if name not in results]:
-        found.append(f"Not evaluated on this dataset: {', '.join(unjudged)}.")
+        sentences.append(f"Not evaluated on this dataset: {', '.join(unjudged)}.")
     own = [name for name in results if configs[name].dataset == dataset]
     others = [name for name in results if name not in own]
     if own and others:
-        found.append(
+        sentences.append(
             f"Only the test rows count for {', '.join(own)}, trained on this dataset; every usable "
             f"row counts for {', '.join(others)}."
         )
     if any(one.n_flagged for one in results.values()) and (
         earlier := [name for name, one in results.items() if one.n_flagged is None]
     ):
-        found.append(
+        sentences.append(
             "Evaluated by an earlier version, which counted rows that ingest flagged, too: "
             f"{', '.join(earlier)}. Evaluate them again."
         )
     if len({configs[name].split for name in own}) > 1:
-        found.append("The runs were split differently, so their test rows are not the same.")
+        sentences.append("The runs were split differently, so their test rows are not the same.")
     if leaky := [name for name in own if configs[name].scaler.fit_on == "all"]:
-        found.append(f"The scaler saw the test rows too: {', '.join(leaky)}.")
-    return found
+        sentences.append(f"The scaler saw the test rows too: {', '.join(leaky)}.")
+    return sentences
 
 
 def interval_text(interval: Sequence[float] | None) -> str:

@@ -97,8 +97,8 @@ def bin_table(bins: Sequence[Values]) -> pd.DataFrame:
     """Bins of z_phot or brightness as they are read, a line each; shares in per cent."""
     lines = []
     for one in bins:
-        by = "brightness" if "brightness_low" in one else "z_phot"
-        line = {f"{by} bin": limits_text(one)}
+        name, by = ("brightness",) * 2 if "brightness_low" in one else ("z", "z_phot")
+        line = {f"{by} bin": limits_text(one[f"{name}_low"], one[f"{name}_high"], by)}
         for key, (title, _) in COLUMNS.items():
             value = one.get(key)
             share = key.startswith("coverage") and value is not None

@@ -95,7 +95,7 @@ def better(table: pd.DataFrame) -> pd.DataFrame:
 
 def _own(one: Bin, by: str) -> dict[str, Any]:
     line = {
-        f"{by} bin": limits_text(one.to_dict()),
+        f"{by} bin": limits_text(*one.limits, by),
         "n": one.n,
         "%": one.percent,
         "mean error": one.mean_error,

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import stdtrit
+
+from redshift_core.store.study_records import Limit, Ratio
 
 FloatArray = NDArray[np.float64]
 
@@ -82,7 +83,7 @@ def extrapolate(
     others: Mapping[str, NDArray[np.floating]] | None = None,
     seed: int = 0,
     draws: int = N_DRAWS,
-) -> dict[str, Any]:
+) -> Limit:
     """Curve through the mean errors of several trainings, and the intervals of its limit a.
 
     What the intervals hold: (1) the choice of test galaxies, which are drawn again with
@@ -102,13 +103,6 @@ def extrapolate(
         Name → error of the same test galaxies, shape (n_test,), under something else: what is
         quoted in units of the limit.
 
-    Returns
-    -------
-    dict
-        ``limit`` (a), ``b``, ``c``, ``intervals`` {"68": [low, high], "95": …}, ``scatter`` (scale
-        of the deviates), ``dof``, ``at_edge``, ``without`` {size left out: a}, ``draws``, ``seed``,
-        ``ratios`` {name: {"ratio": mean error / a, "intervals": …}}.
-
     Raises
     ------
     ValueError
@@ -116,35 +110,35 @@ def extrapolate(
     """
     n = np.asarray(n, np.float64)
     if len(np.unique(n)) < MIN_SIZES:
-        raise ValueError(f"{len(np.unique(n))} sizes; a limit needs {MIN_SIZES} or more.")
+        raise ValueError(f"There are {len(np.unique(n))} sizes; a limit needs {MIN_SIZES} or more.")
     means = errors.mean(axis=1, dtype=np.float64)
     curve = fit_curve(n, means)
     scatter, dof = _scatter(n, means, curve)
     names = list(others or {})
     compared = np.array([(others or {})[name] for name in names]).reshape(-1, errors.shape[1])
     random = np.random.default_rng(seed)
-    found, ratios = np.empty(draws), np.empty((draws, len(names)))
+    limits, ratios = np.empty(draws), np.empty((draws, len(names)))
     for draw in range(draws):
         drawn = _weights(random, errors.shape[1])
         shifts = scatter * stdtrit(dof, random.random(len(n)))
-        found[draw] = fit_curve(n, errors @ drawn + shifts).a
-        ratios[draw] = compared @ drawn / found[draw]
-    return {
-        "limit": curve.a,
-        "b": curve.b,
-        "c": curve.c,
-        "intervals": _intervals(found),
-        "scatter": scatter,
-        "dof": dof,
-        "at_edge": curve.at_edge,
-        "without": _without(n, means),
-        "draws": draws,
-        "seed": seed,
-        "ratios": {
-            name: {"ratio": float(error.mean() / curve.a), "intervals": _intervals(ratio)}
+        limits[draw] = fit_curve(n, errors @ drawn + shifts).a
+        ratios[draw] = compared @ drawn / limits[draw]
+    return Limit(
+        limit=curve.a,
+        b=curve.b,
+        c=curve.c,
+        intervals=_intervals(limits),
+        scatter=scatter,
+        dof=dof,
+        at_edge=curve.at_edge,
+        without=_without(n, means),
+        draws=draws,
+        seed=seed,
+        ratios={
+            name: Ratio(ratio=float(error.mean() / curve.a), intervals=_intervals(ratio))
             for name, error, ratio in zip(names, compared, ratios.T, strict=True)
         },
-    }
+    )
 
 
 def _linear(n: FloatArray, errors: FloatArray, c: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -180,10 +174,10 @@ def _weights(random: np.random.Generator, n_test: int) -> FloatArray:
     return counts / n_test
 
 
-def _intervals(found: FloatArray) -> dict[str, list[float]]:
+def _intervals(drawn: FloatArray) -> dict[str, list[float]]:
     """Middle part of the draws at each level: {"68": [low, high], "95": …}."""
     tails = {f"{100 * level:.0f}": 50 * (1 - level) for level in LEVELS}
-    return {name: np.percentile(found, (tail, 100 - tail)).tolist() for name, tail in tails.items()}
+    return {name: np.percentile(drawn, (tail, 100 - tail)).tolist() for name, tail in tails.items()}
 
 
 def _without(n: FloatArray, means: FloatArray) -> dict[str, float]:

@@ -28,8 +28,8 @@ def flag_table(known: Predictions) -> pd.DataFrame:
         nobody carries the flag), and ``meaning``. A galaxy with two flags counts in both.
     """
     sets = [set(names.split("|")) - {""} for names in known.flag_names]
-    found = {name: _carrying(known, [name in one for one in sets]) for name in FLAGS}
-    lines = [_line(known, inside, name, FLAGS[name]) for name, inside in found.items()]
+    carrying = {name: _carrying(known, [name in one for one in sets]) for name in FLAGS}
+    lines = [_line(known, inside, name, FLAGS[name]) for name, inside in carrying.items()]
     flagged = _carrying(known, [bool(one) for one in sets])
     everyone = np.ones(len(known.z_spec), bool)
     lines += [

@@ -38,7 +38,7 @@ def density_flags(
     flux : array, shape (n_sources, 186)
         Raw flux, e⁻ s⁻¹ per pixel.
     """
-    known = np.isfinite(z_phot)
+    answered = np.isfinite(z_phot)
     multimodal = np.zeros(len(z_phot), bool)
     piled = (z_phot <= Z_MIN + END) | (z_phot >= Z_MAX - END)
     if density is not None:
@@ -46,9 +46,9 @@ def density_flags(
         for end in (density[:, :N_END], density[:, -N_END:]):
             piled |= end.sum(axis=1) * pdf.WIDTH >= END_SHARE
     return {
-        "multimodal": multimodal & known,
-        "pile_up": piled & known,
-        "low_signal": (signal_to_noise(flux) < LEAST_SIGNAL) & known,
+        "multimodal": multimodal & answered,
+        "pile_up": piled & answered,
+        "low_signal": (signal_to_noise(flux) < LEAST_SIGNAL) & answered,
     }
 
 

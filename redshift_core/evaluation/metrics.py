@@ -150,8 +150,8 @@ class Figure:
 
     def value(self, figures: Values) -> float | None:
         """Its number among some figures; None where it is missing."""
-        found = figures.get(self.within, {}) if self.within else figures
-        return found.get(self.key)
+        holder = figures.get(self.within, {}) if self.within else figures
+        return holder.get(self.key)
 
     def text(self, value: float | None) -> str:
         """Number as it is shown; a dash where there is none."""
@@ -168,8 +168,8 @@ class Figure:
         The definition where it has no value, or where an older evaluation lacks what it takes.
         """
         value = self.value(figures)
-        said = "" if value is None or not figures.get("n") else self.says(value, figures)
-        return said or self.definition
+        sentence = "" if value is None or not figures.get("n") else self.says(value, figures)
+        return sentence or self.definition
 
 
 @dataclass(frozen=True)

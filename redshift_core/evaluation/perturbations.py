@@ -139,41 +139,41 @@ def _window_matrices() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def _registry() -> dict[str, Perturbation]:
-    found = {}
+    registry = {}
     for decimals in (3, 2, 1):
         unit = "decimal" if decimals == 1 else "decimals"
-        found[f"decimals_{decimals}"] = Perturbation(
+        registry[f"decimals_{decimals}"] = Perturbation(
             f"{decimals} {unit}",
             f"Fluxes in e⁻ s⁻¹ rounded to {decimals} {unit}.",
             partial(rounded, decimals=decimals),
         )
     for text, share in (("1e-4", 1e-4), ("1e-3", 1e-3), ("5e-3", 5e-3), ("1e-2", 1e-2)):
-        found[f"white_{text}"] = Perturbation(
+        registry[f"white_{text}"] = Perturbation(
             f"white noise {text}",
             f"Noise independent in every pixel, {100 * share:g} % of each spectrum's mean flux.",
             partial(white_noise, share=share),
         )
     for percent in (1, 3):
-        found[f"calibration_{percent}"] = Perturbation(
+        registry[f"calibration_{percent}"] = Perturbation(
             f"calibration {percent} %",
             f"Each band times 1 plus a cubic in the pixel of rms {percent} %, one draw a spectrum.",
             partial(calibration_error, rms=percent / 100),
         )
-    found["shift_half"] = Perturbation(
+    registry["shift_half"] = Perturbation(
         "shift ½ pixel",
         "Both bands moved by half a pixel towards their last one.",
         partial(shifted, pixels=0.5),
     )
-    found["brightness_30"] = Perturbation(
+    registry["brightness_30"] = Perturbation(
         "brightness +30 %", "Every flux times 1.3.", partial(brighter, factor=1.3)
     )
     for percent in (20, 50):
-        found[f"noise_{percent}"] = Perturbation(
+        registry[f"noise_{percent}"] = Perturbation(
             f"noise +{percent} %",
             f"Noise of the SIMULATED instrument, {percent} % larger by a second draw of it.",
             partial(noisier, factor=1 + percent / 100),
         )
-    return found
+    return registry
 
 
 PERTURBATIONS: dict[str, Perturbation] = _registry()

@@ -128,7 +128,7 @@ def read_judged(
     counted = [FLAGS.keys().isdisjoint(str(names).split("|")) for names in flags.categories]
     unflagged = np.array([*counted, True])[flags.codes.to_numpy()]  # code −1: no flag is written
     good = np.isfinite(spec) & np.isfinite(phot) & unflagged
-    known = "brightness" in table.column_names
+    has_brightness = "brightness" in table.column_names
     arrays = {
         "row": table["row"].to_numpy()[good],
         "source_id": table["source_id"].to_numpy()[good],
@@ -136,9 +136,10 @@ def read_judged(
         "z_phot": phot[good],
         "flag": flags.codes.to_numpy()[good],
     }
-    brightness = table["brightness"].to_numpy()[good] if known else None
+    brightness = table["brightness"].to_numpy()[good] if has_brightness else None
     incumbent = _incumbent(table, good, own_limits=estimate is None)
-    for values in (*arrays.values(), *incumbent.values(), *([brightness] if known else [])):
+    further = [*incumbent.values(), *([brightness] if has_brightness else [])]
+    for values in (*arrays.values(), *further):
         values.setflags(write=False)
     names = tuple(map(str, flags.categories))
     n_flagged = int((~unflagged).sum())
@@ -180,7 +181,7 @@ def open_densities(path: Path | None, n_rows: int) -> NDArray[np.float16]:
     if density is None or density.shape != (n_rows, N_Z_BINS):
         raise InputError(
             "This evaluation keeps no p(z): its network gives one redshift only, or it was made "
-            "by an older version. Train one with head = pdf, or evaluate the run again."
+            "by an older version. Train a run with head = pdf, or evaluate the run again."
         )
     return density
 
@@ -202,7 +203,7 @@ class Choice:
         ):
             raise InputError(
                 f"{self.text()!r} chooses no galaxies by {self.by}; give {expected or 'no'} "
-                "numbers parted by commas, each lower limit before its upper one."
+                "numbers separated by commas, each lower limit before its upper one."
             )
 
     @classmethod
@@ -211,7 +212,7 @@ class Choice:
         try:
             limits = tuple(float(word) for word in text.split(","))
         except ValueError as error:
-            raise InputError(f"{text!r} is not a list of numbers parted by commas.") from error
+            raise InputError(f"{text!r} is not a list of numbers separated by commas.") from error
         return cls(by, limits)
 
     def text(self) -> str:
@@ -251,7 +252,7 @@ class Choice:
             return np.flatnonzero(inside)
         values = getattr(judged, self.by)
         if values is None:
-            raise InputError("This evaluation knows no brightness; evaluate the run again.")
+            raise InputError("This evaluation has no brightness values; evaluate the run again.")
         top = Z_MAX if self.by != "brightness" else float(np.nanmax(values, initial=-np.inf))
         return np.flatnonzero(_within(values, *self.limits, closed=self.limits[1] >= top))
 

@@ -59,8 +59,8 @@ def redshift_percentiles(z_spec: FloatArray) -> dict[int, float]:
     """Redshift below which 1, 5, … 99 % of the sources lie; linear interpolation."""
     if not len(z_spec):
         return dict.fromkeys(PERCENTILES, float("nan"))
-    found = np.percentile(z_spec, PERCENTILES)
-    return {name: float(value) for name, value in zip(PERCENTILES, found, strict=True)}
+    values = np.percentile(z_spec, PERCENTILES)
+    return {name: float(value) for name, value in zip(PERCENTILES, values, strict=True)}
 
 
 def histogram(values: FloatArray, edges: FloatArray) -> IntArray:
@@ -166,7 +166,7 @@ def average_spectra(
     """
     check_edges(edges)
     z = z_spec[rows]
-    found = []
+    averages = []
     for low, high in itertools.pairwise(edges):
         below = z <= high if high == edges[-1] else z < high
         candidates = rows[(z >= low) & below]
@@ -175,8 +175,8 @@ def average_spectra(
         if not len(drawn):
             block = np.full((1, flux.shape[1]), np.nan)
         numbers = (block.mean(0), block.std(0), *np.percentile(block, PARTS, axis=0))
-        found.append(AverageSpectrum(low, high, len(drawn), len(candidates), *numbers))
-    return found
+        averages.append(AverageSpectrum(low, high, len(drawn), len(candidates), *numbers))
+    return averages
 
 
 def similar_rows(

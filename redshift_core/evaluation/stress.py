@@ -167,8 +167,12 @@ def _ratio(error: FloatArray, plain: FloatArray) -> tuple[float | None, float | 
 def _flagged(coverage: Coverage | None, flux: FloatArray) -> dict[str, Any]:
     if coverage is None:
         return {"outside": None, "unlike": None, "verdict": None}
-    said = verdict(coverage, flux)
-    return {"outside": said.share_outside, "unlike": said.unlike, "verdict": said.text}
+    judgement = verdict(coverage, flux)
+    return {
+        "outside": judgement.share_outside,
+        "unlike": judgement.unlike,
+        "verdict": judgement.text,
+    }
 
 
 def sentences(lines: Sequence[StressLine]) -> list[str]:
@@ -176,21 +180,21 @@ def sentences(lines: Sequence[StressLine]) -> list[str]:
     first, *others = lines
     if first.mae is None:
         return ["None of the spectra got a redshift, so nothing can be compared."]
-    said = [f"{first.n:,} galaxies; as they are, their mean absolute error is {first.mae:.4f}."]
+    texts = [f"{first.n:,} galaxies; as they are, their mean absolute error is {first.mae:.4f}."]
     harmed = [line for line in others if line.harmed]
     if not harmed:
-        return [*said, f"Nothing tried makes the error more than {100 * (HARM - 1):.0f} % larger."]
+        return [*texts, f"Nothing tried makes the error more than {100 * (HARM - 1):.0f} % larger."]
     names = ", ".join(f"{line.label} (×{line.ratio:.2f})" for line in harmed)
-    said.append(f"The error grows by more than {100 * (HARM - 1):.0f} % with {names}.")
-    known = [line for line in harmed if line.unlike is not None]
-    silent = [line for line in known if not line.unlike]
+    texts.append(f"The error grows by more than {100 * (HARM - 1):.0f} % with {names}.")
+    judged = [line for line in harmed if line.unlike is not None]
+    silent = [line for line in judged if not line.unlike]
     if silent:
         names = ", ".join(line.label for line in silent)
-        warned = f"does not warn of {names}" if len(silent) < len(known) else "warns of none of it"
-        said.append(f"The verdict on the file {warned}, so Predict would not tell you.")
-    elif known:
-        said.append("The verdict on the file warns of each of them.")
-    return said
+        warned = f"does not warn of {names}" if len(silent) < len(judged) else "warns of none of it"
+        texts.append(f"The verdict on the file {warned}, so Predict would not tell you.")
+    elif judged:
+        texts.append("The verdict on the file warns of each of them.")
+    return texts
 
 
 def frame(lines: Sequence[StressLine]) -> pd.DataFrame:

@@ -210,7 +210,8 @@ def coverage_of(run: RunFolder) -> Coverage:
             return earlier
         raise InputError(
             f"Run {run.id} holds the training range as an earlier version described it, and its "
-            f"dataset {run.config.dataset} is not in the store to fit it again; train the run anew."
+            f"dataset {run.config.dataset} is not in the store to fit it again; train the run "
+            "again."
         )
     dataset, split = open_dataset(folder), Split.load(run.split_path)
     fitted = fit_coverage(dataset.flux, split.train, split.val, dataset.z_spec)

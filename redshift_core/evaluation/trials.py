@@ -54,15 +54,15 @@ def find(trials: Iterable[Trial], name: str) -> Trial:
         Where there is no such trial.
     """
     trials = list(trials)
-    found = {one.trial: one for one in trials}
+    by_number = {one.trial: one for one in trials}
     if name == "best":
         if (one := best(trials)) is None:
             raise InputError("No trial of this search has finished yet, so none is the best.")
         return one
-    if name not in found:
-        known = ", ".join(found) or "none yet"
-        raise InputError(f"There is no trial {name!r} in this search; its trials are {known}.")
-    return found[name]
+    if name not in by_number:
+        numbers = ", ".join(by_number) or "none yet"
+        raise InputError(f"There is no trial {name!r} in this search; its trials are {numbers}.")
+    return by_number[name]
 
 
 def run_config(tuning: TuningFolder, trial: str) -> RunConfig:
@@ -73,7 +73,9 @@ def run_config(tuning: TuningFolder, trial: str) -> RunConfig:
     trial = find(tuning.trials, trial).trial
     folder = tuning.trial(trial)
     if not folder.config_path.exists():
-        raise InputError(f"Trial {trial!r} of {tuning.id} has left no settings; choose another.")
+        raise InputError(
+            f"Trial {trial!r} of {tuning.id} has no stored settings; choose another trial."
+        )
     return folder.config
 
 
@@ -124,8 +126,8 @@ def table(trials: Sequence[Trial]) -> pd.DataFrame:
     for one in trials:
         facts = {name: getattr(one, name) for name in _FACTS}
         remark = " ".join(part for part in (one.message, *one.repaired) if part)
-        said = {"remark": remark or None, "begun_again": one.retries or None}
-        lines.append({**facts, **said, **active_values(one)})
+        remarks = {"remark": remark or None, "begun_again": one.retries or None}
+        lines.append({**facts, **remarks, **active_values(one)})
     columns = [*_FACTS, "remark", "begun_again", *parameters(trials)]
     frame = pd.DataFrame(lines, columns=columns)
     return frame.astype({"score": float, "val_mae": float})

@@ -91,10 +91,10 @@ class Tally:
         outside, shares = self.n_outside / self.n, self.above / self.n
         if not self.coverage.n_val:
             return Verdict(self.n, outside, None, None, {}, False, _earlier_text(self.n, outside))
-        known = self.coverage.light
+        training = self.coverage.light
         mean = self.light / self.n
-        brightness = float(np.exp(mean[0] - known[0]))
-        colour = float((mean[1] / mean[2]) / (known[1] / known[2]))
+        brightness = float(np.exp(mean[0] - training[0]))
+        colour = float((mean[1] / mean[2]) / (training[1] / training[2]))
         reasons = [] if self.n < FEWEST else self._reasons(outside, shares, brightness, colour)
         return Verdict(
             self.n, outside, brightness, colour,
@@ -107,25 +107,27 @@ class Tally:
     ) -> list[str]:
         """What sets the file apart; nothing for data of the same kind."""
         half, most = (dict(zip(MEASURES, column, strict=True)) for column in shares.T)
-        found = []
+        reasons = []
         displaced = most["shift"] > self._bound(1 - USUAL[1], DISPLACED)
         if displaced and most["rest"] > MOSTLY:
-            found.append(
+            reasons.append(
                 "they hold what no mean spectrum of Gaia can contain, such as noise or rounding of "
                 "single pixels, or pixels in other places"
             )
         elif displaced:
-            found.append("edges and lines lie at other pixels (another pixel grid or line spread)")
+            reasons.append(
+                "edges and lines lie at other pixels (another pixel grid or line spread)"
+            )
         if most["span"] > self._bound(1 - USUAL[1], NOISIER):
-            found.append("they are noisier than training spectra of their brightness")
+            reasons.append("they are noisier than training spectra of their brightness")
         if half["span"] < -self._bound(-USUAL[0], -QUIETER):
-            found.append("they are less noisy than training spectra of their brightness")
+            reasons.append("they are less noisy than training spectra of their brightness")
         like = _between(brightness, LIKE_BRIGHTNESS) and _between(colour, LIKE_COLOUR)
         if like and most["kind"] > self._bound(1 - USUAL[1], ODD_KINDS):
-            found.append("their smooth shapes differ (another calibration or other objects)")
-        if not found and outside > self._bound(FALSE_FLAGS, MUCH_OUTSIDE):
-            found.append("too many are unlike any galaxy of the training set")
-        return found
+            reasons.append("their smooth shapes differ (another calibration or other objects)")
+        if not reasons and outside > self._bound(FALSE_FLAGS, MUCH_OUTSIDE):
+            reasons.append("too many are unlike any galaxy of the training set")
+        return reasons
 
     def _bound(self, usual: float, least: float) -> float:
         """Share from which on a file departs: ``least``, or more where it holds few spectra."""
@@ -192,11 +194,13 @@ def _text(n: int, outside: float, brightness: float, colour: float, reasons: Seq
 
 
 def _light_text(brightness: float, colour: float) -> str:
-    said = []
+    differences = []
     if abs(brightness - 1) > NOTABLE_BRIGHTNESS:
         word = "brighter" if brightness > 1 else "fainter"
-        said.append(f"{word} than the training spectra, typically {brightness:.2f} times as bright")
+        differences.append(
+            f"{word} than the training spectra, typically {brightness:.2f} times as bright"
+        )
     if abs(colour - 1) > NOTABLE_COLOUR:
         word = "bluer" if colour > 1 else "redder"
-        said.append(f"{word}, with {colour:.2f} times their ratio of BP to RP flux")
-    return f" They are {' and '.join(said)}." if said else ""
+        differences.append(f"{word}, with {colour:.2f} times their ratio of BP to RP flux")
+    return f" They are {' and '.join(differences)}." if differences else ""

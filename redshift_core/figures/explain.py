@@ -39,19 +39,19 @@ def explanation(result: Mapping[str, Any]) -> go.Figure:
     width = np.array([nm[last] - nm[first] for first, last in groups])
     effect, narrowing = np.array(result["occlusion"]), result["narrowing"]
     summed = [sum(result["gradient"][first : last + 1]) for first, last in groups]
-    said = "%{x:.0f} nm: %{y:+.5f}"
+    hover = "%{x:.0f} nm: %{y:+.5f}"
     figure.add_bar(
         x=centre, y=effect, width=width, yaxis="y2", name="effect of replacing the group",
-        marker={"color": np.where(effect > 0, RED, BLUE).tolist()}, hovertemplate=said,
+        marker={"color": np.where(effect > 0, RED, BLUE).tolist()}, hovertemplate=hover,
     )  # fmt: skip
     figure.add_scatter(
         x=centre, y=summed, yaxis="y2", name="gradient × difference", mode="markers",
-        marker={"symbol": "diamond", "color": AMBER, "size": 6}, hovertemplate=said,
+        marker={"symbol": "diamond", "color": AMBER, "size": 6}, hovertemplate=hover,
     )  # fmt: skip
     if narrowing is not None:
         figure.add_scatter(
             x=centre, y=narrowing, yaxis="y2", name="p(z) wider without the group", mode="lines",
-            line={"color": GREY, "shape": "hvh"}, hovertemplate=said,
+            line={"color": GREY, "shape": "hvh"}, hovertemplate=hover,
         )  # fmt: skip
     figure.update_layout(
         height=HEIGHT,

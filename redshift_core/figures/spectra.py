@@ -196,7 +196,7 @@ def line_positions(
 
     Lines outside the spectrum are left out.
     """
-    found: dict[str, list[float]] = {}
+    positions: dict[str, list[float]] = {}
     for name, rest in REST_LINES.items():
         observed = rest * (1 + z)
         if by_pixel:
@@ -209,8 +209,8 @@ def line_positions(
             inside = wavelength.min() <= observed <= wavelength.max()
             places = [observed] if inside else []
         if places:
-            found[name] = places
-    return found
+            positions[name] = places
+    return positions
 
 
 def _add_line(

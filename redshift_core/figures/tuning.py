@@ -84,12 +84,12 @@ def _axis(name: str, values: pd.Series) -> dict[str, Any]:
     if (numbers.isna() & values.notna()).any():
         names = sorted({str(value) for value in values.dropna()})
         places = {text: place for place, text in enumerate(names)}
-        found = values.map(lambda value: places.get(str(value), -1.0)).astype(float)
+        positions = values.map(lambda value: places.get(str(value), -1.0)).astype(float)
         ticks = {float(place): text for text, place in places.items()}
     else:
         positive = (numbers.dropna() > 0).all() and numbers.notna().any()
         log = bool(positive and numbers.max() / numbers.min() > LOG_RATIO)
-        found = np.log10(numbers) if log else numbers
+        positions = np.log10(numbers) if log else numbers
         ticks = {
             float(np.log10(tick) if log else tick): format(tick, ".4g")
             for tick in _ticks(numbers.dropna().to_numpy(), log)
@@ -97,11 +97,11 @@ def _axis(name: str, values: pd.Series) -> dict[str, Any]:
     if values.isna().any():
         low = min(ticks, default=0.0)
         gap = 0.15 * (max(ticks, default=1.0) - low) or 1.0
-        found = found.where(values.notna(), low - gap)
+        positions = positions.where(values.notna(), low - gap)
         ticks[low - gap] = "none"
     return {
         "label": label,
-        "values": found.to_numpy(float),
+        "values": positions.to_numpy(float),
         "tickvals": list(ticks),
         "ticktext": list(ticks.values()),
     }

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from redshift_core.constants import size_text
 from redshift_core.errors import InputError
 from redshift_core.jobs.watch import status
 from redshift_core.store import JobFolder, RunFolder, Store
@@ -68,20 +69,6 @@ class Cleaned:
         return f"Removed {' and '.join(parts)}: {size_text(self.n_bytes)}."
 
 
-def size_text(n_bytes: float) -> str:
-    """Bytes as kB, MB or GB (powers of 1000).
-
-    Examples
-    --------
-    >>> size_text(2.5e8), size_text(12)
-    ('250 MB', '12 bytes')
-    """
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if n_bytes >= scale:
-            return f"{n_bytes / scale:.3g} {unit}"
-    return f"{int(n_bytes)} bytes"
-
-
 def outputs_limit() -> float:
     """Bytes that outputs may take: ``$REDSHIFT_LAB_OUTPUTS_LIMIT``, else 5 GB; inf for ``none``.
 
@@ -106,22 +93,22 @@ def outputs_limit() -> float:
 
 def holdings(store: Store) -> list[Holding]:
     """Counts and bytes of what there is, outputs of short jobs among it."""
-    found = []
+    held = []
     for kind, part in KINDS.items():
         entries = [entry for entry in _entries(store.root / part) if entry.name[:1] != "."]
-        found.append(Holding(kind, len(entries), sum(_scan(entry)[0] for entry in entries)))
+        held.append(Holding(kind, len(entries), sum(_scan(entry)[0] for entry in entries)))
     made = outputs(store)
-    return [*found, Holding("outputs", len(made), sum(one.n_bytes for one in made))]
+    return [*held, Holding("outputs", len(made), sum(one.n_bytes for one in made))]
 
 
 def outputs(store: Store) -> list[Output]:
     """Outputs of all short jobs, active ones too; the one made last comes last."""
-    found = []
+    listed = []
     for job in store.jobs():
         n_bytes, made = _content(job.output)
         if n_bytes:
-            found.append(Output(job, n_bytes, made))
-    return sorted(found, key=lambda one: one.made)
+            listed.append(Output(job, n_bytes, made))
+    return sorted(listed, key=lambda one: one.made)
 
 
 def clean(store: Store) -> Cleaned:
@@ -206,14 +193,14 @@ def _entries(path: str | Path) -> list[os.DirEntry[str]]:
 def _scan(entry: os.DirEntry[str]) -> tuple[int, float]:
     """Bytes of a file, or of a folder and all below it, and the time of the last change, s."""
     try:
-        found = entry.stat(follow_symlinks=False)
+        facts = entry.stat(follow_symlinks=False)
         is_folder = entry.is_dir(follow_symlinks=False)
     except FileNotFoundError:
         return 0, 0.0
     if not is_folder:
-        return found.st_size, found.st_mtime
+        return facts.st_size, facts.st_mtime
     n_bytes, changed = _content(entry.path)
-    return n_bytes, max(changed, found.st_mtime)
+    return n_bytes, max(changed, facts.st_mtime)
 
 
 def _content(path: str | Path) -> tuple[int, float]:

@@ -185,7 +185,7 @@ def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
     elif is_finished:
         raise InputError(
             f"{run.id} has finished its {config.training.epochs} epochs; "
-            "say how many epochs it shall have in all to go on."
+            "say how many epochs it should have in all to continue."
         )
     _check_dataset(run, config.dataset)
     if run.info.get("imported") and not run.checkpoint_path.exists():
@@ -207,8 +207,8 @@ def resume_tuning(tuning: TuningFolder, trials: int | None = None, **request: An
     begun = len(tuning.trials)
     if trials is None and is_finished and begun >= config.trials:
         raise InputError(
-            f"{tuning.id} has finished its {config.trials} trials; say how many trials it shall "
-            "have in all to go on."
+            f"{tuning.id} has finished its {config.trials} trials; say how many trials it should "
+            "have in all to continue."
         )
     _check_more(tuning, "begun", begun, trials, "trials", is_finished)
     _check_dataset(tuning, config.dataset)

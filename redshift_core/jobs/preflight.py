@@ -49,8 +49,8 @@ def remarks(config: RunConfig, n_rows: int) -> list[Remark]:
         n_train, n_val, _ = split_counts(n_rows, config.split)
     except InputError as error:
         return [Remark("error", str(error))]
-    found = [*_memory(config, n_train, n_val), *_figures(config), *_oddities(config, n_train)]
-    return sorted(found, key=lambda one: ("error", "warning", "note").index(one.level))
+    listed = [*_memory(config, n_train, n_val), *_figures(config), *_oddities(config, n_train)]
+    return sorted(listed, key=lambda one: ("error", "warning", "note").index(one.level))
 
 
 def _memory(config: RunConfig, n_train: int, n_val: int) -> Iterator[Remark]:

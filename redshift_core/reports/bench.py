@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,11 +11,14 @@ from redshift_core.constants import MISSING, shown
 from redshift_core.evaluation.bins import limits_text
 from redshift_core.evaluation.stress import UNPERTURBED
 from redshift_core.figures.bench import accuracy_against_time
+from redshift_core.pdf import FLAT, TRAINING
 from redshift_core.reports import document
 from redshift_core.reports.bench_rows import seconds_to_reach
 from redshift_core.reports.document import Chart, Section, Table
 from redshift_core.store import BenchFolder, write_json
 from redshift_core.store.files import write_text
+from redshift_core.store.records import Record, StressLine
+from redshift_core.store.study_records import BenchResult, BenchRow, Outsiders, Tail
 from redshift_core.store.tables import markdown_text
 
 NOTES = (
@@ -46,8 +49,8 @@ def write_tables(bench: BenchFolder) -> None:
     """Write the rows that are done as ``bench.md``, ``bench.json`` and ``bench.html``."""
     value = summary(bench)
     bench.output.mkdir(exist_ok=True)
-    write_json(bench.json_path, value)
-    frame = comparison(value["rows"])
+    write_json(bench.json_path, value.to_dict())
+    frame = comparison(value.rows)
     title, about = _title(value), lead(value)
     parts = [f"# {title}", about, _markdown(frame), NOTES, *remarks(value)]
     sections = [
@@ -59,139 +62,142 @@ def write_tables(bench: BenchFolder) -> None:
     text = "\n\n".join(filter(None, parts)) + "\n"
     write_text(bench.table_path, text)
     chart = Chart(
-        accuracy_against_time(value["rows"]),
+        accuracy_against_time(value.rows),
         "Mean absolute error on the test rows against training time in s; a line shows a "
         "network's validation MAE after each epoch.",
-        "Accuracy against training time: " + _spoken(value["rows"]),
+        "Accuracy against training time: " + _spoken(value.rows),
     )
     sections.insert(1, Section("Time", [chart]))
-    html = document.render(title, about, sections, bool(value["simulated"]))
+    html = document.render(title, about, sections, bool(value.simulated))
     document.write(bench.page_path, html)
 
 
-def summary(bench: BenchFolder) -> dict[str, Any]:
+def summary(bench: BenchFolder) -> BenchResult:
     """Everything measured so far: the content of ``bench.json``."""
-    config = bench.config
-    found = {name: bench.row(name) for name in config.ordered}
-    parts = found | {part: bench.row(part) for part in ("tail", "outsiders")}
-    environment = bench.environment
-    extra = {part: parts[part] for part in ("tail", "outsiders") if "finished" in parts[part]}
-    return {
-        **extra,
-        "bench": bench.id,
-        "simulated": environment.get("dataset", {}).get("simulated"),
-        "config": config.to_dict(),
-        "environment": environment,
-        "rows": [row for row in found.values() if "finished" in row],
-        "missing": [name for name, row in found.items() if "finished" not in row],
-        "failed": {name: row["error"] for name, row in parts.items() if "error" in row},
-    }
+    config, environment = bench.config, bench.environment
+    parts = {name: bench.row(name) for name in (*config.ordered, "tail", "outsiders")}
+    done = [name for name, row in parts.items() if "finished" in row]
+
+    def read(part: str, kind: type[Record]) -> Any:
+        return kind.from_dict(parts[part], bench.row_path(part)) if part in done else None
+
+    return BenchResult(
+        tail=read("tail", Tail),
+        outsiders=read("outsiders", Outsiders),
+        bench=bench.id,
+        simulated=environment.get("dataset", {}).get("simulated"),
+        config=config.to_dict(),
+        environment=environment,
+        rows=tuple(read(name, BenchRow) for name in config.ordered if name in done),
+        missing=tuple(name for name in config.ordered if name not in done),
+        failed={name: row["error"] for name, row in parts.items() if "error" in row},
+    )
 
 
-def comparison(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def comparison(rows: Sequence[BenchRow]) -> pd.DataFrame:
     """One line per row, the most accurate first, every figure as text."""
-    goal = next((row["val_mae"] for row in rows if row["name"] == "dissertation"), None)
-    ordered = sorted(rows, key=lambda row: row["mae"])
+    goal = next((row.val_mae for row in rows if row.name == "dissertation"), None)
+    ordered = sorted(rows, key=lambda row: row.mae)
     return pd.DataFrame([_line(row, goal) for row in ordered])
 
 
-def _line(row: Mapping[str, Any], goal: float | None) -> dict[str, str]:
-    low, high = row["intervals"]["mae"]
-    reached = seconds_to_reach(dict(row), goal) if goal else None
-    unit = "epoch" if row.get("epochs") == 1 else "epochs"
-    kind = f"{row['name']} ({row['epochs']} {unit})" if "epochs" in row else row["name"]
+def _line(row: BenchRow, goal: float | None) -> dict[str, str]:
+    figures = row.figures
+    low, high = row.intervals["mae"]
+    reached = seconds_to_reach(row, goal) if goal else None
+    unit = "epoch" if row.epochs == 1 else "epochs"
+    covers = (shown(figures.get(name), ".1%") for name in ("coverage68", "coverage95"))
     return {
-        "method": kind,
-        "MAE": f"{row['mae']:.4f}",
+        "method": row.name if row.epochs is None else f"{row.name} ({row.epochs} {unit})",
+        "MAE": f"{row.mae:.4f}",
         "68 % interval": f"{low:.4f}–{high:.4f}",
-        "σ_NMAD": f"{row['sigma_nmad']:.4f}",
-        "bias": f"{row['bias_median']:+.4f}",
-        "outliers": f"{row['outlier_fraction_0.15']:.2%}",
-        "CRPS": shown(row.get("crps"), ".4f"),
-        "PIT KS": shown(row.get("pit_ks"), ".4f"),
-        "68 / 95 % covers": " / ".join(
-            shown(row.get(name), ".1%") for name in ("coverage68", "coverage95")
-        ) if row.get("coverage68") else MISSING,
-        "training / s": shown(row["seconds"], ",.1f"),
-        "CPU / s": shown(row.get("cpu_seconds"), ",.0f"),
+        "σ_NMAD": f"{figures['sigma_nmad']:.4f}",
+        "bias": f"{figures['bias_median']:+.4f}",
+        "outliers": f"{figures['outlier_fraction_0.15']:.2%}",
+        "CRPS": shown(figures.get("crps"), ".4f"),
+        "PIT KS": shown(figures.get("pit_ks"), ".4f"),
+        "68 / 95 % covers": " / ".join(covers) if figures.get("coverage68") else MISSING,
+        "training / s": shown(row.seconds, ",.1f"),
+        "CPU / s": shown(row.cpu_seconds, ",.0f"),
         "reaches / s": shown(reached, ",.1f"),
-        "spectra/s": shown(row["spectra_per_second"], ",.0f"),
-        "memory / MB": _megabytes(row.get("peak_memory")),
-        "to predict / MB": _megabytes(row.get("predict_memory")),
-    }  # fmt: skip
+        "spectra/s": shown(row.spectra_per_second, ",.0f"),
+        "memory / MB": _megabytes(row.peak_memory),
+        "to predict / MB": _megabytes(row.predict_memory),
+    }
 
 
-def extras(value: Mapping[str, Any]) -> dict[str, Table]:
+def extras(value: BenchResult) -> dict[str, Table]:
     """Tables of spectra that have suffered, and of what `best` is asked besides, by headings."""
-    tables = stress_tables(value.get("rows", []))
-    if "tail" in value:
-        frame, caption = _tail(value["tail"])
+    tables = stress_tables(value.rows)
+    if value.tail:
+        frame, caption = _tail(value.tail)
         tables["The tail of best"] = Table(frame, "tail", caption, "Errors under both priors.")
-    if "outsiders" in value:
-        found = value["outsiders"]
-        lines = {**found["flagged"], "galaxies of the test rows": found["galaxies"]}
-        frame = pd.DataFrame([{"spectra": k, "flagged": f"{v:.1%}"} for k, v in lines.items()])
+    if others := value.outsiders:
+        shares = {**others.flagged, "galaxies of the test rows": others.galaxies}
+        frame = pd.DataFrame([{"spectra": k, "flagged": f"{v:.1%}"} for k, v in shares.items()])
         caption = (
-            f"Share that best flags as outside its training range; {found['n']:,} SIMULATED "
+            f"Share that best flags as outside its training range; {others.n:,} SIMULATED "
             "spectra of each kind that is no galaxy."
         )
         tables["Spectra that are no galaxies"] = Table(frame, "outsiders", caption, "Flagged.")
     return tables
 
 
-def stress_tables(rows: list[dict[str, Any]]) -> dict[str, Table]:
+def stress_tables(rows: Sequence[BenchRow]) -> dict[str, Table]:
     """MAE of every method on perturbed spectra; for those that flag spectra the share flagged."""
-    judged = [row for row in sorted(rows, key=lambda row: row["mae"]) if row.get("stress")]
+    judged = {row.name: row.stress for row in sorted(rows, key=lambda row: row.mae) if row.stress}
     if not judged:
         return {}
-    frame = pd.DataFrame([{"method": row["name"], **_stressed(row["stress"])} for row in judged])
+    frame = pd.DataFrame([{"method": name, **_stressed(lines)} for name, lines in judged.items()])
     alt = "Mean absolute error of every method on perturbed spectra."
     tables = {"On perturbed spectra": Table(frame, "stress", STRESS_NOTES, alt)}
-    flagging = [row for row in judged if row["stress"][UNPERTURBED]["outside"] is not None]
-    if flagging:
-        lines = [{"method": row["name"], **_outside(row["stress"])} for row in flagging]
+    flagged = [
+        {"method": name, **_outside(lines)}
+        for name, lines in judged.items()
+        if lines[UNPERTURBED].outside is not None
+    ]
+    if flagged:
         tables["Flagged on perturbed spectra"] = Table(
-            pd.DataFrame(lines), "stress_flags", FLAG_NOTES, "Share of perturbed spectra flagged."
+            pd.DataFrame(flagged), "stress_flags", FLAG_NOTES, "Share of perturbed spectra flagged."
         )
     return tables
 
 
-def _stressed(lines: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def _stressed(lines: Mapping[str, StressLine]) -> dict[str, str]:
     """MAE and, in brackets, its ratio to the unperturbed one, by the label of the perturbation."""
     first = lines[UNPERTURBED]
-    cells = {"n": f"{first['n']:,}", first["label"]: shown(first["mae"], ".4f")}
+    cells = {"n": f"{first.n:,}", first.label: shown(first.mae, ".4f")}
     for name, line in lines.items():
         if name != UNPERTURBED:
-            ratio = shown(line["ratio"], ".3f")
-            cells[line["label"]] = f"{shown(line['mae'], '.4f')} ({ratio})"
+            cells[line.label] = f"{shown(line.mae, '.4f')} ({shown(line.ratio, '.3f')})"
     return cells
 
 
-def _outside(lines: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def _outside(lines: Mapping[str, StressLine]) -> dict[str, str]:
     """Share flagged, marked where the verdict on the file warns, by label."""
     return {
-        line["label"]: shown(line["outside"], ".1%") + (" !" if line["unlike"] else "")
+        line.label: shown(line.outside, ".1%") + (" !" if line.unlike else "")
         for line in lines.values()
     }
 
 
-def _tail(tail: Mapping[str, Any]) -> tuple[pd.DataFrame, str]:
+def _tail(tail: Tail) -> tuple[pd.DataFrame, str]:
     """Mean error and σ per bin of z_spec under both priors, and what the flat one costs."""
-    flat, test = tail["flat"], tail["test"]
     lines = []
-    for one, other in zip(flat["training"]["bins"], flat["flat"]["bins"], strict=True):
+    for one, other in zip(tail.flat[TRAINING].bins, tail.flat[FLAT].bins, strict=True):
         lines.append(
             {
-                "z_spec": limits_text(one),
-                "galaxies": f"{one['n']:,}",
-                "training prior, mean error": shown(one["mean_error"], "+.4f"),
-                "σ": shown(one["std"], ".4f"),
-                "flat prior, mean error": shown(other["mean_error"], "+.4f"),
-                "flat σ": shown(other["std"], ".4f"),
+                "z_spec": limits_text(*one.limits),
+                "galaxies": f"{one.n:,}",
+                "training prior, mean error": shown(one.mean_error, "+.4f"),
+                "σ": shown(one.std, ".4f"),
+                "flat prior, mean error": shown(other.mean_error, "+.4f"),
+                "flat σ": shown(other.std, ".4f"),
             }
         )
+    before, after = tail.test[TRAINING].figures, tail.test[FLAT].figures
     price = ", ".join(
-        f"{name} {test['training'][key]:.4f} becomes {test['flat'][key]:.4f}"
+        f"{name} {before[key]:.4f} becomes {after[key]:.4f}"
         for key, name in (("mae", "MAE"), ("sigma_nmad", "σ_NMAD"))
     )
     caption = (
@@ -201,60 +207,60 @@ def _tail(tail: Mapping[str, Any]) -> tuple[pd.DataFrame, str]:
     return pd.DataFrame(lines), caption
 
 
-def _title(value: Mapping[str, Any]) -> str:
-    mark = "SIMULATED, " if value["simulated"] else ""
-    return f"Bench ({mark}{sum(value['environment']['split'].values()):,} galaxies)"
+def _title(value: BenchResult) -> str:
+    mark = "SIMULATED, " if value.simulated else ""
+    return f"Bench ({mark}{sum(value.environment['split'].values()):,} galaxies)"
 
 
-def lead(value: Mapping[str, Any]) -> str:
+def lead(value: BenchResult) -> str:
     """Rows, survey, machine, versions and days of a bench, in one line."""
-    facts, config = value["environment"], value["config"]
+    facts, config = value.environment, value.config
     rows = ", ".join(f"{n:,} {part}" for part, n in facts["split"].items())
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
-    days = sorted(row["finished"] for row in value["rows"])
+    days = sorted(row.finished for row in value.rows if row.finished)
     survey = "" if config["dataset"] else f" A SIMULATED survey, seed {config['seed']}."
     ends = f"{days[0]} to {days[-1]}" if days else "no row done"
     return f"{rows} rows.{survey} {facts['device']['text']}; {versions}; {ends}."
 
 
-def remarks(value: Mapping[str, Any]) -> list[str]:
+def remarks(value: BenchResult) -> list[str]:
     """What a reader must know of single rows."""
-    said = _against_dissertation(value["rows"])
-    said += [f"{row['name']}: {row['note']}." for row in value["rows"] if row.get("note")]
-    short = [row for row in value["rows"] if row["name"] == "dissertation" and row["epochs"] < 20]
-    said += [f"The dissertation trained 20 epochs; here {row['epochs']}." for row in short]
-    said += [
-        f"{row['name']} was interrupted and resumed: the CPU time and the memory of its first "
+    sentences = _against_dissertation(value.rows)
+    sentences += [f"{row.name}: {row.note}." for row in value.rows if row.note]
+    recipe = [row.epochs for row in value.rows if row.name == "dissertation"]
+    sentences += [f"The dissertation trained 20 epochs; here {n}." for n in recipe if n < 20]
+    sentences += [
+        f"{row.name} was interrupted and resumed: the CPU time and the memory of its first "
         "part are not known."
-        for row in value["rows"] if row.get("resumed")
+        for row in value.rows if row.resumed
     ]  # fmt: skip
-    said += [f"{name} failed: {why}" for name, why in value["failed"].items()]
-    missing = [name for name in value["missing"] if name not in value["failed"]]
+    sentences += [f"{name} failed: {why}" for name, why in value.failed.items()]
+    missing = [name for name in value.missing if name not in value.failed]
     if missing:
-        said.append(f"Not done yet: {', '.join(missing)}.")
-    return said
+        sentences.append(f"Not done yet: {', '.join(missing)}.")
+    return sentences
 
 
-def _against_dissertation(rows: list[dict[str, Any]]) -> list[str]:
+def _against_dissertation(rows: Sequence[BenchRow]) -> list[str]:
     """What the other networks gain over the dissertation's recipe, a sentence each."""
-    published = next((row for row in rows if row["name"] == "dissertation"), None)
-    said = []
+    published = next((row for row in rows if row.name == "dissertation"), None)
+    sentences = []
     for row in rows if published else ():
-        if row is published or "val_curve" not in row:
+        if row is published or row.val_curve is None:
             continue
-        reached = seconds_to_reach(row, published["val_mae"])
-        share = f"in 1/{published['seconds'] / reached:.0f} of that time" if reached else ""
-        said.append(
-            f"{row['name']} against the dissertation's recipe: "
-            f"{row['mae'] / published['mae']:.3f} of its MAE, in 1/"
-            f"{published['seconds'] / row['seconds']:.1f} of its training time; its final "
+        reached = seconds_to_reach(row, published.val_mae)
+        share = f"in 1/{published.seconds / reached:.0f} of that time" if reached else ""
+        sentences.append(
+            f"{row.name} against the dissertation's recipe: "
+            f"{row.mae / published.mae:.3f} of its MAE, in 1/"
+            f"{published.seconds / row.seconds:.1f} of its training time; its final "
             f"validation MAE was {f'reached {share}' if share else 'not reached'}."
         )
-    return said
+    return sentences
 
 
-def _spoken(rows: list[dict[str, Any]]) -> str:
-    return "; ".join(f"{r['name']} {r['mae']:.4f} in {r['seconds']:.0f} s" for r in rows) + "."
+def _spoken(rows: Sequence[BenchRow]) -> str:
+    return "; ".join(f"{row.name} {row.mae:.4f} in {row.seconds:.0f} s" for row in rows) + "."
 
 
 def _markdown(frame: pd.DataFrame) -> str:

@@ -86,14 +86,14 @@ def write(out: Path, text: str) -> Path:
 @cache
 def _templates() -> Environment:
     """Reads the templates; everything that they insert is escaped."""
-    found = Environment(
+    templates = Environment(
         loader=PackageLoader("redshift_core", "resources"), undefined=StrictUndefined,
         autoescape=True, trim_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    found.globals |= {"drawn": _drawn, "cells": _cells, "csv_address": _csv_address}
+    templates.globals |= {"drawn": _drawn, "cells": _cells, "csv_address": _csv_address}
     # The filter tojson, which also escapes "<" and "&": nothing can end the script element.
-    found.policies |= {"json.dumps_function": pio.json.to_json_plotly, "json.dumps_kwargs": {}}
-    return found
+    templates.policies |= {"json.dumps_function": pio.json.to_json_plotly, "json.dumps_kwargs": {}}
+    return templates
 
 
 def _drawn(figure: go.Figure, simulated: bool) -> dict[str, Any]:

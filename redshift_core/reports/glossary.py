@@ -55,12 +55,12 @@ def search(text: str) -> list[str]:
     'huber'
     """
     wanted = text.lower().split()
-    found = [
+    matches = [
         name
         for name, one in GLOSSARY.items()
         if all(part in f"{name} {one.word} {one.text}".lower() for part in wanted)
     ]
-    return sorted(found, key=lambda name: text.lower() not in GLOSSARY[name].word.lower())
+    return sorted(matches, key=lambda name: text.lower() not in GLOSSARY[name].word.lower())
 
 
 @cache
@@ -77,6 +77,6 @@ def example_spectrum() -> tuple[NDArray[np.float32], float]:
     flux = np.stack([column.to_numpy() for column in columns], axis=1)
     inside = (z > EXAMPLE_Z[0]) & (z < EXAMPLE_Z[1])
     row = int(np.where(inside, flux.mean(axis=1), -np.inf).argmax())
-    found = flux[row].astype(np.float32)
-    found.setflags(write=False)
-    return found, float(z[row])
+    spectrum = flux[row].astype(np.float32)
+    spectrum.setflags(write=False)
+    return spectrum, float(z[row])

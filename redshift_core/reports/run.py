@@ -48,8 +48,8 @@ def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> 
     """
     judged = _judged_on(run, dataset)
     metrics = run.metrics(judged) if judged else None
-    known = metrics and metrics.simulated
-    simulated = bool(run.trained_on.get("simulated") if known is None else known)
+    marked = metrics and metrics.simulated
+    simulated = bool(run.trained_on.get("simulated") if marked is None else marked)
     lead = (
         f"Run {run.id}, preset {run.config.preset}, trained on "
         f"{run.trained_on.get('name', MISSING)}; report of Redshift Lab {__version__}."
@@ -170,16 +170,17 @@ def _errors(run: RunFolder, dataset: str, metrics: Evaluation) -> list[Section]:
         "Mean error per bin of true redshift, bars ±σ (dimensionless), beside the published.",
         "Mean error and scatter per bin of true redshift beside the published points",
     )
-    found = [Section("Error per redshift bin", [table, chart])]
+    sections = [Section("Error per redshift bin", [table, chart])]
     path = run.predictions_path(dataset)
     if path.exists():
-        known = read_judged(path)
-        if both := beside(known.z_spec, known.z_phot, known.incumbent):
-            found.append(Section("Beside Gaia's own redshift", _incumbent(known, both)))
-        found.append(Section("True and predicted redshift", _redshifts(known)))
+        predictions = read_judged(path)
+        if both := beside(predictions.z_spec, predictions.z_phot, predictions.incumbent):
+            parts = _incumbent(predictions, both)
+            sections.append(Section("Beside Gaia's own redshift", parts))
+        sections.append(Section("True and predicted redshift", _redshifts(predictions)))
     if metrics.pdf:
-        found.append(Section("Densities p(z)", _densities(metrics.pdf)))
-    return found
+        sections.append(Section("Densities p(z)", _densities(metrics.pdf)))
+    return sections
 
 
 def _densities(judged: Mapping[str, Any]) -> list[Part]:
@@ -209,9 +210,11 @@ def _densities(judged: Mapping[str, Any]) -> list[Part]:
     ]  # fmt: skip
 
 
-def _incumbent(known: Predictions, both: Beside) -> list[Part]:
+def _incumbent(predictions: Predictions, both: Beside) -> list[Part]:
     """The run and UGC on the galaxies that have both."""
-    run, theirs = incumbent.bins_beside(known.z_spec, known.z_phot, known.incumbent)
+    run, theirs = incumbent.bins_beside(
+        predictions.z_spec, predictions.z_phot, predictions.incumbent
+    )
     alt = f"Every figure of merit of the run and of {incumbent.NAME}"
     return [
         f"{both.text()} {incumbent.ORIGIN}",
@@ -279,8 +282,8 @@ def _provenance(run: RunFolder, store: Store, judged: str) -> Section:
         target = adapted["target"]
         lines += [("spectra moved to those of", f"{target['name']} ({target['n']:,})")]
     about = simulator_version.trained_on(run, store)
-    said = simulator_version.outdated(about) or "SIMULATED"
-    lines += [("simulated", said if about.get("simulated") else "no")]
+    mark = simulator_version.outdated(about) or "SIMULATED"
+    lines += [("simulated", mark if about.get("simulated") else "no")]
     info = here.get(run.config.dataset, {})
     if info:
         flagged = ", ".join(f"{n:,} {name}" for name, n in info.get("flagged", {}).items() if n)

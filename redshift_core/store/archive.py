@@ -139,7 +139,7 @@ def _unpack(archive: zipfile.ZipFile, folder: Path) -> dict[str, Any]:
     by_name = {info.filename: info for info in infos}
     if MANIFEST not in by_name or len(by_name) != len(infos):
         raise InputError(
-            f"it is no run packed by Redshift Lab ({MANIFEST} is not in it, or twice)."
+            f"it was not packed by Redshift Lab ({MANIFEST} is not in it, or is in it twice)."
         )
     manifest = _manifest(_text(archive, by_name.pop(MANIFEST)))
     for name, info in by_name.items():
@@ -147,7 +147,7 @@ def _unpack(archive: zipfile.ZipFile, folder: Path) -> dict[str, Any]:
         if not _known(name) or is_link or info.flag_bits & 1:
             raise InputError(f"it holds {name!r}, which no packed run has.")
     if missing := [n for n in (*NEEDED, *manifest["files"]) if n not in by_name]:
-        raise InputError(f"{missing[0]} is missing in it; pack the run again.")
+        raise InputError(f"{missing[0]} is missing from it; pack the run again.")
     left = MAX_BYTES
     for name, info in by_name.items():
         target = folder / name
@@ -185,10 +185,10 @@ def _text(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
 
 def _manifest(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-        good = _ID.fullmatch(found["run"]) and isinstance(found["files"], dict)
-        texts = all(isinstance(found[key], str) for key in ("name", "note"))
-        version = int(found["format"])
+        manifest = json.loads(text)
+        good = _ID.fullmatch(manifest["run"]) and isinstance(manifest["files"], dict)
+        texts = all(isinstance(manifest[key], str) for key in ("name", "note"))
+        version = int(manifest["format"])
     except (ValueError, KeyError, TypeError, RecursionError):
         good = texts = False
         version = FORMAT
@@ -196,7 +196,7 @@ def _manifest(text: str) -> dict[str, Any]:
         raise InputError("it was packed by a newer Redshift Lab; update this one.")
     if not (good and texts):
         raise InputError(f"its {MANIFEST} cannot be read; pack the run again.")
-    return {**found, "name": found["name"][:100], "note": found["note"][:2000]}
+    return {**manifest, "name": manifest["name"][:100], "note": manifest["note"][:2000]}
 
 
 def check_run(run: RunFolder) -> None:

@@ -84,7 +84,9 @@ class RowWriter:
     def write(self, rows: NDArray) -> None:
         """Append rows, shape (n, n_columns)."""
         if np.ndim(rows) != 2 or rows.shape[1] != self.n_columns:
-            raise ValueError(f"Rows of shape {np.shape(rows)} in a table of {self.n_columns}.")
+            raise ValueError(
+                f"The rows have shape {np.shape(rows)}; the table has {self.n_columns} columns."
+            )
         self._file.write(np.ascontiguousarray(rows, self.dtype))
         self._n_rows += len(rows)
 

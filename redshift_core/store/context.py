@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from redshift_core.store.files import read_json, write_json
@@ -77,3 +78,35 @@ class JobContext:
         self._status["heartbeat"] = time.time()
         write_json(self.folder.status_path, self._status)
         self._written = time.monotonic()
+
+
+class InnerContext(JobContext):
+    """Context of a training inside another job, which hears its progress and says when to stop."""
+
+    def __init__(
+        self,
+        folder: JobFolder,
+        store: Store,
+        tell: Callable[[dict[str, Any]], None],
+        should_stop: Callable[[], bool],
+    ):
+        super().__init__(folder, store)
+        self.request = {"kind": "train", "resume": True}
+        self._tell, self._should_stop = tell, should_stop
+
+    def report(
+        self,
+        done: float | None = None,
+        total: float | None = None,
+        message: str | None = None,
+        *,
+        now: bool = False,
+        **detail: Any,
+    ) -> None:
+        """Pass on at once what is given, by its name; no file is written."""
+        given = {"done": done, "total": total, "message": message}
+        self._tell({key: value for key, value in given.items() if value is not None} | detail)
+
+    def should_stop(self) -> bool:
+        """Whether the outer job asks for a stop."""
+        return self._should_stop()

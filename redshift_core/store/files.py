@@ -77,8 +77,8 @@ def _reason(path: Path, error: Exception) -> str:
         return "it is missing"
     if path.is_file() and not path.stat().st_size:
         return "it is empty"
-    said = "" if path.suffix in (".npy", ".npz") else " ".join(str(error).split())[:200]
-    return "it is cut off or holds something else" + (f" ({said})" if said else "")
+    detail = "" if path.suffix in (".npy", ".npz") else " ".join(str(error).split())[:200]
+    return "it is cut off or holds something else" + (f" ({detail})" if detail else "")
 
 
 def write_json(path: Path, value: dict[str, Any] | list[dict[str, Any]]) -> None:

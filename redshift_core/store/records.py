@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import types
 import typing
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from redshift_core.errors import JUDGE_AGAIN, RESTORE, DamagedError
 from redshift_core.store.shapes import PERTURB_AGAIN, check
 
 ALWAYS = {"always": True}  # metadata of a field
+NUMBER = (int, float, types.NoneType)  # as JSON has it
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,13 @@ class Record:
             value = values.get(_key(one))
             if _key(one) not in values and _has_default(one):
                 continue
+            container, item = _item(cls, one.name)
             if isinstance(value, list):
-                item = _item(cls, one.name)
                 value = tuple(item.from_dict(v, path, remedy) if item else v for v in value)
+            elif item and container is dict:
+                value = {key: item.from_dict(v, path, remedy) for key, v in value.items()}
+            elif item and value is not None:
+                value = item.from_dict(value, path, remedy)
             found[one.name] = value
         return cls(**found)
 
@@ -53,13 +59,22 @@ class Record:
         for one in dataclasses.fields(self):
             value = getattr(self, one.name)
             if value is not None or one.default is not None or one.metadata == ALWAYS:
-                found[_key(one)] = dicts(value) if isinstance(value, tuple) else value
+                found[_key(one)] = _plain(value)
         return found
 
 
 def dicts(records: Iterable[Any]) -> list[Any]:
     """For JSON: records as dictionaries, anything else as it is."""
-    return [one.to_dict() if isinstance(one, Record) else one for one in records]
+    return [_plain(one) for one in records]
+
+
+def _plain(value: Any) -> Any:
+    """For JSON: a record, or what holds records."""
+    if isinstance(value, Record):
+        return value.to_dict()
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return dicts(value) if isinstance(value, tuple) else value
 
 
 def _key(one: dataclasses.Field) -> str:
@@ -73,25 +88,37 @@ def _has_default(one: dataclasses.Field) -> bool:
 @functools.cache
 def _shape(cls: type[Record]) -> dict[str, Any]:
     """Key → types that its value has in JSON, for `check`."""
-    hints = typing.get_type_hints(cls)
-    found = {}
+    hints = _hints(cls)
+    shape = {}
     for one in dataclasses.fields(cls):
         kind = hints[one.name]
         kinds = {typing.get_origin(part) or part for part in _parts(kind)}
+        kinds = {dict if _is_record(part) else part for part in kinds}
         kinds |= {int} if float in kinds else set()
         kinds |= {list} if tuple in kinds else set()
         kinds |= {types.NoneType} if _has_default(one) else set()
-        found[_key(one)] = tuple(kinds)
-    return found
+        shape[_key(one)] = tuple(kinds)
+    return shape
 
 
 @functools.cache
-def _item(cls: type[Record], name: str) -> type[Record] | None:
-    """Record that a list consists of, if it does."""
-    for part in _parts(typing.get_type_hints(cls)[name]):
-        if isinstance(item := next(iter(typing.get_args(part)), None), type):
-            return item if issubclass(item, Record) else None
-    return None
+def _item(cls: type[Record], name: str) -> tuple[Any, type[Record] | None]:
+    """Container of a field, tuple or dict, and the record that it consists of, if it does."""
+    for part in _parts(_hints(cls)[name]):
+        container, arguments = typing.get_origin(part), typing.get_args(part) or (part,)
+        item = arguments[-1 if container is dict else 0]
+        if _is_record(item):
+            return container, item
+    return None, None
+
+
+def _is_record(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Record)
+
+
+@functools.cache
+def _hints(cls: type[Record]) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def _parts(kind: Any) -> tuple[Any, ...]:
@@ -131,13 +158,37 @@ class Bin(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation(Record):
-    """A run judged on a dataset: content of ``metrics.json``.
-
-    ``figures`` are the entries that no other field has: the metrics by their names.
-    """
+class Judged(Record):
+    """Base of what has figures of merit: ``figures`` are the numbers that no other field has."""
 
     figures: dict[str, float | None] = field(default_factory=dict)  # name in ``METRICS`` → value
+
+    @classmethod
+    def from_dict(cls, values: Any, path: Path, remedy: str = RESTORE) -> Self:
+        """Record of what stands in a file."""
+        check(path, values, {"mae": NUMBER}, remedy)
+        known = values if isinstance(values, dict) else {}
+        keys = {_key(one) for one in dataclasses.fields(cls)}
+        others = ((key, value) for key, value in known.items() if key not in keys)
+        figures = {key: value for key, value in others if isinstance(value, NUMBER)}
+        return super().from_dict({**known, "figures": figures}, path, remedy)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        found = super().to_dict()
+        return found.pop("figures") | found
+
+    @property
+    def mae(self) -> float:
+        """Mean absolute error, in z; NaN where there is none."""
+        value = self.figures.get("mae")
+        return math.nan if value is None else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Judged):
+    """A run judged on a dataset: content of ``metrics.json``."""
+
     n: int  # galaxies that count
     bins: tuple[Bin, ...]  # of z_spec
     intervals: dict[str, Any] | None = None  # metric → 68 % interval [low, high], or None
@@ -156,17 +207,7 @@ class Evaluation(Record):
     @classmethod
     def from_dict(cls, values: Any, path: Path, remedy: str = JUDGE_AGAIN) -> Self:
         """Evaluation of what stands in a file."""
-        number = (int, float, types.NoneType)
-        check(path, values, {"n": int, "mae": number}, remedy)
-        keys = {_key(one) for one in dataclasses.fields(cls)}
-        others = ((key, value) for key, value in values.items() if key not in keys)
-        figures = {key: value for key, value in others if isinstance(value, number)}
-        return super().from_dict({**values, "figures": figures}, path, remedy)
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        found = super().to_dict()
-        return found.pop("figures") | found
+        return super().from_dict(values, path, remedy)
 
     @property
     def about(self) -> dict[str, Any]:

@@ -12,7 +12,6 @@ PERTURB_AGAIN = "Perturb the spectra again."
 NEWER = "If a newer Redshift Lab wrote it, update this one; else restore it or delete the folder."
 DATASET_VERSION = 1  # newest schema_version of dataset.json that is read here
 
-_NUMBER = (int, float, type(None))
 _NAMED = {"name": (str, type(None)), "note": (str, type(None))}
 _COLUMNS = {"n_flux": int, "other": list}
 _DATASET = {
@@ -20,8 +19,6 @@ _DATASET = {
     "source_file": str, "source_bytes": int, "sha256": str, "unit": str, "columns_found": dict,
     "simulation": dict, "simulated": bool, "z_range": (list, type(None)), "warnings": list,
 }  # fmt: skip
-_SIZE = {"n": int, "key": str, "check": bool, "mae": _NUMBER}
-_RECIPE = {"run": str, "name": str, "mae": _NUMBER}
 _RESULTS = {  # kind of a short job → what its result has when it has finished
     "ingest": {"dataset": str, "rows": int},
     "simulate": {"dataset": str, "rows": int},
@@ -50,8 +47,10 @@ def check(path: Path, value: Any, shape: Mapping[str, Any], remedy: str = RESTOR
     for name, kind in shape.items():
         optional = isinstance(kind, tuple) and type(None) in kind
         if not isinstance(value.get(name), kind) or (name not in value and not optional):
-            said = f"{name} is {str(value[name])[:40]!r}" if name in value else f"it has no {name}"
-            raise DamagedError.of(path, said, remedy)
+            problem = (
+                f"{name} is {str(value[name])[:40]!r}" if name in value else f"it has no {name}"
+            )
+            raise DamagedError.of(path, problem, remedy)
 
 
 def check_named(path: Path, value: dict[str, Any]) -> None:
@@ -73,27 +72,6 @@ def check_environment(path: Path, value: dict[str, Any]) -> None:
     """Content of ``environment.json``."""
     parts = ("dataset", "split", "scaler", "versions")
     check(path, {name: value.get(name, {}) for name in parts}, dict.fromkeys(parts, dict))
-
-
-def check_study(path: Path, rows: list[Any], recipes: list[Any]) -> None:
-    """Lines of a study: of its trainings, and of the runs quoted."""
-    for one in rows:
-        check(path, one, _SIZE)
-    for one in recipes:
-        check(path, one, _RECIPE)
-
-
-def check_limit(path: Path, value: dict[str, Any]) -> None:
-    """Content of ``limit.json``."""
-    check(path, value, {"rows": list, "recipes": list, "limits": dict, "config": dict})
-    check_study(path, value["rows"], value["recipes"])
-
-
-def check_bench(path: Path, value: dict[str, Any]) -> None:
-    """Content of ``bench.json``."""
-    check(path, value, {"rows": list, "config": dict, "environment": dict, "missing": list})
-    for one in value["rows"]:
-        check(path, one, {"name": str, "mae": (int, float), "intervals": dict})
 
 
 def check_request(path: Path, value: dict[str, Any]) -> None:

@@ -24,8 +24,8 @@ def version(info: Mapping[str, Any]) -> int | None:
     """
     if not info.get("simulated"):
         return None
-    found = (info.get("simulation") or info).get(KEY)
-    return found if isinstance(found, int) else None
+    number = (info.get("simulation") or info).get(KEY)
+    return number if isinstance(number, int) else None
 
 
 def outdated(info: Mapping[str, Any]) -> str:
@@ -64,9 +64,9 @@ def trained_on(folder: RunFolder | TuningFolder, store: Store) -> dict[str, Any]
     One that has just begun remembers nothing, and older ones not the version; then the dataset is
     asked, if it is in the store still.
     """
-    known = folder.trained_on
-    if known and (KEY in known or not known.get("simulated")):
-        return known
-    wanted = known.get("id") or folder.config.dataset
-    found = next((one.info for one in store.datasets() if one.id == wanted), {})
-    return {**known, KEY: version(found)} if known else found
+    remembered = folder.trained_on
+    if remembered and (KEY in remembered or not remembered.get("simulated")):
+        return remembered
+    wanted = remembered.get("id") or folder.config.dataset
+    info = next((one.info for one in store.datasets() if one.id == wanted), {})
+    return {**remembered, KEY: version(info)} if remembered else info

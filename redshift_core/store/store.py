@@ -167,16 +167,16 @@ class Store:
         if name == "latest" and listed:
             newest = next((pair for pair in listed if not pair[1] or _ID.match(pair[0].id)), None)
             listed, name = ([newest], newest[0].id) if newest else (listed, name)
-        found = [p for p in listed if p[0].id == name] or [p for p in listed if p[0].name == name]
-        if len(found) == 1:
-            folder, why = found[0]
+        matches = [p for p in listed if p[0].id == name] or [p for p in listed if p[0].name == name]
+        if len(matches) == 1:
+            folder, why = matches[0]
             if why:
                 raise DamagedError(why)
             return folder
         kinds = "benches" if what == "bench" else f"{what}s"
-        if found:
-            ids = ", ".join(folder.id for folder, _ in found)
-            raise InputError(f"{len(found)} {kinds} are called {name!r}; give the id: {ids}.")
+        if matches:
+            ids = ", ".join(folder.id for folder, _ in matches)
+            raise InputError(f"{len(matches)} {kinds} are called {name!r}; give the id: {ids}.")
         whole = [folder.id for folder, why in listed if not why]
         known = ", ".join(whole[:5]) or f"none; the store {self.root} is empty"
         raise InputError(f"No {what} {name!r} here. Newest {kinds}: {known}.")

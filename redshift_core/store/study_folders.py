@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redshift_core.settings.bench import BenchConfig
 from redshift_core.settings.limit import LimitConfig
-from redshift_core.store import shapes
 from redshift_core.store.files import read_json, write_json
 from redshift_core.store.folders import LongFolder, RunFolder
+
+if TYPE_CHECKING:  # making the records costs every command 15 ms, and few need them
+    from redshift_core.store.study_records import BenchResult, LimitResult, LimitRow, QuotedRun
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,12 @@ class LimitFolder(LongFolder):
 
     @property
     def rows_path(self) -> Path:
-        """A line per finished training."""
+        """An entry per finished training."""
         return self.path / "rows.json"
 
     @property
     def recipes_path(self) -> Path:
-        """A line per run that is quoted against the limit."""
+        """An entry per run that is quoted against the limit."""
         return self.path / "recipes.json"
 
     @property
@@ -48,11 +50,12 @@ class LimitFolder(LongFolder):
         return self.path / "limit.md"
 
     @property
-    def outcome(self) -> dict[str, Any]:
-        """Content of ``limit.json``; empty before the first training is done."""
-        if found := read_json(self.limit_path):
-            shapes.check_limit(self.limit_path, found)
-        return found
+    def outcome(self) -> LimitResult | None:
+        """Content of ``limit.json``; None before the first training is done."""
+        from redshift_core.store.study_records import LimitResult
+
+        found = read_json(self.limit_path)
+        return LimitResult.from_dict(found, self.limit_path) if found else None
 
     @property
     def figure_path(self) -> Path:
@@ -60,14 +63,20 @@ class LimitFolder(LongFolder):
         return self.path / "limit.html"
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
-        """Lines of ``rows.json``; empty before the first training is done."""
-        return read_json(self.rows_path, list)
+    def rows(self) -> list[LimitRow]:
+        """Entries of ``rows.json``; empty before the first training is done."""
+        from redshift_core.store.study_records import LimitRow
+
+        path = self.rows_path
+        return [LimitRow.from_dict(one, path) for one in read_json(path, list)]
 
     @property
-    def recipes(self) -> list[dict[str, Any]]:
-        """Lines of ``recipes.json``."""
-        return read_json(self.recipes_path, list)
+    def recipes(self) -> list[QuotedRun]:
+        """Entries of ``recipes.json``."""
+        from redshift_core.store.study_records import QuotedRun
+
+        path = self.recipes_path
+        return [QuotedRun.from_dict(one, path) for one in read_json(path, list)]
 
     @property
     def surveys_path(self) -> Path:
@@ -107,11 +116,12 @@ class BenchFolder(LongFolder):
         return self.output / "bench.json"
 
     @property
-    def outcome(self) -> dict[str, Any]:
-        """Content of ``bench.json``; empty before the first row is done."""
-        if found := read_json(self.json_path):
-            shapes.check_bench(self.json_path, found)
-        return found
+    def outcome(self) -> BenchResult | None:
+        """Content of ``bench.json``; None before the first row is done."""
+        from redshift_core.store.study_records import BenchResult
+
+        found = read_json(self.json_path)
+        return BenchResult.from_dict(found, self.json_path) if found else None
 
     @property
     def page_path(self) -> Path:
@@ -120,9 +130,14 @@ class BenchFolder(LongFolder):
 
     def row(self, name: str) -> dict[str, Any]:
         """What is known of a row: who computes it, and its figures when it is done."""
-        return read_json(self.path / "rows" / f"{name}.json")
+        return read_json(self.row_path(name))
+
+    def row_path(self, name: str) -> Path:
+        """Where a row is kept."""
+        return self.path / "rows" / f"{name}.json"
 
     def write_row(self, name: str, row: dict[str, Any]) -> None:
         """Keep what is known of a row."""
-        (self.path / "rows").mkdir(exist_ok=True)
-        write_json(self.path / "rows" / f"{name}.json", row)
+        path = self.row_path(name)
+        path.parent.mkdir(exist_ok=True)
+        write_json(path, row)

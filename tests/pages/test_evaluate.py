@@ -309,7 +309,7 @@ def test_an_evaluation_of_an_earlier_version_is_shown_without_what_it_lacks(stor
         at = opened(run=run.id, **query)
         assert not at.exception
         assert "No intervals" in texts(at)
-        assert "knows no brightness" in texts(at)
+        assert "has no brightness values" in texts(at)
     assert "brightness" not in at.dataframe[1].value
 
 

@@ -46,7 +46,7 @@ def add_limit(store, sizes=SIZES):
         "simulated": True, "config": {"base": {"preset": "best"}}, "rows": rows,
         "recipe": "best, training.weight_decay 0.1",
         "recipes": [{"run": "r", "name": "my run", "n": 4_000, "mae": float(errors[1].mean())}],
-        "limits": {"mae": found} if found else {},
+        "limits": {"mae": found.to_dict()} if found else {},
     })  # fmt: skip
     JobContext(study, store).set_state("finished")
     return found
@@ -127,11 +127,11 @@ def test_a_study_tells_the_limit_and_how_far_each_run_is_from_it(store):
     found = add_limit(store)
     at = open_page("compare")
     assert not at.exception
-    assert f"infinite data: **{found['limit']:.4f}**" in texts(at)
+    assert f"infinite data: **{found.limit:.4f}**" in texts(at)
     assert "the recipe best, training.weight_decay 0.1." in texts(at).replace("\\", "")
     line = at.dataframe[0].value.iloc[0]
     assert line["run"] == "my run"
-    assert line["× limit"] == pytest.approx(found["ratios"]["r"]["ratio"])
+    assert line["× limit"] == pytest.approx(found.ratios["r"].ratio)
 
 
 def test_a_study_of_too_few_sizes_has_no_limit_yet(store):

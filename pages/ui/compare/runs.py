@@ -35,21 +35,21 @@ _PARAMETER = "runs"  # of the address: ids joined by commas
 
 def chosen_runs(runs: Sequence[RunFolder]) -> list[RunFolder]:
     """Multiselect over all runs; the choice is in the address."""
-    found = {run.id: run for run in runs}
+    by_id = {run.id: run for run in runs}
     wanted = [name for name in st.query_params.get(_PARAMETER, "").split(",") if name]
-    wanted = wanted or st.session_state.get("_compared", list(found)[:FIRST])
-    known = [name for name in dict.fromkeys(wanted) if name in found][:LIMIT]
-    if len(known) < len(set(wanted)):
+    wanted = wanted or st.session_state.get("_compared", list(by_id)[:FIRST])
+    chosen = [name for name in dict.fromkeys(wanted) if name in by_id][:LIMIT]
+    if len(chosen) < len(set(wanted)):
         st.warning(f"Some runs in the address are not here, or they are more than {LIMIT}.")
-    st.session_state["compared"] = known
+    st.session_state["compared"] = chosen
     names = labels(runs)
     st.multiselect(
-        "Runs", list(found), key="compared", max_selections=LIMIT, format_func=names.get,
+        "Runs", list(by_id), key="compared", max_selections=LIMIT, format_func=names.get,
         on_change=lambda: _remember(st.session_state["compared"]),
         help=f"Up to {LIMIT} runs.",
     )  # fmt: skip
-    _remember(known)
-    return [found[name] for name in known]
+    _remember(chosen)
+    return [by_id[name] for name in chosen]
 
 
 def add_run(name: str) -> None:
@@ -111,11 +111,11 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
         st.info("None of these runs has been evaluated yet.")
         st.page_link("pages/evaluate.py", label="Evaluate one", icon=":material/fact_check:")
         return
-    known = DatasetNames(store)
+    names = DatasetNames(store)
     options = [name for name, _ in judged.most_common()]
     dataset = st.selectbox(
         "Evaluated on", options, key="compare_dataset",
-        format_func=lambda d: f"{known[d]} · {judged[d]} of {len(runs)} runs",
+        format_func=lambda d: f"{names[d]} · {judged[d]} of {len(runs)} runs",
     )  # fmt: skip
     results = {}
     for name, run in runs.items():

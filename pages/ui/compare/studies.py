@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,7 @@ from redshift_core.reports.bench import NOTES, comparison, extras, lead, remarks
 from redshift_core.settings.bench import QUICK, BenchConfig
 from redshift_core.settings.limit import LimitConfig
 from redshift_core.store import BenchFolder, LongFolder, Store
+from redshift_core.store.study_records import BenchResult, LimitResult
 
 ERROR = "studies_error"  # in the session: why something could not be started
 POLL = 3.0  # s between two looks at the rows of a running bench
@@ -37,7 +38,7 @@ def _show_bench(store: Store) -> None:
     """A bench of the store: its table, what must be known of it, accuracy against time."""
     st.subheader("Methods side by side")
     benches = store.benches()
-    lacks = bool(benches and benches[0].outcome.get("missing"))
+    lacks = bool(benches and (newest := benches[0].outcome) and newest.missing)
     busy = _newest(benches, "Bench", jobs.resume_bench, lacks)
     with st.popover("New bench", icon=":material/add:", disabled=busy):
         n = st.number_input("Galaxies to simulate", 1_000, 10_000_000, QUICK["n"], key="bench_n")
@@ -56,8 +57,8 @@ def _show_bench(store: Store) -> None:
 
 def _benches(benches: Sequence[BenchFolder]) -> None:
     """What is done of a bench, row after row while it runs."""
-    found = {bench.id: bench.outcome for bench in benches}
-    begun = {name: value for name, value in found.items() if value.get("rows")}
+    outcomes = {bench.id: bench.outcome for bench in benches}
+    begun = {name: value for name, value in outcomes.items() if value and value.rows}
     if begun:
         _bench(begun[_picked("Bench", list(begun))])
     else:
@@ -79,8 +80,8 @@ def _show_limit(store: Store) -> None:
         minutes = st.number_input("Minutes", 1, 10_000, 30, key="limit_minutes")
         quoted = st.multiselect("Runs to quote", list(names), format_func=names.get)
         _start_button("limit", jobs.start_limit, store, LimitConfig(minutes=minutes), quoted)
-    found = {study.id: study.outcome for study in studies}
-    begun = {name: value for name, value in found.items() if value.get("rows")}
+    outcomes = {study.id: study.outcome for study in studies}
+    begun = {name: value for name, value in outcomes.items() if value and value.rows}
     if begun:
         name = _picked("Study", list(begun))
         _limit(begun[name])
@@ -130,17 +131,17 @@ def _picked(label: str, names: Sequence[str]) -> str:
     return st.selectbox(label, names, key=f"compare_{label.lower()}") if names[1:] else names[0]
 
 
-def _bench(value: Mapping[str, Any]) -> None:
-    about = {"simulated": value["simulated"]}
+def _bench(value: BenchResult) -> None:
+    about = {"simulated": value.simulated}
     simulated_badge(about)
     st.caption(escape(lead(value)))
-    table(comparison(value["rows"]), "bench", alt="Methods side by side", height="content")
+    table(comparison(value.rows), "bench", alt="Methods side by side", height="content")
     st.caption("\n".join(f"- {escape(sentence)}" for sentence in remarks(value)))
     chart(
-        accuracy_against_time(value["rows"]), "bench_time",
+        accuracy_against_time(value.rows), "bench_time",
         "Mean absolute error in z of the test rows against training time in s. Dotted: a "
         "network's validation error after each epoch. Dashed: the dissertation's recipe.",
-        f"Accuracy against training time of {len(value['rows'])} methods", about,
+        f"Accuracy against training time of {len(value.rows)} methods", about,
     )  # fmt: skip
     for heading, extra in extras(value).items():
         with st.expander(heading):
@@ -149,25 +150,25 @@ def _bench(value: Mapping[str, Any]) -> None:
         st.markdown(escape(NOTES))
 
 
-def _limit(result: Mapping[str, Any]) -> None:
-    simulated_badge(result)
-    found = result["limits"].get("mae")
-    if found:
-        low, high = found["intervals"]["68"]
-        recipe = result.get("recipe", result["config"]["base"]["preset"])
+def _limit(result: LimitResult) -> None:
+    simulated_badge({"simulated": result.simulated})
+    mae = result.limits.get("mae")
+    if mae:
+        low, high = mae.intervals["68"]
+        recipe = result.recipe or result.config["base"]["preset"]
         st.markdown(
-            f"MAE at infinite data: **{found['limit']:.4f}** (68 %: {low:.4f} to {high:.4f}), for "
+            f"MAE at infinite data: **{mae.limit:.4f}** (68 %: {low:.4f} to {high:.4f}), for "
             f"the recipe {escape(recipe)}."
         )
     else:
         st.caption("Too few sizes are done for a limit.")
     chart(
-        figures.limit_curve(result["rows"], found, result["recipes"]), "limit_curve",
+        figures.limit_curve(result.rows, mae, result.recipes), "limit_curve",
         "MAE in z on the study's own test galaxies against the number of galaxies trained on. "
         "Band: 68 % interval of the limit.",
         "SIMULATED. Error against training galaxies, and the error it tends to",
     )  # fmt: skip
-    if result["recipes"]:
+    if result.recipes:
         table(
             _against(result), "against_the_limit", alt="Runs against the limit", height="content",
             caption="× limit: the run's MAE divided by the limit, with its 68 % interval.",
@@ -175,13 +176,13 @@ def _limit(result: Mapping[str, Any]) -> None:
         )  # fmt: skip
 
 
-def _against(result: Mapping[str, Any]) -> pd.DataFrame:
-    ratios = (result["limits"].get("mae") or {}).get("ratios", {})
+def _against(result: LimitResult) -> pd.DataFrame:
+    mae = result.limits.get("mae")
     lines = []
-    for recipe in sorted(result["recipes"], key=lambda one: one["mae"]):
-        line = {"run": recipe["name"], "galaxies": recipe["n"], "MAE": recipe["mae"]}
-        if ratio := ratios.get(recipe["run"]):
-            low, high = ratio["intervals"]["68"]
-            line |= {"× limit": ratio["ratio"], "68 %": f"{low:.3f} to {high:.3f}"}
+    for recipe in sorted(result.recipes, key=lambda one: one.mae):
+        line = {"run": recipe.name, "galaxies": recipe.n, "MAE": recipe.mae}
+        if mae and (ratio := mae.ratios.get(recipe.run)):
+            low, high = ratio.intervals["68"]
+            line |= {"× limit": ratio.ratio, "68 %": f"{low:.3f} to {high:.3f}"}
         lines.append(line)
     return pd.DataFrame(lines)

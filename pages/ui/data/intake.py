@@ -127,11 +127,11 @@ def tidy(store: Store) -> None:
 
 def current_job(store: Store, kinds: tuple[str, ...]) -> JobFolder | None:
     """Job that the address names (``?job=…``), else the newest one still at work."""
-    known = {job.id: job for job in store.jobs()}
-    wanted = known.get(st.query_params.get("job", ""))
+    by_id = {job.id: job for job in store.jobs()}
+    wanted = by_id.get(st.query_params.get("job", ""))
     if wanted is not None and _is_one(wanted, kinds):
         return wanted
-    for job in list(known.values())[:20]:
+    for job in list(by_id.values())[:20]:
         if _is_one(job, kinds) and jobs.status(job).active:
             return job
     return None
@@ -176,12 +176,12 @@ def _mapping(path: Path, seen: Preview, question: str, key: str) -> dict[str, st
     st.dataframe(seen.head, height=220, hide_index=True, alt="First rows of the file")
     names = list(seen.columns)
     options = [NONE, *names]
-    known = seen.mapping
+    guess = seen.mapping
     with st.form(f"columns_{key}", border=True):
         left, right = st.columns(2)
         z, source = (
             column.selectbox(
-                label, options, options.index(known.get(name, NONE)), key=f"{name}_{key}"
+                label, options, options.index(guess.get(name, NONE)), key=f"{name}_{key}"
             )
             for column, label, name in ((left, "Redshift", "z"), (right, "Source id", "source_id"))
         )
@@ -191,7 +191,7 @@ def _mapping(path: Path, seen: Preview, question: str, key: str) -> dict[str, st
         last = right.selectbox("Last flux column", names, len(names) - 1, key=f"last_{key}")
         pattern = st.text_input(
             "Or flux columns by pattern",
-            known.get("flux", ""),
+            guess.get("flux", ""),
             placeholder="bp{}+rp{}",
             key=f"pattern_{key}",
             help="A name with {} for the number; BP and RP joined by +. Used instead of first "

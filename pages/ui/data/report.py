@@ -22,9 +22,9 @@ def report(folder: DatasetFolder) -> None:
     """Rows, columns, unit, flags with examples, warnings; rename, note, delete."""
     info = folder.info
     simulated_badge(info)
-    said = simulator_version.remark(info)
-    if said and not simulator_version.outdated(info):  # else the badge has said it
-        st.caption(said)
+    remark = simulator_version.remark(info)
+    if remark and not simulator_version.outdated(info):  # else the badge has said it
+        st.caption(remark)
     with st.container(horizontal=True, gap="medium"):
         st.metric("Galaxies", count(info["n_rows"]), width="content")
         st.metric("Fit for training", count(info["n_usable"]), width="content")
@@ -67,15 +67,15 @@ def _range(limits: Sequence[float] | None) -> str:
 
 def _source(info: dict[str, Any]) -> None:
     """Where the spectra came from and what was taken for what."""
-    found = info["columns_found"]
+    columns = info["columns_found"]
     rows = {
         "File": f"{info['source_file']}, {size(info['source_bytes'])}",
         "SHA-256": galaxies_of(info),
         "Adapted": _adapted(info.get("adapted")),
-        "Redshift column": found["z"] or "none",
-        "Source id column": found["source_id"] or "none: rows are numbered",
-        "Flux columns": _fluxes(found),
-        "Further columns": ", ".join(found["other"]) or "none",
+        "Redshift column": columns["z"] or "none",
+        "Source id column": columns["source_id"] or "none: rows are numbered",
+        "Flux columns": _fluxes(columns),
+        "Further columns": ", ".join(columns["other"]) or "none",
         "Flux unit": info["unit"],
         "Made by the simulator with": ", ".join(f"{k} {v}" for k, v in info["simulation"].items()),
     }
@@ -84,13 +84,16 @@ def _source(info: dict[str, Any]) -> None:
         st.table(table, hide_index=True, hide_header=True, alt="Source file and its columns")
 
 
-def _fluxes(found: dict[str, Any]) -> str:
+def _fluxes(columns: dict[str, Any]) -> str:
     """Columns of the fluxes, or what the fluxes were made of."""
-    if "made_from" not in found:
-        return f"{found['n_flux']}, {found['flux_first']} … {found['flux_last']}"
-    bases, grid = found.get("bases", "those of Gaia DR3"), found.get("sampling", "the inferred one")
+    if "made_from" not in columns:
+        return f"{columns['n_flux']}, {columns['flux_first']} … {columns['flux_last']}"
+    bases, grid = (
+        columns.get("bases", "those of Gaia DR3"),
+        columns.get("sampling", "the inferred one"),
+    )
     return (
-        f"{found['n_flux']}, made of the coefficients of mean spectra; basis functions: {bases}; "
+        f"{columns['n_flux']}, made of the coefficients of mean spectra; basis functions: {bases}; "
         f"grid of pixels: {grid}"
     )
 

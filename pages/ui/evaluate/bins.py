@@ -27,10 +27,10 @@ PARTS = [5, 10, 20, 50]  # bins of brightness
 def show_bins(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     """Error per bin: settings, table, copy, figure."""
     st.subheader("Error per bin")
-    found = data.key(run, dataset)
-    known = data.galaxies(found)
-    by, size, other = _settings(run, dataset, known.brightness is not None)
-    bins = data.bins(found, by, size)
+    key = data.key(run, dataset)
+    predictions = data.galaxies(key)
+    by, size, other = _settings(run, dataset, predictions.brightness is not None)
+    bins = data.bins(key, by, size)
     others = None if other is None else data.bins(other, by, size)
     frame = error_table(bins, by, others)
     show_table(frame, bins, by, f"bins_{by}_{run.id}")
@@ -90,7 +90,7 @@ def _settings(
         st.caption("Bins of brightness need an evaluation by this version: evaluate the run again.")
     other = data.key(runs[against], dataset) if against in runs else None
     if other and by == "brightness" and data.galaxies(other).brightness is None:
-        st.caption("The other run's evaluation knows no brightness: evaluate it again.")
+        st.caption("The other run's evaluation has no brightness values: evaluate it again.")
         other = None
     return by, float(size), other
 

@@ -95,43 +95,43 @@ def galaxies(key: Key) -> Predictions:
 @st.cache_data(max_entries=128, show_spinner=False)
 def bins(key: Key, by: str, size: float) -> list[Bin]:
     """Error table by z_spec or z_phot (``size``: width) or by brightness (``size``: bins)."""
-    known = galaxies(key)
+    predictions = galaxies(key)
     if by == "brightness":
         return evaluation.binned_by_brightness(
-            known.z_spec, known.z_phot, known.brightness, int(size)
+            predictions.z_spec, predictions.z_phot, predictions.brightness, int(size)
         )
-    return evaluation.binned(known.z_spec, known.z_phot, by=by, bin_width=size)
+    return evaluation.binned(predictions.z_spec, predictions.z_phot, by=by, bin_width=size)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def redshift_plane(key: Key, n_bins: int, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Edges and counts of the two-dimensional histogram."""
-    known = galaxies(key)
-    return statistics.redshift_plane(known.z_spec, known.z_phot, n_bins, high, low)
+    predictions = galaxies(key)
+    return statistics.redshift_plane(predictions.z_spec, predictions.z_phot, n_bins, high, low)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def running_percentiles(key: Key) -> pd.DataFrame:
     """16, 50 and 84 % of z_phot along z_spec."""
-    known = galaxies(key)
+    predictions = galaxies(key)
     edges = evaluation.bin_edges(RUNNING_WIDTH)
-    return statistics.running_percentiles(known.z_spec, known.z_phot, edges)
+    return statistics.running_percentiles(predictions.z_spec, predictions.z_phot, edges)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def histograms(key: Key) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Edges and counts of true and of predicted redshift."""
-    known = galaxies(key)
+    predictions = galaxies(key)
     edges = np.linspace(0.0, 0.6, N_HISTOGRAM + 1)
-    counts = (statistics.histogram(z, edges) for z in (known.z_spec, known.z_phot))
+    counts = (statistics.histogram(z, edges) for z in (predictions.z_spec, predictions.z_phot))
     return edges, *counts
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def chosen(key: Key, choice: Choice, order: str) -> np.ndarray:
     """Positions of the galaxies chosen, in the order of the list; read-only."""
-    known = galaxies(key)
-    positions = judged.ordered(known, choice.positions(known), order)
+    predictions = galaxies(key)
+    positions = judged.ordered(predictions, choice.positions(predictions), order)
     positions.setflags(write=False)
     return positions
 
@@ -141,10 +141,10 @@ def mean_spectra(
     key: Key, choice: Choice, folder: str
 ) -> tuple[np.ndarray, np.ndarray | None, int]:
     """Mean flux of the galaxies chosen, of well-predicted ones at their redshifts, and how many."""
-    known, opened = galaxies(key), open_cached(DatasetFolder(Path(folder)))
-    drawn, well = judged.match_well_predicted(known, choice.positions(known))
-    own = judged.mean_flux(opened.flux, known.row[drawn])
-    others = judged.mean_flux(opened.flux, known.row[well]) if len(well) else None
+    predictions, opened = galaxies(key), open_cached(DatasetFolder(Path(folder)))
+    drawn, well = judged.match_well_predicted(predictions, choice.positions(predictions))
+    own = judged.mean_flux(opened.flux, predictions.row[drawn])
+    others = judged.mean_flux(opened.flux, predictions.row[well]) if len(well) else None
     return own, others, len(drawn)
 
 
@@ -166,8 +166,8 @@ def beside_incumbent(key: Key) -> tuple[Beside, list[Bin], list[Bin]] | None:
 @st.cache_data(max_entries=32, show_spinner=False)
 def headlines(key: Key) -> Evaluation:
     """Every metric of the redshifts seen, and their bins."""
-    known = galaxies(key)
-    return evaluation.evaluate(known.z_spec, known.z_phot)
+    predictions = galaxies(key)
+    return evaluation.evaluate(predictions.z_spec, predictions.z_phot)
 
 
 def traded(run: RunFolder, dataset: str, point: str) -> str:
@@ -178,8 +178,8 @@ def traded(run: RunFolder, dataset: str, point: str) -> str:
 @st.cache_data(max_entries=32, show_spinner=False)
 def _traded(training: Key, flat: Key) -> str:
     one, other = galaxies(training), galaxies(flat)
-    found = prior_cost.prior_cost(one.z_spec, one.z_phot, other.z_phot)
-    return found.sentences() if found else ""
+    cost = prior_cost.prior_cost(one.z_spec, one.z_phot, other.z_phot)
+    return cost.sentences() if cost else ""
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -22,18 +22,20 @@ def show_errors(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
         "What is known of a galaxy without a true redshift. Errors binned in z_spec and in z_phot "
         "answer different questions and cannot both be zero (Lin et al. 2022)."
     )
-    found = data.key(run, dataset)
+    key = data.key(run, dataset)
     columns = st.columns(2)
     for column, by, size in zip(
         columns, ("z_phot", "brightness"), (BIN_WIDTH, N_BRIGHTNESS), strict=True
     ):
         with column:
-            if by == "brightness" and data.galaxies(found).brightness is None:
-                st.info("This evaluation knows no brightness; evaluate the run again to see it.")
+            if by == "brightness" and data.galaxies(key).brightness is None:
+                st.info(
+                    "This evaluation has no brightness values; evaluate the run again to see it."
+                )
                 continue
             error_figure(
                 figures.error_per_bin(
-                    data.bins(found, by, size), axis=by, percentiles=True,
+                    data.bins(key, by, size), axis=by, percentiles=True,
                     chosen=limits_of(by),
                 ),
                 by, f"error_{by}", metrics,

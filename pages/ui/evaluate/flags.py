@@ -13,10 +13,10 @@ from redshift_core.store.records import Evaluation
 
 def show_flags(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     """Table of flags with the errors of those that carry them, and of those that do not."""
-    found = data.key(run, dataset)
+    key = data.key(run, dataset)
     with st.expander("Flags: which redshifts to distrust", icon=":material/flag:"):
         table(
-            data.flags(found), f"flags_{run.id}",
+            data.flags(key), f"flags_{run.id}",
             "Galaxies with each flag and their errors. A flag earns its keep where the lines "
             "**any** and **none** differ. Outliers as a share from 0 to 1. The flags are those of "
             "the evaluation, whatever estimate is chosen.",

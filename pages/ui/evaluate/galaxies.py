@@ -35,28 +35,28 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     """What the chosen bin or box holds."""
     st.subheader("Galaxies", anchor="galaxies")
     choice = current()
-    found = data.key(run, dataset)
-    known = data.galaxies(found)
-    if choice is None or (choice.by == "brightness" and known.brightness is None):
+    key = data.key(run, dataset)
+    predictions = data.galaxies(key)
+    if choice is None or (choice.by == "brightness" and predictions.brightness is None):
         st.info(
             "Choose a row of the table, a point of an error figure or a box in the histogram "
             "above: the galaxies behind it appear here.",
             icon=":material/ads_click:",
         )
         return
-    order = _chip(choice, known.brightness is not None)
-    positions = data.chosen(found, choice, order)
+    order = _chip(choice, predictions.brightness is not None)
+    positions = data.chosen(key, choice, order)
     if not len(positions):
         st.info("No galaxy lies there.")
         return
-    place = _place(known.row[positions])
+    place = _place(predictions.row[positions])
     folder = {one.id: one for one in Store().datasets()}.get(dataset)
     if folder is not None and choice.by == BOX:
         _explore_link(run, dataset, choice)
     left, right = st.columns(2)
     with left:
-        _list(known, choice.by, positions, place)
-        show_density(found, known, positions[place], metrics.about)
+        _list(predictions, choice.by, positions, place)
+        show_density(key, predictions, positions[place], metrics.about)
     with right:
         if folder is None:
             st.info(
@@ -64,9 +64,9 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
                 "the same file in again and evaluate the run on it."
             )
             return
-        show_spectrum(folder, known, positions, place, metrics.about)
-    show_explanation(run, folder, int(known.row[positions[place]]))
-    show_mean(found, choice, folder, len(positions), metrics.about)
+        show_spectrum(folder, predictions, positions, place, metrics.about)
+    show_explanation(run, folder, int(predictions.row[positions[place]]))
+    show_mean(key, choice, folder, len(positions), metrics.about)
 
 
 def _chip(choice: Choice, has_brightness: bool) -> str:
@@ -97,13 +97,13 @@ def _explore_link(run: RunFolder, dataset: str, choice: Choice) -> None:
 def _place(rows: np.ndarray) -> int:
     """Which of the galaxies the address names; the first where it names none of them."""
     wanted = st.query_params.get(GALAXY, "")
-    found = np.flatnonzero(rows == int(wanted)) if wanted.isdecimal() else []
-    return int(found[0]) if len(found) else 0
+    places = np.flatnonzero(rows == int(wanted)) if wanted.isdecimal() else []
+    return int(places[0]) if len(places) else 0
 
 
-def _list(known: Predictions, by: str, positions: np.ndarray, place: int) -> None:
+def _list(predictions: Predictions, by: str, positions: np.ndarray, place: int) -> None:
     n = len(positions)
-    frame = known.table(positions[:SHOWN])
+    frame = predictions.table(positions[:SHOWN])
     first = f"First {count(SHOWN)} of " if n > SHOWN else ""
     st.caption(
         f"{first}{count(n)} galaxies; error = z_phot − z_spec. Choose a row to see its spectrum."
@@ -124,7 +124,9 @@ def _list(known: Predictions, by: str, positions: np.ndarray, place: int) -> Non
         selection_mode="single-row",
         alt=f"{count(min(n, SHOWN))} galaxies with true and predicted redshift",
     )
-    download(lambda: known.table(positions), f"galaxies_{by}", f"Download all {count(n)} as CSV")
+    download(
+        lambda: predictions.table(positions), f"galaxies_{by}", f"Download all {count(n)} as CSV"
+    )
 
 
 def _picked(key: str, rows: list[int]) -> None:

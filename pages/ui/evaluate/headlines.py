@@ -15,8 +15,8 @@ CARD = 174  # px; five in a row on a desktop, two on a phone
 
 def show_headlines(metrics: Evaluation) -> None:
     """One card per metric."""
-    known = metrics.to_dict()
-    show_cards([metric for name, metric in METRICS.items() if name in known], known)
+    figures = metrics.to_dict()
+    show_cards([metric for name, metric in METRICS.items() if name in figures], figures)
     st.caption(_note(metrics))
 
 

@@ -35,13 +35,13 @@ def show_plane(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     span = middle.selectbox("Range", list(RANGES), **bound("range", "0–0.6", list(RANGES)))
     scales = figures.PLANE_SCALES
     scale = right.selectbox("Colours", scales, **bound("colours", scales[0], scales))
-    found = data.key(run, dataset)
-    edges, counts = data.redshift_plane(found, int(n_bins), *RANGES[span])
+    key = data.key(run, dataset)
+    edges, counts = data.redshift_plane(key, int(n_bins), *RANGES[span])
     plane, lines = st.columns([3, 2])
     with plane:
-        _plane(found, edges, counts, scale, metrics)
+        _plane(key, edges, counts, scale, metrics)
     with lines:
-        _histograms(found, metrics)
+        _histograms(key, metrics)
         _box_by_numbers()
         _said()
 

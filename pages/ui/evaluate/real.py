@@ -45,9 +45,11 @@ def show_real_galaxies(run: RunFolder, dataset: str, metrics: Evaluation) -> Non
     )  # fmt: skip
     if answers.density is None:
         return
-    known = real_galaxies()
+    galaxies = real_galaxies()
     chart(
-        figures.real_densities([f"row {row}" for row in known.row], answers.density, known.z_spec),
+        figures.real_densities(
+            [f"row {row}" for row in galaxies.row], answers.density, galaxies.z_spec
+        ),
         "real_densities",
         "p(z) of the three real galaxies under the training prior; dashed: their redshifts from "
         "SDSS.",

@@ -54,11 +54,11 @@ def _offer(run: RunFolder, dataset: str, wanted: dict[str, str], label: str) -> 
 
 def _show(run: RunFolder, result: Stress) -> None:
     lines = result.lines
-    said = stress.sentences(lines)
-    st.markdown(escape(" ".join(said)))
+    sentences = stress.sentences(lines)
+    st.markdown(escape(" ".join(sentences)))
     chart(
         figures.stress_ratios(lines), key="stress_ratios", caption=STRESS_CAPTION,
-        alt="Error on perturbed spectra relative to the unperturbed ones. " + said[-1],
+        alt="Error on perturbed spectra relative to the unperturbed ones. " + sentences[-1],
         about=result.about,
     )  # fmt: skip
     n, n_rows = lines[0].n + lines[0].n_without, result.n_rows

@@ -32,7 +32,7 @@ def show_averages(view: View) -> None:
     left, middle, right = st.columns([2, 1, 1])
     text = left.text_input(
         "Limits of the ranges in z", DEFAULT_RANGES, key="ranges", bind="query-params",
-        help="Rising numbers parted by commas; the default are the dissertation's six ranges.",
+        help="Rising numbers separated by commas; the default is the dissertation's six ranges.",
     )  # fmt: skip
     n_each = middle.number_input(
         "Galaxies per range", 1, 20_000, 1000, 100, key="per_range", bind="query-params"

@@ -23,13 +23,15 @@ N_LEAST = 20  # fewest galaxies whose 5th percentile means anything
 def show_real_galaxies(view: View) -> None:
     """One of the three real spectra over the bands of galaxies of like redshift."""
     st.subheader("Real galaxies from Gaia", anchor="real-galaxies")
-    known = real_galaxies()
-    names = [f"row {row}, z = {z:.4f}" for row, z in zip(known.row, known.z_spec, strict=True)]
+    galaxies = real_galaxies()
+    names = [
+        f"row {row}, z = {z:.4f}" for row, z in zip(galaxies.row, galaxies.z_spec, strict=True)
+    ]
     place = st.segmented_control(
         "Real galaxy", range(len(names)), format_func=lambda one: names[one], default=0,
         required=True, key="real_galaxy", persist_state="session",
     )  # fmt: skip
-    flux, filled, z = known.flux[place], known.filled[place], float(known.z_spec[place])
+    flux, filled, z = galaxies.flux[place], galaxies.filled[place], float(galaxies.z_spec[place])
     n, ends = like_bands(view, z)
     kind = "SIMULATED galaxies" if view.folder.info.get("simulated") else "galaxies"
     low5, low16, high84, high95 = ends * flux.mean()
@@ -49,7 +51,7 @@ def show_real_galaxies(view: View) -> None:
     columns = zip(statistics.BANDS, ends * flux.mean(), strict=True)
     bands_table = {f"dataset_p{percent}": values for percent, values in columns}
     download(
-        pd.DataFrame({**table, "filled": filled, **bands_table}), f"real_{known.row[place]}"
+        pd.DataFrame({**table, "filled": filled, **bands_table}), f"real_{galaxies.row[place]}"
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from pages.ui.text import count, escape
 from redshift_core.errors import InputError
 
 ROW = "row"  # key in the session and in the address
-OVERLAY = "overlay"  # in the address: row numbers parted by commas
+OVERLAY = "overlay"  # in the address: row numbers separated by commas
 N_OVERLAY = 12
 _SEEN = "_row_seen"  # dataset and selection that the row was last shown under
 _ERROR = "_source_error"
@@ -105,13 +105,13 @@ def find_source(source_id: np.ndarray, text: str) -> int:
         wanted = np.int64(int(text))
     except (ValueError, OverflowError) as error:
         raise InputError(f"{text!r} is not a source id; give a whole number.") from error
-    found = np.flatnonzero(source_id == wanted)
-    if not len(found):
+    rows = np.flatnonzero(source_id == wanted)
+    if not len(rows):
         raise InputError(
             f"No source {text} in this dataset; its ids run from {source_id.min()} to "
             f"{source_id.max()}."
         )
-    return int(found[0])
+    return int(rows[0])
 
 
 def _settle(view: View) -> None:

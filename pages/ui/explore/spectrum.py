@@ -82,10 +82,10 @@ def show_spectrum(view: View) -> None:
 def known_redshifts(view: View, row: int) -> dict[str, float]:
     """Redshifts of a galaxy that are known: ``z_spec``, and ``z_phot`` of the chosen run."""
     predicted = z_phot(view)
-    found = {"z_spec": view.data.z_spec[row]}
+    redshifts = {"z_spec": view.data.z_spec[row]}
     if predicted is not None:
-        found["z_phot"] = predicted[row]
-    return {name: float(z) for name, z in found.items() if np.isfinite(z)}
+        redshifts["z_phot"] = predicted[row]
+    return {name: float(z) for name, z in redshifts.items() if np.isfinite(z)}
 
 
 @st.cache_data(max_entries=128, show_spinner=False)

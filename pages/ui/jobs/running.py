@@ -84,7 +84,7 @@ def _about(folder: JobFolder) -> tuple[str, str, dict[str, Any]]:
     request = folder.request
     kind, file = request.get("kind", "job"), Path(request.get("file", "")).name
     own = {"job": folder.id}
-    known = {
+    titles = {
         "ingest": (f"Reading {file}", "pages/data.py", own),
         "simulate": (f"Simulating {count(request.get('n', 0))} galaxies", "pages/data.py", own),
         "fetch": (
@@ -110,7 +110,7 @@ def _about(folder: JobFolder) -> tuple[str, str, dict[str, Any]]:
         "baseline": (f"Training the baseline {request.get('baseline', '')}", "", {}),
         "speed": (f"Timing {request.get('run', '')}", "", {}),
     }  # fmt: skip
-    return known.get(kind, (kind.capitalize(), "", {}))
+    return titles.get(kind, (kind.capitalize(), "", {}))
 
 
 def _announce(store: Store, running: list[str]) -> None:

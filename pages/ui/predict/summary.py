@@ -40,15 +40,15 @@ def summary(path: str, changed: int) -> Summary:
     file = pq.ParquetFile(path)
     z_phot = file.read(["z_phot"])["z_phot"].to_numpy()
     flags = file.read(["flags"])["flags"].to_pandas()
-    found = z_phot[np.isfinite(z_phot)]
+    redshifts = z_phot[np.isfinite(z_phot)]
     edges = np.linspace(Z_MIN, Z_MAX, round((Z_MAX - Z_MIN) / WIDTH) + 1)
-    counts, _ = np.histogram(found, edges)
+    counts, _ = np.histogram(redshifts, edges)
     head = next(file.iter_batches(batch_size=HEAD), None)
     return Summary(
-        n_predicted=len(found),
+        n_predicted=len(redshifts),
         n_flagged=int((flags.fillna("") != "").sum()),
-        n_outside=int(len(found) - counts.sum()),
-        median=float(np.median(found)) if len(found) else float("nan"),
+        n_outside=int(len(redshifts) - counts.sum()),
+        median=float(np.median(redshifts)) if len(redshifts) else float("nan"),
         edges=edges,
         counts=counts,
         head=head.to_pandas() if head is not None else pd.DataFrame(),

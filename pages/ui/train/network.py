@@ -42,11 +42,11 @@ def show_network(config: RunConfig, n_rows: int) -> bool:
         f"**{count(n_parameters)} trainable parameters**{same}; "
         f"{n_flops / 1e6:.1f} million operations per spectrum forward."
     )
-    found = preflight.remarks(config, n_rows)
-    runs = not any(one.level == "error" for one in found)
+    remarks = preflight.remarks(config, n_rows)
+    runs = not any(one.level == "error" for one in remarks)
     if runs:
         _cost(config, *split_counts(n_rows, config.split))
-    for one in found:
+    for one in remarks:
         SHOW[one.level](one.text)
     with st.expander("Layer table"):
         show_layers(rows, n_parameters)

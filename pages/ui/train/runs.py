@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from pages.ui.choose import select, when
+from pages.ui.choose import choose_line, select, when
 from pages.ui.damaged import DatasetNames
 from pages.ui.display import download
 from pages.ui.jobs.job import delete
@@ -24,14 +25,9 @@ def show_runs(store: Store) -> None:
     runs = store.runs()
     datasets = DatasetNames(store)
     frame = pd.DataFrame([_line(run, datasets) for run in runs[:SHOWN]])
-
-    def choose() -> None:
-        picked = st.session_state["run_table"]["selection"]["rows"]
-        if picked:
-            select(run=runs[picked[0]].id)
-
     st.dataframe(
-        frame, hide_index=True, placeholder=MISSING, key="run_table", on_select=choose,
+        frame, hide_index=True, placeholder=MISSING, key="run_table",
+        on_select=partial(choose_line, "run_table", "run", [run.id for run in runs]),
         selection_mode="single-row",
         column_config={"validation MAE": st.column_config.NumberColumn(format="%.5f")},
         alt=f"{len(frame)} runs with their states, newest first",

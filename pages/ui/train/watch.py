@@ -98,18 +98,18 @@ def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
     last = history.iloc[-1] if len(history) else {}
     detail = now.detail
     epochs = detail.get("epochs") or run.config.training.epochs
-    found = {"Epochs done": f"{len(history)}/{epochs}"}
+    numbers = {"Epochs done": f"{len(history)}/{epochs}"}
     if now.active:
         rate = detail.get("rate")
-        found["Training MAE now"] = shown(detail.get("mae", last.get("mae")))
-        found["Spectra per second"] = count(rate) if rate else MISSING
-    found |= {
+        numbers["Training MAE now"] = shown(detail.get("mae", last.get("mae")))
+        numbers["Spectra per second"] = count(rate) if rate else MISSING
+    numbers |= {
         "Validation MAE, last": shown(last.get("val_mae")),
         "Validation MAE, saved": shown(run.result.get("val_mae", detail.get("val_mae"))),
         "Time in epochs": duration(history.seconds.sum() if len(history) else None),
     }
     with st.container(horizontal=True):
-        for label, value in found.items():
+        for label, value in numbers.items():
             last_one = label == "Time in epochs"  # nothing stands behind it that could move
             st.metric(label, value, width="content" if last_one else METRIC_WIDTH)
 

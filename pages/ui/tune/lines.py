@@ -35,23 +35,23 @@ def default_lines() -> list[dict[str, Any]]:
 
 def parameters_of(lines: pd.DataFrame) -> tuple[tuple[Parameter, ...], list[str]]:
     """Parameters of the ticked lines, and a sentence for each line that cannot work."""
-    found, wrong = [], []
+    parameters, wrong = [], []
     for line in lines[lines.search].to_dict("records"):
         try:
-            found.append(_parameter(line))
+            parameters.append(_parameter(line))
         except InputError as error:
             wrong.append(str(error))
-    return tuple(found), wrong
+    return tuple(parameters), wrong
 
 
 def meanings(lines: pd.DataFrame) -> str:
     """Markdown list of the names that the ticked lines choose from, one line on each."""
     texts = []
     for line in lines[lines.search].to_dict("records"):
-        known = _about(line["parameter"])["choices"]
+        choices = _about(line["parameter"])["choices"]
         names = [name.strip() for name in str(line["values"]).split(",")]
-        if said := [f"- `{name}`: {known[name]}" for name in names if name in known]:
-            texts.append("\n".join([f"**{line['parameter'].replace('_', ' ')}**", "", *said]))
+        if items := [f"- `{name}`: {choices[name]}" for name in names if name in choices]:
+            texts.append("\n".join([f"**{line['parameter'].replace('_', ' ')}**", "", *items]))
     return "\n\n".join(texts) or "No choice of names is ticked."
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
-from pages.ui.choose import select
+from pages.ui.choose import choose_line
 from pages.ui.display import download
 from pages.ui.text import count
 from redshift_core.evaluation import trials
@@ -23,13 +25,9 @@ def show_trials(tuning: TuningFolder, found: list[Trial], title: str) -> None:
     newest = found[-SHOWN:]  # oldest first: a ticked line keeps its place when others join
     key = f"trial_table_{tuning.id}"
     frame = trials.table(newest).dropna(axis=1, how="all")
-
-    def choose() -> None:
-        if picked := st.session_state[key]["selection"]["rows"]:
-            select(trial=newest[picked[0]].trial)
-
     st.dataframe(
-        frame, hide_index=True, key=key, on_select=choose,
+        frame, hide_index=True, key=key,
+        on_select=partial(choose_line, key, "trial", [one.trial for one in newest]),
         selection_mode="single-row", height=300,
         column_config={
             "score": st.column_config.NumberColumn(format="%.5f", help=title),

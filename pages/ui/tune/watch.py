@@ -53,23 +53,23 @@ def _panel(tuning: TuningFolder, config: TuningConfig, shown_state: str) -> None
     now = jobs.status(tuning)
     if now.state != shown_state:
         st.rerun()  # the page around shows the state too, and other buttons for one that ended
-    found = [_as_of(now, one) for one in read_cached(tuning)]
+    entries = [_as_of(now, one) for one in read_cached(tuning)]
     title = score_title(config)
-    _head(tuning, config, now, len(found))
-    _numbers(found, config)
+    _head(tuning, config, now, len(entries))
+    _numbers(entries, config)
     if now.state in ("failed", "lost"):
         show_failure(tuning, now)
     left, right = st.columns(2, vertical_alignment="bottom")
     with left:
         st.subheader("Best so far")
-        show_best_so_far(trials.best_so_far(found), title)
+        show_best_so_far(trials.best_so_far(entries), title)
     with right:
-        trial = pick_trial(found, now.active)
-        show_trial_curve(tuning, trial, found)
+        trial = pick_trial(entries, now.active)
+        show_trial_curve(tuning, trial, entries)
     if trial is not None:
-        show_trial(tuning, trial, found, title)
-    show_trials(tuning, found, title)
-    show_what_mattered(tuning, found, title)
+        show_trial(tuning, trial, entries, title)
+    show_trials(tuning, entries, title)
+    show_what_mattered(tuning, entries, title)
     if now.active:
         with st.expander("Log", icon=":material/terminal:"):
             st.code(jobs.log_tail(tuning) or "The log is empty.", language=None)

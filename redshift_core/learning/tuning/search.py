@@ -15,10 +15,11 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from redshift_core.errors import InputError
 from redshift_core.learning.devices import Devices
-from redshift_core.learning.tuning.trial import Rows, TrialContext, train_trial, trial_run
+from redshift_core.learning.tuning.trial import Rows, train_trial, trial_run
 from redshift_core.learning.tuning.trial_log import read_trial
 from redshift_core.settings.search import TuningConfig
 from redshift_core.store import Stopped, TuningFolder
+from redshift_core.store.context import InnerContext
 
 IDLE_SECONDS = 0.5  # s between two requests to an oracle that waits for other workers
 REASON_LENGTH = 500  # characters of an error message that are kept
@@ -91,16 +92,20 @@ class Searcher:
     def _train(self, trial: Trial) -> dict[str, float]:
         epochs = trial.hyperparameters.values.get("tuner/epochs", self.config.epochs)  # Hyperband's
         _, run, _ = read_trial(self.config, trial)
-        context = TrialContext(
-            lambda progress: self.tell(trial.trial_id, progress), self.should_stop
-        )
+        folder = self.tuning.trial(trial.trial_id)
+        progress: dict[str, Any] = {}
+
+        def tell(new: dict[str, Any]) -> None:
+            progress.update(new)
+            self.tell(trial.trial_id, progress)
+
         return train_trial(
             self.config,
             trial_run(self.config, run, epochs),
-            self.tuning.trial(trial.trial_id),
+            folder,
             self.rows,
             self.devices,
-            context,
+            InnerContext(folder, self.rows.store, tell, self.should_stop),
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from redshift_core.learning.training.prepare import new_split, open_for, scaled_
 from redshift_core.settings.run import RunConfig, ScalerConfig
 from redshift_core.settings.search import TuningConfig
 from redshift_core.store import RunFolder, Stopped, Store, TuningFolder
+from redshift_core.store.context import InnerContext
 
 
 class Rows:
@@ -27,6 +27,7 @@ class Rows:
     """
 
     def __init__(self, tuning: TuningFolder, config: TuningConfig, store: Store):
+        self.store = store
         self.dataset = open_for(tuning, store, config.dataset)
         self.split = _split(tuning, config, self.dataset)
         self._scaled: dict[tuple[ScalerConfig, bool], tuple[Scaler, Data]] = {}
@@ -40,29 +41,6 @@ class Rows:
             val = scaled_part(self.dataset, scaler, self.split.val)
             self._scaled[key] = scaler, Data.place(train, val, devices)
         return self._scaled[key]
-
-
-class TrialContext:
-    """Context of a `Trainer`: it passes on the progress and says whether to stop."""
-
-    def __init__(self, tell: Callable[[dict[str, Any]], None], should_stop: Callable[[], bool]):
-        self._tell, self.should_stop = tell, should_stop
-        self._progress: dict[str, Any] = {}
-
-    def report(
-        self,
-        done: float | None = None,
-        total: float | None = None,
-        message: str | None = None,
-        *,
-        now: bool = False,
-        **detail: Any,
-    ) -> None:
-        """Pass on the progress; the arguments are those of `JobContext.report`."""
-        self._progress |= detail
-        if done is not None:
-            self._progress |= {"done": done, "total": total}
-        self._tell(self._progress)
 
 
 class TrialTrainer(Trainer):
@@ -85,7 +63,7 @@ def train_trial(
     folder: RunFolder,
     rows: Rows,
     devices: Devices,
-    context: TrialContext,
+    context: InnerContext,
 ) -> dict[str, float]:
     """Train the run of a trial, once per repeat, and write its history.
 
@@ -126,7 +104,7 @@ def _train(
     folder: RunFolder,
     rows: Rows,
     devices: Devices,
-    context: TrialContext,
+    context: InnerContext,
 ) -> dict[str, float]:
     start_session(devices)  # forget the network before this one
     scaler, data = rows.scaled(run, devices)

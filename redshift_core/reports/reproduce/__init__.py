@@ -53,16 +53,16 @@ def notes(source: Source) -> list[str]:
             "The three galaxies of the published Table 1 are in this dataset, so it is the "
             "dissertation's own: its numbers can match up to the chance in training."
         ]
-    found = [
+    sentences = [
         "The dissertation's file of 520,393 galaxies is not public, and this dataset is another "
         "one: what can match only on that file is said beside each figure."
     ]
     if source.simulated:
-        found.append(
+        sentences.append(
             "These spectra are SIMULATED, and the simulator was built after the published redshift "
             "distribution and average spectra: agreement in Figures 9 and 11 is no finding."
         )
-    return found
+    return sentences
 
 
 def discrepancies_table() -> Table:
@@ -103,14 +103,14 @@ def newest_run(store: Store, dataset: str) -> RunFolder | None:
 
 def sections(source: Source) -> list[Section]:
     """The whole of it for a document: notes, every item, remarks."""
-    found = [Section("Before you compare", notes(source))]
+    listed = [Section("Before you compare", notes(source))]
     for item in ITEMS:
         parts: list[Part] = [item.says]
         missing = item.missing(source)
         parts += [missing] if missing else item.build(source)
         parts += filter(None, [item.reservation(source)])
-        found.append(Section(item.heading, parts))
-    return [*found, Section("Where text and numbers part", [discrepancies_table()])]
+        listed.append(Section(item.heading, parts))
+    return [*listed, Section("Where text and numbers part", [discrepancies_table()])]
 
 
 def write_reproduction(source: Source, out: Path) -> Path:

@@ -29,14 +29,14 @@ def architecture(source: Source) -> list[Part]:
         }
     ).astype({"published": "Int64"})
     counted = source.environment.get("n_parameters")
-    said = f" Counted in the trained network: {counted:,}." if counted else ""
+    counted_text = f" Counted in the trained network: {counted:,}." if counted else ""
     formats = dict.fromkeys(("parameters", "published"), "localized")
     return [
         Table(
             frame,
             "table-2",
-            f"Trainable parameters of each layer.{said} The scaler is the first layer here, with "
-            "fixed numbers.",
+            f"Trainable parameters of each layer.{counted_text} The scaler is the first layer "
+            "here with fixed numbers.",
             f"Layers of the network, {n_parameters:,} parameters in all, beside the published",
             formats,
         )
@@ -96,8 +96,8 @@ def _published(model: ModelConfig, rows: list[LayerRow]) -> list[int | None]:
     dissertation = layer_table(PRESETS["dissertation"].model)
     if [row.kind for row in rows] != [row.kind for row in dissertation]:
         return [None] * len(rows) + [reference.N_PARAMETERS]
-    known = iter(reference.LAYER_PARAMETERS)
-    return [next(known) if row.n_parameters else 0 for row in rows] + [reference.N_PARAMETERS]
+    published = iter(reference.LAYER_PARAMETERS)
+    return [next(published) if row.n_parameters else 0 for row in rows] + [reference.N_PARAMETERS]
 
 
 ITEMS = (

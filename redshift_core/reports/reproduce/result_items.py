@@ -139,15 +139,15 @@ PRINTED = {  # what the text says of its own results
 
 def summary_figures(source: Source) -> list[Part]:
     """The figures in the text: as printed, from the published table, and of this run."""
-    known = summary(reference.table_3())
-    found = summary(pd.DataFrame(dicts(source.metrics.bins)))
+    published = summary(reference.table_3())
+    measured = summary(pd.DataFrame(dicts(source.metrics.bins)))
     errors = (source.predictions.z_phot - source.predictions.z_spec).abs()
     below = errors[source.predictions.z_spec < Z_MOST]
     lines = [
         ("MAE of the test galaxies", f"{reference.TEST_MAE}", None, source.metrics.figures["mae"]),
         ("MAE of the galaxies with z < 0.35", "", None, float(below.mean())),
     ]
-    lines += [(name, PRINTED.get(name, ""), known[name], found[name]) for name in known]
+    lines += [(name, PRINTED.get(name, ""), published[name], measured[name]) for name in published]
     names = ["figure", "printed in the text", "from its Table 3", "this run"]
     return [
         Table(

@@ -44,16 +44,19 @@ def distribution(source: Source) -> list[Part]:
     figure = figures.redshift_histogram(
         edges, statistics.histogram(z, edges), reference.redshift_histogram()
     )
-    found = {
+    measured = {
         **statistics.redshift_statistics(z),
         **{f"{p} % below": v for p, v in statistics.redshift_percentiles(z).items()},
     }
-    known = {
+    published = {
         **reference.Z_STATISTICS,
         **{f"{p} % below": v for p, v in reference.Z_PERCENTILES.items()},
     }
     table = pd.DataFrame(
-        [(name, found[name], value, found[name] - value) for name, value in known.items()],
+        [
+            (name, measured[name], value, measured[name] - value)
+            for name, value in published.items()
+        ],
         columns=["statistic", "this dataset", "published", "difference"],
     )
     return [
@@ -91,17 +94,17 @@ def one_spectrum(source: Source) -> list[Part]:
 def averages(source: Source) -> list[Part]:
     """Average spectrum of up to 1,000 galaxies in each of six redshift ranges."""
     dataset = source.dataset
-    found = statistics.average_spectra(
+    averaged = statistics.average_spectra(
         dataset.flux, dataset.z_spec, source.rows, count=N_AVERAGED, seed=source.seed
     )
     published = reference.average_flux()
     names = [name for name in published.columns if name.startswith("z_")]
-    peaks = [float(np.nanmax(one.mean)) if one.n else float("nan") for one in found]
+    peaks = [float(np.nanmax(one.mean)) if one.n else float("nan") for one in averaged]
     table = pd.DataFrame(
         {
-            "z range": [f"{one.z_low:g}–{one.z_high:g}" for one in found],
-            "averaged": [one.n for one in found],
-            "in the dataset": [one.n_available for one in found],
+            "z range": [f"{one.z_low:g}–{one.z_high:g}" for one in averaged],
+            "averaged": [one.n for one in averaged],
+            "in the dataset": [one.n_available for one in averaged],
             "peak flux": peaks,
             "peak, relative to the first": np.array(peaks) / peaks[0],
             "published (read off a figure)": [float(published[name].max()) for name in names],
@@ -109,7 +112,7 @@ def averages(source: Source) -> list[Part]:
     )
     return [
         Chart(
-            figures.average_flux(found, wavelength(), bands=False, published=published),
+            figures.average_flux(averaged, wavelength(), bands=False, published=published),
             f"Mean flux in {FLUX_UNIT} over wavelength in nm (inferred). Dotted: published, read "
             "off a figure and scaled to the peak of the first range; gaps where its curves could "
             "not be told apart.",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from redshift_core import reference
 from redshift_core.errors import InputError
 from redshift_core.simulation.study.rows import Row
+from redshift_core.store.study_records import BenchResult
 
 PART = "Difficulty"
 RECIPE = "dissertation"  # row of a bench
@@ -15,8 +13,8 @@ MAE_BOUNDS = (0.0205, 0.0240)  # after 20 epochs at 126,000 galaxies
 LEAST_ROWS = 100_000  # training galaxies below which no bound is set
 
 
-def difficulty_row(bench: Mapping[str, Any] | None) -> Row:
-    """MAE of the dissertation's recipe on its data and, from a bench's ``bench.json``, on ours.
+def difficulty_row(bench: BenchResult | None) -> Row:
+    """MAE of the dissertation's recipe on its data and, from a bench, on ours.
 
     Raises
     ------
@@ -26,17 +24,17 @@ def difficulty_row(bench: Mapping[str, Any] | None) -> Row:
     published = f"{reference.TEST_MAE} ({reference.N_SPLIT[0]:,} galaxies)"
     if bench is None:
         return Row(PART, "MAE of the dissertation's recipe (give a bench)", "all", published, None)
-    found = next((row for row in bench.get("rows", ()) if row["name"] == RECIPE), None)
-    if found is None or not bench.get("simulated"):
+    found = next((row for row in bench.rows if row.name == RECIPE), None)
+    if found is None or not bench.simulated:
         raise InputError(
-            f"Bench {bench.get('bench', '')} has no finished row of {RECIPE!r} on a simulated "
+            f"Bench {bench.bench} has no finished row of {RECIPE!r} on a simulated "
             f"survey; start one with redshift-lab bench --rows {RECIPE}."
         )
-    n_train = found["split"]["train"]
-    made_on = bench["environment"].get("dataset", {}).get("simulator_version") or "unknown"
+    n_train = found.split["train"]
+    made_on = bench.environment.get("dataset", {}).get("simulator_version") or "unknown"
     what = (
-        f"MAE of the dissertation's recipe ({found['epochs']} epochs, {n_train:,} galaxies, "
+        f"MAE of the dissertation's recipe ({found.epochs} epochs, {n_train:,} galaxies, "
         f"simulator version {made_on})"
     )
     bounds = MAE_BOUNDS if n_train >= LEAST_ROWS else ()
-    return Row(PART, what, "all", published, float(found["mae"]), *bounds)
+    return Row(PART, what, "all", published, found.mae, *bounds)

@@ -61,8 +61,8 @@ def bench_job(context: JobContext) -> dict[str, Any]:
     outcome = summary(leader.bench)
     return {
         "bench": leader.bench.id,
-        "rows": [row["name"] for row in outcome["rows"]],
-        "failed": outcome["failed"],
+        "rows": [row.name for row in outcome.rows],
+        "failed": outcome.failed,
         "stopped": stopped,
     }
 
@@ -128,7 +128,7 @@ class _Leader:
     def _baseline(self, name: str) -> None:
         check_installed(name)
         job = self._job(name, "baseline", dataset=self.dataset, baseline=name)
-        self.bench.write_row(name, {**baseline_row(job), **self.facts})
+        self.bench.write_row(name, baseline_row(job, self.facts).to_dict())
 
     def _network(self, name: str) -> None:
         run = self._trained(name)
@@ -136,14 +136,14 @@ class _Leader:
             self._follow(name, jobs.start(self.store, "evaluate", run=run.id))
         resumed = self.bench.row(name)["resumed"]
         speed = self._job(f"{name}-speed", "speed", run=run.id)
-        row = network_row(run, self.dataset, speed, resumed)
-        self.bench.write_row(name, {**row, **self.facts})
+        row = network_row(run, self.dataset, speed, resumed, self.facts)
+        self.bench.write_row(name, row.to_dict())
 
     def _outsiders(self, part: str) -> None:
         """Count the spectra that are no galaxies and that `best` flags."""
         run = self.store.run(self.bench.row("best")["run"])
         self.context.report(message="Simulating spectra that are no galaxies.", now=True)
-        self.bench.write_row(part, outsiders(run, self.dataset, self.store.cache))
+        self.bench.write_row(part, outsiders(run, self.dataset, self.store.cache).to_dict())
 
     def _tail(self, part: str) -> None:
         """Judge `best` on a survey with flat redshifts, under both priors."""
@@ -151,7 +151,8 @@ class _Leader:
         config = self.config
         flat = self._survey("flat", config.flat_seed, config.flat_n, "flat")
         self._job(part, "evaluate", run=run.id, dataset=flat)
-        self.bench.write_row(part, tail(run, {"flat": flat, "test": self.dataset}))
+        judged = tail(run, {"flat": flat, "test": self.dataset})
+        self.bench.write_row(part, judged.to_dict())
 
     def _trained(self, name: str) -> RunFolder:
         """Fully trained run of a row: the run that was begun before, or a new one."""

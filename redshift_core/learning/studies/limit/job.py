@@ -24,7 +24,10 @@ from redshift_core.store import (
     read_json,
     write_json,
 )
+from redshift_core.store.context import InnerContext
 from redshift_core.store.history import read_history
+from redshift_core.store.records import dicts
+from redshift_core.store.study_records import Limit, LimitRow, QuotedRun
 
 MEASURE_ROWS = 16_384  # largest number of galaxies on which the training speed is measured
 SHARE = 0.9  # share of the time for surveys and steps; the rest is for judging and compiling
@@ -50,14 +53,14 @@ def limit_job(context: JobContext) -> dict[str, Any]:
     context.report(message="Extrapolating to infinite data.", now=True)
     limits = study.limits()
     write_results(study.folder, limits)
-    mae = limits.get("mae") or {}
+    mae = limits.get("mae")
     done = f"{len(study.folder.rows)} trainings done"
     context.report(message=f"{'Stopped' if stopped else 'Finished'}: {done}.", now=True)
     return {
         "limit": study.folder.id,
         "trainings": len(study.folder.rows),
-        "mae": mae.get("limit"),
-        "interval": (mae.get("intervals") or {}).get("68"),
+        "mae": mae and mae.limit,
+        "interval": mae and mae.intervals["68"],
         "stopped": stopped,
     }
 
@@ -86,7 +89,7 @@ class Study:
             facts = machine_facts(self.devices.describe())
             write_json(self.folder.environment_path, {**facts, "date": time.time()})
         self.listed = trainings(self.config, self._plan()["passes"])
-        done = {row["key"] for row in self.folder.rows}
+        done = {row.key for row in self.folder.rows}
         left = [one for one in self.listed if one.key not in done]
         self.surveys.keep(left)
         if left:
@@ -97,7 +100,7 @@ class Study:
         for run, facts in self.recipes:
             self._quote(run, facts)
 
-    def limits(self) -> dict[str, Any]:
+    def limits(self) -> dict[str, Limit]:
         """MAE and CRPS at infinite data from `extrapolate`, if there are enough sizes.
 
         Returns
@@ -105,21 +108,21 @@ class Study:
         dict
             ``mae`` and, where every network gives a p(z), ``crps``.
         """
-        rows = [row for row in self.folder.rows if not row["check"]]
-        if len({row["n"] for row in rows}) < MIN_SIZES:
+        rows = [row for row in self.folder.rows if not row.check]
+        if len({row.n for row in rows}) < MIN_SIZES:
             return {}
-        paths = [self.folder.answers_path(row["key"]) for row in rows]
+        paths = [self.folder.answers_path(row.key) for row in rows]
         trained = [self.judge.errors(Answers.load(path)) for path in paths]
         quoted = {
-            row["run"]: self.judge.errors(Answers.load(self.folder.recipe_path(row["run"])))
-            for row in self.folder.recipes
+            one.run: self.judge.errors(Answers.load(self.folder.recipe_path(one.run)))
+            for one in self.folder.recipes
         }
         limits = {}
         for name in ("mae", "crps"):
             values = [errors[name] for errors in trained if name in errors]
             others = {run: errors[name] for run, errors in quoted.items() if name in errors}
             if len(values) == len(rows):
-                limits[name] = extrapolate([row["n"] for row in rows], np.array(values), others)
+                limits[name] = extrapolate([row.n for row in rows], np.array(values), others)
         return limits
 
     def _plan(self) -> dict[str, Any]:
@@ -141,7 +144,7 @@ class Study:
         begin = time.monotonic()
         survey = self._survey(one, "Measuring the speed")
         survey_rate = part.n_rows(one) / (time.monotonic() - begin)
-        context = part.PartContext(
+        context = InnerContext(
             self.folder.training("speed"), self.surveys.store,
             lambda *_: self.context.report(message="Measuring the speed of training."),
             self.context.should_stop,
@@ -163,29 +166,30 @@ class Study:
         self.context.report(message=f"{label}.", now=True)
         survey = self._survey(one, label)
 
-        def tell(done: float | None, message: str | None, detail: dict[str, Any]) -> None:
-            if done is None:
-                self.context.report(message=message and f"{label}. {message}")
+        def tell(progress: dict[str, Any]) -> None:
+            if "done" in progress:
+                self._tell(before + min(progress["done"] * one.n, one.spectra), label, progress)
             else:
-                self._tell(before + min(done * one.n, one.spectra), label, detail)
+                message = progress.get("message")
+                self.context.report(message=message and f"{label}. {message}")
 
         start_session(self.devices)
         part.train(
-            part.PartContext(run, self.surveys.store, tell, self.context.should_stop),
+            InnerContext(run, self.surveys.store, tell, self.context.should_stop),
             self.config, one, survey.id,
         )  # fmt: skip
         answers = self.judge.ask(run.model_path, self._looking)
         answers.save(self.folder.answers_path(one.key))
-        row = {
+        row = LimitRow(
             **dataclasses.asdict(one),
-            "key": one.key,
-            "epochs": one.epochs,
-            "steps": part.n_steps(self.config, one),
-            "seconds": float(read_history(run)["seconds"].sum()),
-            "n_parameters": read_json(run.environment_path)["n_parameters"],
-            **self.judge.figures(answers),
-        }
-        write_json(self.folder.rows_path, [*self.folder.rows, row])
+            key=one.key,
+            epochs=one.epochs,
+            steps=part.n_steps(self.config, one),
+            seconds=float(read_history(run)["seconds"].sum()),
+            n_parameters=read_json(run.environment_path)["n_parameters"],
+            figures=self.judge.figures(answers),
+        )
+        write_json(self.folder.rows_path, dicts([*self.folder.rows, row]))
         shutil.rmtree(run.checkpoint_path, ignore_errors=True)
         run.split_path.unlink(missing_ok=True)
 
@@ -203,14 +207,15 @@ class Study:
         self.context.report(message=f"Judging {run.id} on the test galaxies.", now=True)
         answers = self.judge.ask(run.model_path, self._looking)
         answers.save(path)
-        others = [row for row in self.folder.recipes if row["run"] != run.id]
-        write_json(self.folder.recipes_path, [*others, {**facts, **self.judge.figures(answers)}])
+        others = [one for one in self.folder.recipes if one.run != run.id]
+        quoted = QuotedRun(**facts, figures=self.judge.figures(answers))
+        write_json(self.folder.recipes_path, dicts([*others, quoted]))
 
     def _looking(self, done: float, total: float, message: str) -> None:
         self.context.report_or_stop(message=f"{message[:-1]}: {done:,.0f} of {total:,.0f}.")
 
-    def _tell(self, done: float, label: str, detail: dict[str, Any]) -> None:
-        epoch, rate = f"epoch {detail['epoch']} of {detail['epochs']}", detail["rate"]
+    def _tell(self, done: float, label: str, progress: dict[str, Any]) -> None:
+        epoch, rate = f"epoch {progress['epoch']} of {progress['epochs']}", progress["rate"]
         speed = f", {rate:,.0f} spectra/s" if rate else ""
         total = sum(one.spectra for one in self.listed)
         left = (total - done) / rate if rate else None

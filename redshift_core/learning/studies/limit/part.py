@@ -23,11 +23,11 @@ from redshift_core.learning.training.checkpoint import load_state
 from redshift_core.settings.limit import LimitConfig, Training
 from redshift_core.settings.run import RunConfig, SplitConfig
 from redshift_core.simulation import DISK_BYTES, survey_dataset
-from redshift_core.store import DatasetFolder, JobContext, RunFolder, Stopped, Store, write_json
+from redshift_core.store import DatasetFolder, Stopped, Store, write_json
+from redshift_core.store.context import InnerContext
 
 VALIDATION = 8192  # smallest number of validation galaxies, which fit the temperature of a PDF head
 MEASURE_SECONDS = 10.0  # s of training during which the speed is measured
-Tell = Callable[[float | None, str | None, dict[str, Any]], None]  # epochs done, message, values
 
 
 def n_rows(one: Training) -> int:
@@ -106,32 +106,7 @@ def check_room(config: LimitConfig, one: Training, surveys: Surveys) -> None:
         )
 
 
-class PartContext(JobContext):
-    """Context of one training: it passes its progress on as progress of the study."""
-
-    def __init__(self, run: RunFolder, store: Store, tell: Tell, should_stop: Callable[[], bool]):
-        super().__init__(run, store)
-        self.request = {"kind": "train", "resume": True}
-        self.tell, self._should_stop = tell, should_stop
-
-    def report(
-        self,
-        done: float | None = None,
-        total: float | None = None,
-        message: str | None = None,
-        *,
-        now: bool = False,
-        **detail: Any,
-    ) -> None:
-        """Pass on the epochs done or a message, and the values of the training."""
-        self.tell(done, message, detail)
-
-    def should_stop(self) -> bool:
-        """Whether the user asks for a stop."""
-        return self._should_stop()
-
-
-def train(context: PartContext, config: LimitConfig, one: Training, survey: str) -> None:
+def train(context: InnerContext, config: LimitConfig, one: Training, survey: str) -> None:
     """Train to the end, from the start or a checkpoint; raises `Stopped` if the user stops."""
     run = context.folder
     if not run.config_path.exists():  # new, or begun by an earlier version that trained differently
@@ -147,14 +122,14 @@ def train(context: PartContext, config: LimitConfig, one: Training, survey: str)
         raise Stopped
 
 
-def measured_rate(context: PartContext, config: LimitConfig, one: Training, survey: str) -> float:
+def measured_rate(context: InnerContext, config: LimitConfig, one: Training, survey: str) -> float:
     """Spectra per second in the first MEASURE_SECONDS of a training, which is then deleted."""
     rates: list[float] = []
     end = math.inf
 
-    def tell(done: float | None, message: str | None, detail: dict[str, Any]) -> None:
+    def tell(progress: dict[str, Any]) -> None:
         nonlocal end
-        if rate := detail.get("rate"):  # everything is compiled
+        if rate := progress.get("rate"):  # everything is compiled
             end = min(end, time.monotonic() + MEASURE_SECONDS)
             rates.append(rate)
 
@@ -164,7 +139,7 @@ def measured_rate(context: PartContext, config: LimitConfig, one: Training, surv
     run = context.folder
     shutil.rmtree(run.path, ignore_errors=True)
     with contextlib.suppress(Stopped):
-        train(PartContext(run, context.store, tell, enough), config, one, survey)
+        train(InnerContext(run, context.store, tell, enough), config, one, survey)
     shutil.rmtree(run.path)
     if context.should_stop():
         raise Stopped

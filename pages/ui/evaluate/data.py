@@ -157,10 +157,10 @@ def flags(key: Key) -> pd.DataFrame:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def beside_incumbent(key: Key) -> tuple[Beside, list[Bin], list[Bin]] | None:
     """The run beside Gaia's own redshift, and the error table of each; None without that."""
-    known = galaxies(key)
-    columns = known.incumbent
-    found = incumbent.beside(known.z_spec, known.z_phot, columns)
-    return found and (found, *incumbent.bins_beside(known.z_spec, known.z_phot, columns))
+    predictions = galaxies(key)
+    judged_on = (predictions.z_spec, predictions.z_phot, predictions.incumbent)
+    both = incumbent.beside(*judged_on)
+    return both and (both, *incumbent.bins_beside(*judged_on))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import choose
 from pages.ui.damaged import DatasetNames
-from pages.ui.empty import empty_state, simulated_badge
+from pages.ui.empty import empty_state, show_origin, simulated_badge
 from pages.ui.evaluate import data
 from pages.ui.evaluate.bins import show_bins
 from pages.ui.evaluate.densities import show_densities
@@ -78,7 +78,7 @@ st.title("Evaluate")
 store = Store()
 if message := st.session_state.pop("evaluate_error", None):
     st.error(escape(message))
-run = choose.run_picker()
+run = choose.run_picker(base=True)
 if run is None:
     empty_state("There is no run to judge yet. Train one first.", "Train a run", "pages/train.py")
     st.stop()
@@ -88,6 +88,7 @@ if run.config.scaler.fit_on == "all":
         "This run's scaler was fitted on all rows, the test rows among them, as in the "
         "dissertation's listing: its test figures are not independent."
     )
+show_origin(run)
 if note := brittle_note(run.scaler_path):
     st.warning(note)
 busy = follow(store, run)

@@ -19,6 +19,7 @@ from redshift_core.evaluation.bootstrap import bootstrap
 from redshift_core.evaluation.calibration import evaluate_pdf
 from redshift_core.evaluation.incumbent import OWN_LIMITS, beside
 from redshift_core.evaluation.predictions import open_densities
+from redshift_core.evaluation.recalibration import recalibration_text
 from redshift_core.evaluation.stress import Report
 from redshift_core.evaluation.verdict import Tally
 from redshift_core.prediction.reader import Reader, flag_text, open_coverage, open_reader
@@ -172,10 +173,16 @@ def judged_figures(
 
 
 def metadata(
-    run: RunFolder, simulated: bool, estimate: pdf.Estimate | None = None
+    run: RunFolder,
+    simulated: bool,
+    estimate: pdf.Estimate | None = None,
+    recalibration: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Where a table of predictions comes from, for the formats that can say it."""
     about: dict[str, Any] = {"run": run.id, "SIMULATED spectra": simulated}
     if estimate is not None and run.config.model.head == "pdf":
         about["estimate"] = estimate.describe()
+    if recalibration:
+        said = recalibration_text(recalibration)  # a file of labels may have any name
+        about["recalibration"] = said.encode("ascii", "replace").decode()
     return about

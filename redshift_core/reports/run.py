@@ -29,6 +29,7 @@ from redshift_core.store import (
     RunFolder,
     Store,
     archive,
+    origin,
     simulator_version,
     slug,
     write_json,
@@ -54,6 +55,8 @@ def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> 
         f"Run {run.id}, preset {run.config.preset}, trained on "
         f"{run.trained_on.get('name', MISSING)}; report of Redshift Lab {__version__}."
     )
+    if said := origin.sentence(run):
+        lead += f" {said}"
     names = {folder.id: folder.name for folder in store.datasets()}
     sections = [
         _results(names.get(judged, judged), metrics),
@@ -281,6 +284,12 @@ def _provenance(run: RunFolder, store: Store, judged: str) -> Section:
     if adapted := run.trained_on.get("adapted"):
         target = adapted["target"]
         lines += [("spectra moved to those of", f"{target['name']} ({target['n']:,})")]
+    for one in origin.ancestors(run):
+        about = one["dataset"]
+        mark = simulator_version.simulated_mark(dict(about))
+        learned = f"{about.get('name') or MISSING}{mark}"
+        lines += [("started from run", f"{one['name']} ({one['run']})")]
+        lines += [("which learned on", learned)]
     about = simulator_version.trained_on(run, store)
     mark = simulator_version.outdated(about) or "SIMULATED"
     lines += [("simulated", mark if about.get("simulated") else "no")]

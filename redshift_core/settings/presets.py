@@ -105,6 +105,36 @@ PRESETS: dict[str, RunConfig] = {
 }
 
 
+def fine_tuning(source: RunConfig) -> RunConfig:
+    """Settings of a run that starts from the weights of another, for any number of galaxies.
+
+    Network, scaler, loss and augmentation are those of the other run; see docs/fine-tuning.md for
+    how the rest was chosen.
+    """
+    loss = {
+        key: getattr(source.training, key)
+        for key in ("loss", "huber_delta", "target_width", "clip_norm")
+    }
+    training = TrainingConfig(
+        optimizer="adamw",
+        learning_rate=3e-4,
+        schedule="one_cycle",
+        weight_decay=0.1,
+        averaging=0.98,
+        batch_size=64,
+        epochs=30,
+        **loss,
+    )
+    return RunConfig(
+        preset=source.preset,
+        seed=source.seed,
+        scaler=dataclasses.replace(source.scaler, fit_on="train"),
+        model=source.model,
+        augmentation=source.augmentation,
+        training=training,
+    )
+
+
 def preset(name: str, dataset: str = "") -> RunConfig:
     """Preset by name, for one dataset."""
     if name not in PRESETS:

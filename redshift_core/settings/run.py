@@ -226,6 +226,7 @@ class RunConfig(Settings):
     dataset: str = setting("", "Dataset id.")
     preset: str = setting("dissertation", "Preset it was made from.")
     seed: int = setting(4, "Seed of weights, order and dropout.", low=0, high=2**31 - 1)
+    start_from: str = setting("", "Run whose network and scaler it starts from; empty for none.")
     split: SplitConfig = field(default_factory=SplitConfig)
     scaler: ScalerConfig = field(default_factory=ScalerConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -224,6 +224,18 @@ class RunFolder(LongFolder):
         return self.path / "checkpoint"
 
     @property
+    def start(self) -> RunFolder:
+        """Copy of what a fine-tuned run starts from: the scaler and the model of another run."""
+        return RunFolder(self.path / "start")
+
+    @property
+    def started_from(self) -> dict[str, Any]:
+        """What is remembered of the run it started from: run, name, dataset; empty without one."""
+        found = self.environment.get("started_from") or read_json(self.start.info_path)
+        shapes.check_started_from(self.environment_path, found)
+        return found
+
+    @property
     def config(self) -> RunConfig:
         """Every setting, checked."""
         return self.read_config(RunConfig)

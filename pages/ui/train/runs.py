@@ -48,6 +48,7 @@ def _line(run: RunFolder, datasets: DatasetNames) -> dict[str, Any]:
         "epochs": config.training.epochs,
         "preset": config.preset,
         "dataset": datasets[config.dataset],
+        "started from": config.start_from or None,
         **line,
     }
 

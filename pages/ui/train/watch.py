@@ -103,6 +103,9 @@ def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
         rate = detail.get("rate")
         numbers["Training MAE now"] = shown(detail.get("mae", last.get("mae")))
         numbers["Spectra per second"] = count(rate) if rate else MISSING
+    if run.config.start_from:
+        begun = run.result.get("start_val_mae", detail.get("start_val_mae"))
+        numbers["Validation MAE, start"] = shown(begun)
     numbers |= {
         "Validation MAE, last": shown(last.get("val_mae")),
         "Validation MAE, saved": shown(run.result.get("val_mae", detail.get("val_mae"))),

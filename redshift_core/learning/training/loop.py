@@ -22,8 +22,9 @@ from scipy.optimize import minimize_scalar
 
 from redshift_core.constants import N_Z_BINS, Z_MIN
 from redshift_core.data.scaling import Scaler
+from redshift_core.errors import InputError
 from redshift_core.learning.devices import Devices
-from redshift_core.learning.models import PDF, SCALING, build_model, trunk
+from redshift_core.learning.models import PDF, SCALING, build_model, load_model, trunk
 from redshift_core.learning.training.augmentation import Augmentation
 from redshift_core.learning.training.losses import make_loss, point_estimate
 from redshift_core.learning.training.prepare import Part
@@ -111,6 +112,18 @@ class Loop:
     def weights(self) -> list[NDArray]:
         """Current weights, averaged over the steps if the settings ask for it."""
         return [np.asarray(variable) for variable in self.judged.trainable_variables]
+
+    def start_from(self, path: Path) -> None:
+        """Set the weights to those of a saved model, which has the same layers."""
+        values = [np.asarray(one) for one in trunk(load_model(path)).trainable_variables]
+        own = self.trunk.trainable_variables
+        if [tuple(one.shape) for one in own] != [value.shape for value in values]:
+            raise InputError(
+                f"The model in {path} does not fit the settings of the run it belongs to, so no "
+                "run can start from it. Choose another run."
+            )
+        _assign(own, values)
+        _assign(self.judged.trainable_variables, values)
 
     def restore(self, values: list[NDArray]) -> bool:
         """Set every variable; False if the values belong to another configuration."""

@@ -15,6 +15,7 @@ from pages.ui.evaluate.estimate import show_estimate
 from pages.ui.evaluate.flags import show_flags
 from pages.ui.evaluate.galaxies import show_galaxies
 from pages.ui.evaluate.headlines import show_headlines
+from pages.ui.evaluate.incumbent import show_incumbent
 from pages.ui.evaluate.jobs import evaluated_on, follow, other_datasets, unevaluated
 from pages.ui.evaluate.plane import show_plane
 from pages.ui.evaluate.real import show_real_galaxies
@@ -67,8 +68,8 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
         st.info("The table of predictions of this evaluation is gone; evaluate the run again.")
         return
     for section in (
-        show_bins, show_plane, show_errors, show_densities, show_real_galaxies, show_galaxies,
-        show_flags, show_stress,
+        show_bins, show_plane, show_errors, show_incumbent, show_densities, show_real_galaxies,
+        show_galaxies, show_flags, show_stress,
     ):  # fmt: skip
         section(run, dataset, metrics)
 

@@ -219,6 +219,8 @@ def metrics_text(metrics: Evaluation) -> str:
     lines += table(("METRIC", "VALUE", "68 % INTERVAL"), _headlines(metrics)).splitlines()
     if said := metrics.verdict:
         lines.append(said["text"])
+    if comparison := metrics.incumbent:
+        lines.append(comparison["text"])
     if metrics.scaler_saw_test_rows:
         lines.append("The scaler was fitted on these rows too, as in the dissertation's listing.")
     published = {row.z_low: row for row in reference.table_3().itertuples()}

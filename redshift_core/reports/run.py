@@ -14,9 +14,10 @@ from redshift_core import __version__, figures, reference
 from redshift_core.constants import MISSING, Z_MAX, Z_MIN
 from redshift_core.data import galaxies_of
 from redshift_core.errors import InputError
-from redshift_core.evaluation import density_metrics, statistics
+from redshift_core.evaluation import density_metrics, incumbent, statistics
 from redshift_core.evaluation.comparison import interval_text, settings_table
 from redshift_core.evaluation.error_table import CAPTION, FORMATS, error_table
+from redshift_core.evaluation.incumbent import Beside, beside
 from redshift_core.evaluation.metrics import METRICS
 from redshift_core.evaluation.predictions import Predictions, read_judged
 from redshift_core.reports import document
@@ -176,6 +177,9 @@ def _errors(run: RunFolder, dataset: str, metrics: Evaluation) -> list[Section]:
     path = run.predictions_path(dataset)
     if path.exists():
         predictions = read_judged(path)
+        if both := beside(predictions.z_spec, predictions.z_phot, predictions.incumbent):
+            parts = _incumbent(predictions, both)
+            sections.append(Section("Beside Gaia's own redshift", parts))
         sections.append(Section("True and predicted redshift", _redshifts(predictions)))
     if metrics.pdf:
         sections.append(Section("Densities p(z)", _densities(metrics.pdf)))
@@ -206,6 +210,22 @@ def _densities(judged: Mapping[str, Any]) -> list[Part]:
         Table(density_metrics.bin_table(judged["by_z_phot"]), "densities_per_bin",
               "Per bin of predicted redshift; shares in per cent.",
               "Figures of the densities per bin of predicted redshift", density_metrics.FORMATS),
+    ]  # fmt: skip
+
+
+def _incumbent(predictions: Predictions, both: Beside) -> list[Part]:
+    """The run and UGC on the galaxies that have both."""
+    run, theirs = incumbent.bins_beside(
+        predictions.z_spec, predictions.z_phot, predictions.incumbent
+    )
+    alt = f"Every figure of merit of the run and of {incumbent.NAME}"
+    return [
+        f"{both.text()} {incumbent.ORIGIN}",
+        Table(both.table(), "incumbent", incumbent.CAPTION, alt, incumbent.FORMATS),
+        Chart(
+            figures.error_per_bin(run, other=theirs, other_name=incumbent.NAME),
+            incumbent.FIGURE_CAPTION, incumbent.FIGURE_ALT,
+        ),
     ]  # fmt: skip
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui.choose import when
+from pages.ui.choose import PACKAGED, when
 from pages.ui.text import escape
 from redshift_core import jobs
 from redshift_core.errors import InputError
 from redshift_core.settings.run import RunConfig
 from redshift_core.store import RunFolder, Store, origin
+from redshift_core.store.base import base_id
 from redshift_core.store.simulator_version import simulated_mark
 
 PARAMETER = "from_run"  # ``?from_run=<id>``
@@ -19,7 +20,8 @@ SCRATCH = ""  # new weights
 def from_run(dataset: str) -> RunConfig | None:
     """Select box over the runs that have a model; settings that start from the chosen one.
 
-    None where none is chosen, or none can be started from, with the reason shown.
+    The base network of the package is among them; it is put into the store when it is chosen. None
+    where none is chosen, or none can be started from, with the reason shown.
 
     Parameters
     ----------
@@ -27,24 +29,26 @@ def from_run(dataset: str) -> RunConfig | None:
         Id of the dataset to train on.
     """
     store = Store()
-    runs = {run.id: run for run in store.runs() if run.model_path.exists()}
-    if not runs:
+    labels = {SCRATCH: "Scratch: random weights and a preset"}
+    labels |= {run.id: _label(run) for run in store.runs() if run.model_path.exists()}
+    if name := base_id():
+        labels[name] = PACKAGED
+    if len(labels) == 1:
         return None
     wanted = st.query_params.get(PARAMETER, SCRATCH)
-    if wanted not in (SCRATCH, *runs):
+    if wanted not in labels:
         st.warning("The run in the address to start from is not here; showing the presets.")
         wanted = SCRATCH
     st.session_state[PARAMETER] = wanted
     chosen = st.selectbox(
-        "Start from", [SCRATCH, *runs], key=PARAMETER, on_change=_remember,
-        format_func=lambda name: _label(runs.get(name)),
+        "Start from", list(labels), key=PARAMETER, on_change=_remember, format_func=labels.get,
         help="A run from scratch begins with random weights. One that starts from a trained run "
         "needs far fewer galaxies, where the survey resembles the one that run has learned.",
     )  # fmt: skip
     if not chosen:
         return None
-    run = runs[chosen]
     try:
+        run = store.run(chosen)
         config = jobs.fine_tuned(run, store.dataset(dataset))
     except InputError as error:
         st.warning(f"{escape(str(error))} Showing the presets.")
@@ -69,7 +73,5 @@ def _remember() -> None:
         st.query_params.pop(PARAMETER, None)
 
 
-def _label(run: RunFolder | None) -> str:
-    if run is None:
-        return "Scratch: random weights and a preset"
+def _label(run: RunFolder) -> str:
     return f"{run.name} · {when(run)} · {run.id}"

@@ -33,6 +33,7 @@ from redshift_core.store import (
 )
 from redshift_core.store.archive import export_run, import_run
 from redshift_core.store.arrays import load_arrays
+from redshift_core.store.base import base_id
 from tests.pages.made_up import every_slot_taken, make_dataset, make_run, open_page, texts
 
 SCENES = Path(__file__).with_name("fine_tuning_scenes.py")
@@ -260,6 +261,22 @@ def test_the_address_of_the_train_page_says_which_run(store, dataset, source):
     at = open_page("train", from_run="gone")
     assert not at.exception
     assert "is not here" in texts(at)
+
+
+def test_the_base_network_is_there_to_start_from_without_any_run(store):
+    folder = make_dataset(store)
+    at = open_page("train", dataset=folder.id)
+    assert not store.runs()
+    at.selectbox(key="from_run").set_value(base_id()).run()
+    assert not at.exception
+    assert "of run base, which learned on" in plain(at)
+    assert "(SIMULATED)" in plain(at)
+    config = jobs.fine_tuned(store.run("base"), folder)
+    assert (config.start_from, config.model.head) == (base_id(), "pdf")
+    with every_slot_taken(store):
+        at.button(key="start_training").click().run()
+        assert not at.exception
+        assert store.runs()[0].config == config
 
 
 def test_real_galaxies_after_simulated_ones_still_say_so(store, dataset, source):

@@ -10,11 +10,7 @@ from redshift_core import jobs
 from redshift_core.errors import InputError
 from redshift_core.settings.run import RunConfig
 from redshift_core.store import RunFolder, Store, origin
-<<<<<<< HEAD
-from redshift_core.store.base import base_id, base_run, is_base
-=======
 from redshift_core.store.base import base_id
->>>>>>> h14-from
 from redshift_core.store.simulator_version import simulated_mark
 
 PARAMETER = "from_run"  # ``?from_run=<id>``
@@ -22,7 +18,7 @@ SCRATCH = ""  # new weights
 
 
 def from_run(dataset: str) -> RunConfig | None:
-    """Select box over the runs that have a model, and the base network; settings from the choice.
+    """Select box over the runs that have a model; settings that start from the chosen one.
 
     The base network of the package is among them; it is put into the store when it is chosen. None
     where none is chosen, or none can be started from, with the reason shown.
@@ -33,16 +29,6 @@ def from_run(dataset: str) -> RunConfig | None:
         Id of the dataset to train on.
     """
     store = Store()
-<<<<<<< HEAD
-    runs = {run.id: run for run in store.runs() if run.model_path.exists()}
-    names = [SCRATCH, *runs]
-    if (base := base_id()) and base not in runs:
-        names.append(base)
-    if names == [SCRATCH]:
-        return None
-    wanted = st.query_params.get(PARAMETER, SCRATCH)
-    if wanted not in names:
-=======
     labels = {SCRATCH: "Scratch: random weights and a preset"}
     labels |= {run.id: _label(run) for run in store.runs() if run.model_path.exists()}
     if name := base_id():
@@ -51,26 +37,16 @@ def from_run(dataset: str) -> RunConfig | None:
         return None
     wanted = st.query_params.get(PARAMETER, SCRATCH)
     if wanted not in labels:
->>>>>>> h14-from
         st.warning("The run in the address to start from is not here; showing the presets.")
         wanted = SCRATCH
     st.session_state[PARAMETER] = wanted
     chosen = st.selectbox(
-<<<<<<< HEAD
-        "Start from", names, key=PARAMETER, on_change=_remember,
-        format_func=lambda name: _label(name, runs.get(name)),
-=======
         "Start from", list(labels), key=PARAMETER, on_change=_remember, format_func=labels.get,
->>>>>>> h14-from
         help="A run from scratch begins with random weights. One that starts from a trained run "
         "needs far fewer galaxies, where the survey resembles the one that run has learned.",
     )  # fmt: skip
     if not chosen:
         return None
-<<<<<<< HEAD
-    run = runs.get(chosen) or base_run(store)
-=======
->>>>>>> h14-from
     try:
         run = store.run(chosen)
         config = jobs.fine_tuned(run, store.dataset(dataset))
@@ -97,13 +73,5 @@ def _remember() -> None:
         st.query_params.pop(PARAMETER, None)
 
 
-<<<<<<< HEAD
-def _label(name: str, run: RunFolder | None) -> str:
-    if name == SCRATCH:
-        return "Scratch: random weights and a preset"
-    if run is None or is_base(run):
-        return PACKAGED
-=======
 def _label(run: RunFolder) -> str:
->>>>>>> h14-from
     return f"{run.name} · {when(run)} · {run.id}"

@@ -165,6 +165,13 @@ class TrainingConfig(Settings):
     )  # fmt: skip
     batch_size: int = setting(16, "Spectra per step.", low=1, high=65536)
     epochs: int = setting(20, "Passes over the training rows.", low=1, high=100_000)
+    min_steps: int = setting(
+        0,
+        "Steps that a run makes at least: on a small training set it makes more epochs for it, "
+        "and ends early where they do not help; 0 keeps the epochs.",
+        low=0,
+        high=1_000_000,
+    )
     early_stopping: int = setting(
         0, "Stop after this many epochs without a lower validation loss; 0 never.", low=0
     )
@@ -250,10 +257,14 @@ class RunConfig(Settings):
     def with_values(self, values: Mapping[str, Any]) -> RunConfig:
         """Copy with some settings replaced, each named by its leaf (``batch_size``) or dotted path.
 
-        Values may be text, as the command line gives them: ``"512,256"`` is a list.
+        Values may be text, as the command line gives them: ``"512,256"`` is a list. Whoever names
+        a number of epochs gets it: ``min_steps`` is then 0, unless it is named too.
         """
         tree = self.to_dict()
         paths = setting_paths()
+        named = {paths[name] for name in values if name in paths}
+        if paths["epochs"] in named and paths["min_steps"] not in named:
+            tree["training"]["min_steps"] = 0
         for name, value in values.items():
             if name not in paths:
                 leaves = sorted(key for key in paths if "." not in key)

@@ -267,6 +267,19 @@ def test_memory_and_time_are_told_before_the_start(store):
     assert "no finished run of this kind" in texts(at)
 
 
+def test_a_small_set_gets_more_epochs_unless_the_user_names_a_number(store, waiting):
+    make_dataset(store)
+    at = opened(preset="fast")
+    assert "up to 750 epochs, which are 1,500 steps" in texts(at)  # 251 rows in batches of 128
+    assert at.metric[3].label == "All 750 epochs, about"
+    at.number_input(key="set_fast_training_epochs").set_value(4).run()
+    assert "which are 1,500 steps" not in texts(at)
+    assert at.metric[3].label == "All 4 epochs, about"
+    at.button(key="start_training").click().run()
+    (run,) = store.runs()
+    assert run.config.training == PRESETS["fast"].with_values({"epochs": 4}).training
+
+
 def test_what_is_odd_about_the_settings_is_said_and_what_cannot_run_is_blocked(store):
     make_dataset(store)
     at = opened()

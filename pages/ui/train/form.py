@@ -44,6 +44,7 @@ LABELS = {
     "fit_on": "Fit scaler on",
     "val_fraction": "Validation fraction",
 }
+MIN_STEPS = ("training", "min_steps")  # 0 where the user names a number of epochs
 LOSS = ("training", "loss")  # offered are those that judge what the chosen head gives
 IRRELEVANT: dict[tuple[str, str], Callable[[Values], bool]] = {
     ("training", "momentum"): lambda v: v["training"]["optimizer"] != "sgd",
@@ -139,6 +140,8 @@ def _widget(base: RunConfig, path: tuple[str, str], values: Values) -> None:
         limits = {**limits, "choices": {n: choices.LOSSES[n] for n in choices.LOSSES_OF[head]}}
         if default not in limits["choices"]:
             default, shared["key"] = choices.LOSSES_OF[head][0], f"{shared['key']}_{head}"
+    if path == MIN_STEPS and values["training"]["epochs"] != base.training.epochs:
+        default, shared["key"] = 0, f"{shared['key']}_own"
     value = values[section][name] = _ask(hint, default, limits, shared)
     st.caption(_line(limits, value))
 

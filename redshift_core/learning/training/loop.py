@@ -29,6 +29,7 @@ from redshift_core.learning.training.losses import make_loss, point_estimate
 from redshift_core.learning.training.prepare import Part
 from redshift_core.pdf import WIDTH
 from redshift_core.settings.layers import n_flops, n_outputs
+from redshift_core.settings.length import run_length
 from redshift_core.settings.run import ModelConfig, RunConfig, TrainingConfig
 from redshift_core.store import atomic
 
@@ -66,8 +67,8 @@ class Loop:
         self.strategy = devices.strategy
         self.n_replicas = devices.n_replicas
         self.n_train, self.n_val = (part[1].shape[0] for part in (data.train, data.val))
-        self.batch = min(config.training.batch_size, self.n_train)
-        self.n_steps = -(-self.n_train // self.batch)  # the last batch may be smaller
+        self.length = run_length(config.training, self.n_train)
+        self.batch, self.n_steps = self.length.batch, self.length.steps  # steps of an epoch
         costly = n_flops(config.model, scaler.name) > COSTLY
         self.block = BLOCK_SMALL if costly else BLOCK_LARGE
         self.n_blocks = -(-self.n_val // self.block)

@@ -27,6 +27,7 @@ from redshift_core.data.scaling import fit_scaler
 from redshift_core.evaluation.calibration import evaluate_pdf
 from redshift_core.evaluation.metrics import mae, sigma_nmad
 from redshift_core.prediction import Answer, predictor
+from redshift_core.settings.length import run_length
 from redshift_core.settings.presets import PRESETS, preset
 from redshift_core.settings.run import ScalerConfig, SplitConfig
 from redshift_core.simulation import survey_dataset
@@ -76,9 +77,8 @@ def network(
     rows = run.environment["split"]["train"]
     predict = predictor(models.load_model(run.model_path))
     found = judged(predict(np.asarray(test.flux)), np.asarray(test.z_spec))
-    batch = min(config.training.batch_size, rows)
     shutil.rmtree(run.path)
-    steps = done["epochs"] * -(-rows // batch)
+    steps = done["epochs"] * run_length(config.training, rows).steps
     return {**found, "steps": steps, "seconds": seconds, "val_mae": done["val_mae"]}
 
 

@@ -31,6 +31,14 @@ def test_small_sets_get_as_many_steps_and_large_ones_their_epochs(
     assert found.n_steps == found.steps * found.epochs
 
 
+def test_the_batch_is_smaller_where_an_epoch_would_make_too_few_steps():
+    training = TrainingConfig(epochs=6, batch_size=512, epoch_steps=10)
+    assert [run_length(training, n).batch for n in (7, 630, 5_119, 5_120, 126_000)] == [
+        1, 63, 511, 512, 512,
+    ]  # fmt: skip
+    assert [run_length(training, n).steps for n in (7, 630, 5_120)] == [7, 10, 10]
+
+
 def test_the_patience_of_the_settings_is_lengthened_with_the_run():
     training = TrainingConfig(epochs=6, batch_size=512, min_steps=1500, early_stopping=2)
     assert run_length(training, 630).patience == 250  # a third, as 2 of 6
@@ -42,7 +50,7 @@ def test_every_preset_but_the_dissertations_makes_1500_steps_on_few_galaxies(nam
     for n_train in (90, 630, 1_890, 6_300):
         assert run_length(PRESETS[name].training, n_train).n_steps == pytest.approx(1500, rel=0.02)
     assert not run_length(PRESETS[name].training, 126_000).lengthened
-    assert not run_length(PRESETS["dissertation"].training, 90).lengthened
+    assert run_length(PRESETS["dissertation"].training, 90) == Length(16, 6, 20, 0, False)
 
 
 def test_who_names_the_epochs_gets_them_unless_the_steps_are_named_too():
@@ -56,8 +64,9 @@ def test_who_names_the_epochs_gets_them_unless_the_steps_are_named_too():
 
 def test_a_configuration_from_before_keeps_its_epochs():
     old = json.loads(json.dumps(PRESETS["best"].to_dict()))
-    del old["training"]["min_steps"]
-    assert not run_length(RunConfig.from_dict(old).training, 630).lengthened
+    del old["training"]["min_steps"], old["training"]["epoch_steps"]
+    found = run_length(RunConfig.from_dict(old).training, 630)
+    assert found == Length(512, 2, 6, 0, False)
 
 
 def test_a_run_knows_its_epochs_once_it_has_begun(store):

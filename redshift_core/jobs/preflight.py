@@ -61,8 +61,9 @@ def lengthened(training: TrainingConfig, n_train: int) -> str:
     return (
         f"The training set is small: {training.epochs:,} epochs on {n_train:,} galaxies would make "
         f"only {usual:,} steps. The run makes up to {length.epochs:,} epochs, which are "
-        f"{length.n_steps:,} steps, and ends earlier where the validation loss has not fallen for "
-        f"{length.patience:,} epochs. Set min steps to 0 to keep the {training.epochs:,} epochs."
+        f"{length.n_steps:,} steps of {length.batch:,} spectra, and ends earlier where the "
+        f"validation loss has not fallen for {length.patience:,} epochs. Set min steps to 0 to "
+        f"keep the {training.epochs:,} epochs."
     )
 
 
@@ -99,7 +100,7 @@ def _figures(config: RunConfig) -> Iterator[Remark]:
 def _oddities(config: RunConfig, n_train: int) -> Iterator[Remark]:
     training, model = config.training, config.model
     length = run_length(training, n_train)
-    if training.batch_size > n_train:
+    if training.batch_size > n_train and length.steps == 1:
         yield Remark(
             "note",
             f"The batch ({training.batch_size:,}) is larger than the {n_train:,} training rows: "

@@ -1,8 +1,8 @@
 """How long a run is: its epochs, and the steps that they make on a training set of a given size.
 
 A small training set gives so few steps per epoch that the usual epochs leave a network untrained:
-630 galaxies and the 6 epochs of preset ``best`` make 12 steps. ``min_steps`` lengthens such a run.
-Where the usual epochs make enough steps, it changes nothing.
+630 galaxies and the 6 epochs of preset ``best`` make 12 steps. ``min_steps`` lengthens such a run,
+and ``epoch_steps`` makes its batches smaller. Where the set is large, both change nothing.
 """
 
 from __future__ import annotations
@@ -34,19 +34,20 @@ class Length:
 def run_length(training: TrainingConfig, n_train: int) -> Length:
     """Length of a run on ``n_train`` galaxies.
 
-    With s steps per epoch, it has max(``epochs``, round(``min_steps`` / s)) epochs. The patience of
-    a lengthened run is lengthened as much, or, where ``early_stopping`` is 0, a third of its
-    epochs.
+    An epoch has at least ``epoch_steps`` steps, so the batch is at most so large a share of the
+    galaxies. With s steps per epoch, the run has max(``epochs``, round(``min_steps`` / s)) epochs.
+    The patience of a lengthened run is lengthened as much, or, where ``early_stopping`` is 0, a
+    third of its epochs.
 
     Examples
     --------
-    >>> usual = TrainingConfig(batch_size=512, epochs=6, min_steps=1500)
+    >>> usual = TrainingConfig(batch_size=512, epochs=6, min_steps=1500, epoch_steps=10)
     >>> run_length(usual, 126_000)
     Length(batch=512, steps=247, epochs=6, patience=0, lengthened=False)
     >>> run_length(usual, 630)
-    Length(batch=512, steps=2, epochs=750, patience=250, lengthened=True)
+    Length(batch=63, steps=10, epochs=150, patience=50, lengthened=True)
     """
-    batch = min(training.batch_size, n_train)
+    batch = min(training.batch_size, max(1, n_train // max(1, training.epoch_steps)))
     steps = math.ceil(n_train / batch)
     epochs = max(training.epochs, round(training.min_steps / steps))
     lengthened = epochs > training.epochs

@@ -17,8 +17,9 @@ from redshift_core.settings.run import (
 # up to 1 % of the mean cost next to nothing (docs/robustness.md).
 NOISE = AugmentationConfig(white_noise=0.004)
 
-# What 126,000 galaxies get in the 6 epochs of preset best; so a smaller set gets as many.
-MIN_STEPS = 1_500
+# Small training sets (docs/small-sets.md): as many steps as 126,000 galaxies get in the 6 epochs of
+# preset best, in batches of at most a tenth of the set.
+MIN_STEPS, EPOCH_STEPS = 1_500, 10
 
 PRESETS: dict[str, RunConfig] = {
     "dissertation": RunConfig(
@@ -46,6 +47,7 @@ PRESETS: dict[str, RunConfig] = {
             batch_size=128,
             epochs=10,
             min_steps=MIN_STEPS,
+            epoch_steps=EPOCH_STEPS,
         ),
     ),
     "fast_cnn": RunConfig(
@@ -76,6 +78,7 @@ PRESETS: dict[str, RunConfig] = {
             batch_size=256,
             epochs=6,
             min_steps=MIN_STEPS,
+            epoch_steps=EPOCH_STEPS,
         ),
     ),
     "best": RunConfig(
@@ -106,6 +109,7 @@ PRESETS: dict[str, RunConfig] = {
             batch_size=512,
             epochs=6,
             min_steps=MIN_STEPS,
+            epoch_steps=EPOCH_STEPS,
         ),
     ),
 }

@@ -164,6 +164,13 @@ class TrainingConfig(Settings):
         low=1e-4, high=0.1,
     )  # fmt: skip
     batch_size: int = setting(16, "Spectra per step.", low=1, high=65536)
+    epoch_steps: int = setting(
+        0,
+        "Steps that an epoch makes at least: on a small training set the batch is smaller for it; "
+        "0 keeps the batch.",
+        low=0,
+        high=1000,
+    )
     epochs: int = setting(20, "Passes over the training rows.", low=1, high=100_000)
     min_steps: int = setting(
         0,

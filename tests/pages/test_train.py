@@ -270,8 +270,8 @@ def test_memory_and_time_are_told_before_the_start(store):
 def test_a_small_set_gets_more_epochs_unless_the_user_names_a_number(store, waiting):
     make_dataset(store)
     at = opened(preset="fast")
-    assert "up to 750 epochs, which are 1,500 steps" in texts(at)  # 251 rows in batches of 128
-    assert at.metric[3].label == "All 750 epochs, about"
+    assert "up to 136 epochs, which are 1,496 steps of 25 spectra" in texts(at)  # 251 rows
+    assert at.metric[3].label == "All 136 epochs, about"
     at.number_input(key="set_fast_training_epochs").set_value(4).run()
     assert "which are 1,500 steps" not in texts(at)
     assert at.metric[3].label == "All 4 epochs, about"

@@ -15,12 +15,12 @@ from redshift_core.store import write_json
     [
         (6, 512, 1500, 126_000, Length(512, 247, 6, 0, False)),
         (6, 512, 1500, 3_300_000, Length(512, 6446, 6, 0, False)),
-        (6, 512, 1500, 630, Length(512, 2, 750, 250, True)),
-        (6, 512, 1500, 100, Length(100, 1, 1500, 500, True)),
+        (6, 512, 1500, 630, Length(512, 2, 750, 150, True)),
+        (6, 512, 1500, 100, Length(100, 1, 1500, 300, True)),
         (6, 512, 0, 630, Length(512, 2, 6, 0, False)),
         (6, 512, 12, 630, Length(512, 2, 6, 0, False)),  # just enough
         (6, 512, 13, 630, Length(512, 2, 6, 0, False)),  # rounded: 6.5 epochs are 6
-        (6, 512, 14, 630, Length(512, 2, 7, 3, True)),
+        (6, 512, 14, 630, Length(512, 2, 7, 2, True)),
     ],
 )
 def test_small_sets_get_as_many_steps_and_large_ones_their_epochs(

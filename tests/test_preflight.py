@@ -33,7 +33,7 @@ def test_a_run_that_a_small_set_lengthens_is_told_its_epochs_steps_and_patience(
     assert remark.level == "note"
     assert "10 epochs on 630 galaxies would make only 100 steps" in remark.text
     assert "up to 150 epochs, which are 1,500 steps of 63 spectra" in remark.text
-    assert "has not fallen for 50 epochs" in remark.text
+    assert "has not fallen for 30 epochs" in remark.text
     assert said(min_steps=1500, early_stopping=10)[0][1].startswith("The training set is small")
 
 

@@ -303,7 +303,7 @@ def test_a_run_lengthened_by_its_least_steps_is_one_of_as_many_epochs(lab):
     assert (said["total"], said["detail"]["epochs"]) == (3, 3)
 
 
-def test_a_lengthened_run_ends_after_a_third_without_a_lower_loss_and_goes_on_if_asked(lab):
+def test_a_lengthened_run_ends_after_a_fifth_without_a_lower_loss_and_goes_on_if_asked(lab):
     # 378 rows make 3 steps an epoch, so 18 steps are 6 epochs; after the first nothing counts.
     assert lab.outcome["no better"]["epochs"] == 3
     assert lab.outcome["own epochs"]["epochs"] == lab.runs["no better"].epochs == 4

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from redshift_core.settings.run import TrainingConfig
 
-PATIENCE = 1 / 3  # share of a lengthened run without a lower validation loss that ends it
+PATIENCE = 0.2  # share of a lengthened run without a lower validation loss that ends it
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def run_length(training: TrainingConfig, n_train: int) -> Length:
     An epoch has at least ``epoch_steps`` steps, so the batch is at most so large a share of the
     galaxies. With s steps per epoch, the run has max(``epochs``, round(``min_steps`` / s)) epochs.
     The patience of a lengthened run is lengthened as much, or, where ``early_stopping`` is 0, a
-    third of its epochs.
+    fifth of its epochs.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def run_length(training: TrainingConfig, n_train: int) -> Length:
     >>> run_length(usual, 126_000)
     Length(batch=512, steps=247, epochs=6, patience=0, lengthened=False)
     >>> run_length(usual, 630)
-    Length(batch=63, steps=10, epochs=150, patience=50, lengthened=True)
+    Length(batch=63, steps=10, epochs=150, patience=30, lengthened=True)
     """
     batch = min(training.batch_size, max(1, n_train // max(1, training.epoch_steps)))
     steps = math.ceil(n_train / batch)
@@ -54,5 +54,5 @@ def run_length(training: TrainingConfig, n_train: int) -> Length:
     patience = training.early_stopping
     if lengthened:
         share = patience / training.epochs if patience else PATIENCE
-        patience = math.ceil(share * epochs)
+        patience = math.ceil(round(share * epochs, 6))
     return Length(batch, steps, epochs, patience, lengthened)

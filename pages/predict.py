@@ -21,12 +21,15 @@ from redshift_core import jobs
 from redshift_core.constants import MISSING, shown
 from redshift_core.data.scaling import brittle_note
 from redshift_core.evaluation.training_range import FLAGS
+from redshift_core.settings.names import FORMATS, WRITTEN
 from redshift_core.store import JobFolder, RunFolder, Store, demo_file, reading, simulator_version
 
 guard("pages/predict.py")
 
 KINDS = ("predict", "adapt")
-FORMATS = {".csv": "CSV", ".parquet": "Parquet", ".npy": "p(z) as .npy"}
+TITLES = {ending: FORMATS[name].title for ending, name in WRITTEN.items()} | {
+    ".npy": "p(z) as .npy"
+}
 COLUMNS = "row, source_id, z_phot (empty where there is none)"
 INTERVALS = "z_low68 to z_high68 and z_low95 to z_high95 (hold 68 and 95 % of p(z))"
 
@@ -111,12 +114,17 @@ def downloads(job: JobFolder, files: list[Path], with_intervals: bool) -> None:
     with st.container(horizontal=True):
         for path in files:
             st.link_button(
-                f"Download {FORMATS[path.suffix]} ({size(path.stat().st_size)})",
+                f"Download {TITLES[path.suffix]} ({size(path.stat().st_size)})",
                 server.download_url(job, path),
                 icon=":material/download:",
                 type="primary" if path.suffix == ".csv" else "secondary",
             )
     st.caption(f"Columns: {COLUMNS}{f', {INTERVALS}' * with_intervals}, flags joined by |.")
+    if any(path.suffix == ".fits" for path in files):
+        st.caption(
+            "FITS, VOTable and ECSV say what each column is (description, unit, UCD) and which "
+            "run it comes from, for TOPCAT or astropy."
+        )
     if any(path.suffix == ".npy" for path in files):
         st.caption(
             "p(z): a NumPy array of (spectra, 240), the density per unit of z on 240 equal bins "

@@ -4,7 +4,8 @@ Run once, with the ``gaia`` extra installed::
 
     python scripts/condense_inputs.py
 
-Writes ``redshift_core/resources/simulation_inputs.npz``, ``wavelength_nm.csv`` and both licences.
+Writes ``redshift_core/resources/simulation_inputs.npz``, ``xp_bases.npz``, ``wavelength_nm.csv``
+and both licences.
 It reads the wheels' data files only: importing the packages is slow and not needed.
 """
 
@@ -22,6 +23,7 @@ from scipy.optimize import curve_fit, nnls
 
 from redshift_core.constants import N_BP, N_RP
 from redshift_core.data import bases
+from redshift_core.data.coefficients import RESOURCE
 from redshift_core.simulation import physics
 from redshift_core.simulation.inputs import FILE_NAME
 
@@ -36,6 +38,7 @@ AB_ZERO = 3631e-23 * 2.99792458e18  # f_λ λ² of 0 mag AB, erg s⁻¹ cm⁻² 
 FIRST_BP, LAST_RP = 366.0, 996.0  # nm, centres of those pixels (published range)
 BP_WIDTH = 0.3277  # of a pixel, in u; ± 0.001
 RP_WIDTH, RP_BEND = 0.3382, -1.69e-4  # u of RP's pixels k = −105 … 0: last + width k + bend k²
+BASES_FILE = "OptimisedCalibratedBases_BpId32_RpId37_withNormalisation.xml"
 LIGHT_U = np.arange(10.0, 51.0, 4.0)  # where the line spread's offset is measured
 LIGHT_SIGMA = 5.0  # width in u of the light that it is measured with
 
@@ -46,6 +49,7 @@ def main() -> None:
     arrays = gaia_arrays(gaia) | template_arrays(kcorrect)
     arrays |= library_arrays(kcorrect, arrays["template_wavelength"], arrays["template_flux"])
     np.savez_compressed(RESOURCES / FILE_NAME, **arrays)
+    write_bases(gaia, arrays["dispersion"])
     write_wavelengths(arrays["dispersion"])
     for package in ("gaiaxpy", "kcorrect"):
         copy_licence(package)
@@ -61,25 +65,12 @@ def data_folder(package: str, folder: str) -> Path:
 
 
 def gaia_arrays(folder: Path) -> dict[str, np.ndarray]:
-    """Dispersion, responses and basis ranges of DR3's calibration models."""
+    """Dispersion, responses and line spread of DR3's calibration models."""
     dispersion = np.genfromtxt(
         folder / "TabulatedDispersionFunction-DR3-v375wiv142r_20200610.csv",
         delimiter=",",
         skip_header=1,
     )
-    xml = folder / "OptimisedCalibratedBases_BpId32_RpId37_withNormalisation.xml"
-    hermite = ElementTree.parse(xml).getroot()[0]
-    for band, known in bases.BASIS_RANGE.items():
-        node = hermite.find(f"{band}Config")
-        limits = [node.find("range"), node.find("normalizedRange")]
-        ranges = tuple(float(limit.get(end)) for limit in limits for end in ("from", "to"))
-        n_bases = int(node.findtext("dimension"))
-        square_matrix = len(node.findall("transformationMatrix/value")) == n_bases**2
-        # A square matrix only turns the bases; their span is all that is used.
-        if not square_matrix or (ranges, n_bases) != (known, bases.N_BASES):
-            raise SystemExit(
-                f"{xml.name}: the {band} bases are not those of redshift_core.data.bases"
-            )
     return {
         "dispersion": dispersion,
         "bp_response": read_response(folder / "bpC03_v375wi_response.csv"),
@@ -89,6 +80,28 @@ def gaia_arrays(folder: Path) -> dict[str, np.ndarray]:
             [line_spread_offset(folder, name) for name in ("bpC03_v375wi", "rpC03_v142r")]
         ),
     }
+
+
+def write_bases(folder: Path, dispersion: np.ndarray) -> None:
+    """Basis functions of DR3's mean spectra, and the dispersion that places wavelengths in u."""
+    arrays = {"dispersion": dispersion}
+    hermite = ElementTree.parse(folder / BASES_FILE).getroot()[0]
+    for band, known in bases.BASIS_RANGE.items():
+        node = hermite.find(f"{band}Config")
+        limits = [node.find("range"), node.find("normalizedRange")]
+        ranges = tuple(float(limit.get(end)) for limit in limits for end in ("from", "to"))
+        n_bases = int(node.findtext("dimension"))
+        if (ranges, n_bases) != (known, bases.N_BASES):
+            raise SystemExit(
+                f"{BASES_FILE}: the {band} bases are not those of redshift_core.data.bases"
+            )
+        matrix = [float(value.text) for value in node.find("transformationMatrix")]
+        arrays |= {
+            f"{band}_id": int(node.findtext("uniqueId")),
+            f"{band}_range": np.array(ranges),
+            f"{band}_matrix": np.reshape(matrix, (n_bases, n_bases)),
+        }
+    np.savez_compressed(RESOURCES / RESOURCE, **arrays)
 
 
 def line_spread_offset(folder: Path, name: str) -> np.ndarray:

@@ -110,7 +110,7 @@ def test_the_commands_of_the_specification_exist():
         (["stop", "x"], "No run or search or study or bench 'x'"),
         (["resume", "latest"], "No run 'latest' here."),
         (["ingest", "nowhere.csv"], "There is no file"),
-        (["ingest", "/"], "is not a file"),
+        (["ingest", "/"], "name the folder of the parts itself"),
         (["rename", "x", "y"], "No dataset or run or search or study or bench 'x'"),
         (["simulate", "--n", "0", "--out", "a.csv"], "0 galaxies cannot be simulated"),
         (["simulate", "--n", "5", "--out", "a.fits"], "none of the endings"),

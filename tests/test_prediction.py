@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from astropy.io import fits
+from astropy.table import Table
 
 from redshift_core import data, prediction
 from redshift_core.data.scaling import fit_scaler
@@ -187,19 +189,26 @@ def test_the_evaluate_job_takes_the_runs_own_dataset_by_default(run, store, data
     assert result["metrics"] == read_json(run.metrics_path(dataset.id))
 
 
-def test_a_file_is_predicted_into_csv_and_parquet(run, store, dataset, tmp_path):
+def test_a_file_is_predicted_into_every_written_format(run, store, dataset, tmp_path):
     flux = np.array(data.open_dataset(dataset).flux[:20])
     odd = {"flux_3": np.where(np.arange(20) == 4, np.nan, flux[:, 3])}
     file = spectra_file(tmp_path / "new.csv", dataset, **odd)
     context = job(store, "predict", run=run.id, file=str(file))
     result = prediction.predict_job(context)
     assert [path.name for path in sorted(context.folder.output.iterdir())] == [
-        "predictions.csv",
-        "predictions.parquet",
-    ]
+        "predictions.csv", "predictions.ecsv", "predictions.fits", "predictions.parquet",
+        "predictions.vot",
+    ]  # fmt: skip
     text = pd.read_csv(result["out"], keep_default_na=False, na_values={"z_phot": [""]})
     table = pd.read_parquet(context.folder.output / "predictions.parquet")
     pd.testing.assert_frame_equal(text, table, check_dtype=False)
+    for path in result["files"][2:]:
+        other = Table.read(path)
+        assert other.colnames == list(table.columns)
+        assert other["source_id"].tolist() == table.source_id.tolist()
+        np.testing.assert_array_equal(other["z_phot"].filled(np.nan), table.z_phot)
+    about = fits.getheader(context.folder.output / "predictions.fits", 1)
+    assert (about["RUN"], about["SIMULATE"]) == (run.id, True)
     assert list(table.columns) == ["row", "source_id", "z_phot", "flags"]
     assert table.row.tolist() == list(range(20))
     assert table.source_id.tolist() == [2**62 + 1 + k for k in range(20)]

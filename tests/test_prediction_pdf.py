@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from astropy.table import Table
 
 from redshift_core import data, pdf, prediction
 from redshift_core.cli.results import estimate_request, metrics_text, real_galaxies_text
@@ -153,9 +154,11 @@ def test_densities_asked_for_on_a_page_stand_among_the_output(scene, tmp_path):
     file = spectra_file(tmp_path / "new.csv", dataset)
     result = prediction.predict_job(job(store, "predict", run=run.id, file=str(file), pdf=True))
     names = [path.rpartition("/")[2] for path in result["files"]]
-    assert names == ["predictions.csv", "predictions.parquet", "densities.npy"]
+    kinds = ("csv", "parquet", "fits", "vot", "ecsv")
+    assert names == [*(f"predictions.{kind}" for kind in kinds), "densities.npy"]
     table = pd.read_csv(result["files"][0])
-    density = np.load(result["files"][2])
+    assert list(table.columns) == Table.read(result["files"][2]).colnames
+    density = np.load(result["files"][-1])
     np.testing.assert_allclose(table.z_phot, pdf.point(density), atol=1e-4)
 
 

@@ -28,6 +28,22 @@ ColumnsOption = Annotated[
         "or flux=FIRST:LAST, and none for what the file does not have.",
     ),
 ]
+BasesOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="XML",
+        help="Basis functions of another release, as GaiaXPy's configuration, for a file of "
+        "coefficients.",
+    ),
+]
+SamplingOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="CSV",
+        help="Wavelengths of the pixels in nm, as ESA publishes them, for a file of coefficients; "
+        "else the inferred grid.",
+    ),
+]
 
 
 def simulate(
@@ -104,12 +120,13 @@ def ingest(
     file: Annotated[Path, typer.Argument(metavar="FILE", help=f"{FORMAT_TITLES}.")],
     name: Annotated[str, typer.Option(help="Name of the dataset; else the file's.")] = "",
     columns: ColumnsOption = None,
+    bases: BasesOption = None,
+    sampling: SamplingOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read a file of spectra into the store; the same file twice is one dataset."""
-    request: dict[str, Any] = {"file": str(existing_file(file)), "name": name}
-    if columns:
-        request["columns"] = columns
+    request: dict[str, Any] = {"file": str(existing_file(file, folder=True)), "name": name}
+    request |= columns_request(columns, bases, sampling)
     _report_dataset(run_job(jobs.start(Store(), "ingest", **request), as_json), as_json)
 
 
@@ -144,12 +161,29 @@ def datasets(as_json: JsonOption = False) -> None:
     emit(listed, text, as_json)
 
 
-def existing_file(path: Path) -> Path:
-    """Absolute path of a file that exists."""
+def columns_request(
+    columns: str | None, bases: Path | None, sampling: Path | None
+) -> dict[str, dict[str, str]]:
+    """What a job is asked for of the columns of a file; nothing where no option was given."""
+    from redshift_core.data.mapping import parse_columns
+
+    wanted = parse_columns(columns)
+    for key, path in (("bases", bases), ("sampling", sampling)):
+        if path:
+            wanted[key] = str(existing_file(path))
+    return {"columns": wanted} if wanted else {}
+
+
+def existing_file(path: Path, folder: bool = False) -> Path:
+    """Absolute path of a file, or also of a folder of Parquet files, that exists."""
     path = path.expanduser().absolute()
     if not path.exists():
         raise InputError(f"There is no file {path}; check the name.")
-    if not path.is_file():
+    if folder and path.is_dir():
+        from redshift_core.data.files import files_of
+
+        files_of(path)  # refuses a folder without any
+    elif not path.is_file():
         raise InputError(f"{path} is not a file; give a {FORMAT_TITLES} file.")
     return path
 

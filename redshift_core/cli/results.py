@@ -8,13 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs
-from redshift_core.cli.datasets import ColumnsOption, existing_file
+from redshift_core.cli.datasets import (
+    BasesOption,
+    ColumnsOption,
+    SamplingOption,
+    columns_request,
+    existing_file,
+)
 from redshift_core.cli.follow import run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say, table
 from redshift_core.cli.training import RunArgument
 from redshift_core.constants import shown
 from redshift_core.errors import InputError
-from redshift_core.settings.names import FORMAT_TITLES
+from redshift_core.settings.names import FORMAT_TITLES, USUAL_ENDINGS, in_words
 from redshift_core.store import RunFolder, Store, read_json
 from redshift_core.store.records import Evaluation
 
@@ -64,8 +70,10 @@ def evaluate(
 def predict(
     run: RunArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE", help=f"Spectra: {FORMAT_TITLES}.")],
-    out: Annotated[Path, typer.Option(help="Where to: .csv or .parquet.")],
+    out: Annotated[Path, typer.Option(help=f"Where to: {in_words(USUAL_ENDINGS)}.")],
     columns: ColumnsOption = None,
+    bases: BasesOption = None,
+    sampling: SamplingOption = None,
     point: PointOption = None,
     prior: PriorOption = None,
     share: ShareOption = None,
@@ -79,13 +87,12 @@ def predict(
     from redshift_core.store.tables import check_out
 
     store = Store()
-    folder, source = store.run(run), existing_file(file)
+    folder, source = store.run(run), existing_file(file, folder=True)
     say_brittle(folder)
     target = check_out(out, source)
     request: dict[str, Any] = {"run": folder.id, "file": str(source), "out": str(target)}
     request |= estimate_request(point, prior, share)
-    if columns:
-        request["columns"] = columns
+    request |= columns_request(columns, bases, sampling)
     if pdf:
         request["pdf"] = str(check_out(pdf, source, (".npy",)))
     result = run_job(jobs.start(store, "predict", **request), as_json)

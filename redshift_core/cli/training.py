@@ -10,7 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs
-from redshift_core.cli.datasets import ColumnsOption, existing_file
+from redshift_core.cli.datasets import (
+    BasesOption,
+    ColumnsOption,
+    SamplingOption,
+    columns_request,
+    existing_file,
+)
 from redshift_core.cli.follow import check, follow, run_job
 from redshift_core.cli.manage import find
 from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, say
@@ -89,6 +95,8 @@ def adapt(
         ),
     ],
     columns: ColumnsOption = None,
+    bases: BasesOption = None,
+    sampling: SamplingOption = None,
     name: Annotated[str, typer.Option(help="Name of the new run.")] = "",
     detach: DetachOption = False,
     as_json: JsonOption = False,
@@ -107,11 +115,10 @@ def adapt(
     folder = store.run(run)
     request: dict[str, Any] = {"run": folder.id, "name": name}
     if Path(to).expanduser().exists():
-        request["file"] = str(existing_file(Path(to)))
+        request["file"] = str(existing_file(Path(to), folder=True))
     else:
         request["dataset"] = _spectra_in_store(store, to)
-    if columns:
-        request["columns"] = columns
+    request |= columns_request(columns, bases, sampling)
     result = run_job(jobs.start(store, "adapt", **request), as_json)
     if result:
         dataset = store.dataset(result["dataset"])

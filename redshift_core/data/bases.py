@@ -32,12 +32,16 @@ def hermite(band: str, u: FloatArray) -> FloatArray:
     gaiaxpy turns them with a square matrix, which leaves their span as it is.
     """
     low, high, low_x, high_x = BASIS_RANGE[band]
-    x = low_x + (np.asarray(u) - low) * (high_x - low_x) / (high - low)
-    result = np.empty((N_BASES, x.size))
+    return hermite_functions(low_x + (np.asarray(u) - low) * (high_x - low_x) / (high - low))
+
+
+def hermite_functions(x: FloatArray, n: int = N_BASES) -> FloatArray:
+    """The first ``n`` Hermite functions at ``x`` (m,), orthonormal, shape (n, m)."""
+    result = np.empty((n, x.size))
     result[0] = np.pi**-0.25 * np.exp(-0.5 * x**2)
     result[1] = np.sqrt(2.0) * x * result[0]
-    for n in range(2, N_BASES):
-        result[n] = np.sqrt(2 / n) * x * result[n - 1] - np.sqrt((n - 1) / n) * result[n - 2]
+    for k in range(2, n):
+        result[k] = np.sqrt(2 / k) * x * result[k - 1] - np.sqrt((k - 1) / k) * result[k - 2]
     return result
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from redshift_core.data.headers import NONE, Columns
+from redshift_core.data.headers import Columns
+from redshift_core.data.mapping import NONE
 from redshift_core.data.spectra import BAD_FLUX, FLAGS, Spectra, brightness, flag_rows
 
 OWN_COLUMNS = ("row", "source_id", "z_spec", "brightness", "flags")

@@ -1,148 +1,217 @@
-"""Reader of Parquet tables, in blocks of rows and bounded memory."""
+"""What every table of typed columns has in common: arrays in cells, coefficients, numbers, ids.
+
+A format hands out Arrow batches (`ColumnarTable.batches`); here they become blocks of spectra. The
+values of arrays in cells appear as columns ``flux_0``, ``flux_1`` …, so that arrays are recognised
+as columns are, and coefficients of Gaia's mean spectra appear as the 186 fluxes that they make.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from redshift_core.data.array_cells import array_length, is_text, lists_of, matrix
 from redshift_core.data.blocks import ID, NUMBER_ROWS, Block, Table
+from redshift_core.data.coefficients import Converter
 from redshift_core.data.dialect import bare
 from redshift_core.data.headers import Columns, recognise
+from redshift_core.data.mapping import MADE_KEYS
+from redshift_core.data.mean_spectra import MADE_FLUX, MeanSpectra
 from redshift_core.errors import InputError
 
 BLOCK_ROWS = 16_384
 FIRST_ROWS = 20
-BUFFER = 1 << 20  # bytes of a column read at once, so that one large row group is never held whole
-METADATA_KEY = b"redshift_lab"  # JSON by which a simulated survey says that it is one
 
 
-class ParquetTable(Table):
-    """A Parquet file."""
+@dataclass(frozen=True)
+class Cell:
+    """Where the values of one of the table's columns stand in the file."""
+
+    column: str | None  # of the file; None where they are made of coefficients
+    index: int | None = None  # in the arrays of that column; None where each cell is one value
+    n: int = 0  # values of each array
+
+
+class ColumnarTable(Table):
+    """A table whose format knows columns and their types.
+
+    Parameters
+    ----------
+    path : Path
+    first : pa.RecordBatch
+        Its first rows, at most FIRST_ROWS, with every column of the file.
+    """
 
     has_header = True
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, first: pa.RecordBatch):
         self.path = path
-        try:
-            with self._open() as file:
-                self.schema = file.schema_arrow
-                self.n_rows = file.metadata.num_rows
-                batch = next(file.iter_batches(FIRST_ROWS), None) if self.n_rows else None
-        except (pa.ArrowException, OSError) as error:
-            raise self._broken(error) from None
-        self.names = self.schema.names
-        if twice := sorted({name for name in self.names if self.names.count(name) > 1}):
+        names = first.schema.names
+        if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(
                 f"{path.name} has several columns called {twice[0]!r}; give each its own name."
             )
-        rows = batch.to_pylist() if batch is not None else []
-        self.first = [["" if v is None else str(v) for v in row.values()] for row in rows]
+        self.mean_spectra = MeanSpectra.find(path.name, names)
+        self.cells = self._cells(first)
+        self.names = list(self.cells)
+        shown = [self._shown(first, cell) for cell in self.cells.values()]
+        rows = zip(*shown, strict=True)
+        self.first = [["" if v is None else str(v) for v in row] for row in rows]
 
-    @property
-    def simulation(self) -> dict[str, Any]:
-        """How it was simulated, from the file's own metadata."""
-        text = (self.schema.metadata or {}).get(METADATA_KEY)
-        try:
-            found = json.loads(text) if text else {}
-        except ValueError:
-            return {}
-        return found if isinstance(found, dict) else {}
+    def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Rows of some columns of the file, each batch with the bytes of the file done by then."""
+        raise NotImplementedError
 
     def columns(self, wanted: dict[str, str]) -> Columns:
         """Columns by name, or as the user says."""
-        columns = recognise(self.path.name, self.names, wanted, self.first)
-        used = {columns.z, columns.source_id, *columns.flux} - {None}
-        for position in sorted(used):
-            if pa.types.is_nested(self.schema.types[position]):
-                raise InputError(
-                    f"{self.path.name}, column {self.names[position]} holds "
-                    f"{self.schema.types[position]}; expected one number a row."
-                )
-        return columns
+        made_with = None
+        if self.mean_spectra:
+            made_with = {key: wanted[key] for key in MADE_KEYS if key in wanted}
+            wanted = {key: value for key, value in wanted.items() if key not in MADE_KEYS}
+        return recognise(self.path.name, self.names, wanted, self.first, made_with=made_with)
 
     def blocks(self, columns: Columns) -> Iterator[tuple[Block, int]]:
         """Rows in order, each block with the bytes of the file done by then."""
-        used = sorted({columns.z, columns.source_id, *columns.flux, *columns.other} - {None})
-        names = [self.names[p] for p in used]
-        size, done = self.path.stat().st_size, 0
-        with self._open() as file:
-            batches = file.iter_batches(BLOCK_ROWS, columns=names)
-            while (batch := self._next(batches)) is not None:
-                block = self._block(batch, columns, done)
-                done += len(block.flux)
-                yield block, size * done // max(self.n_rows, 1)
+        used = {columns.z, columns.source_id, *columns.flux, *columns.other} - {None}
+        names = {self.cells[self.names[p]].column for p in used}
+        converter = None
+        if None in names:
+            names = (names - {None}) | set(self.mean_spectra.names)
+            made_with = {key: Path(name) for key, name in columns.made_with.items()}
+            converter = Converter(**made_with)
+        row = 0
+        for batch, done in self.batches(sorted(names)):
+            yield self._block(batch, columns, converter, row), done
+            row += batch.num_rows
 
-    def _next(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
-        try:
-            return next(batches, None)
-        except (pa.ArrowException, OSError) as error:
-            raise self._broken(error) from None
+    def _cells(self, first: pa.RecordBatch) -> dict[str, Cell]:
+        """Every column that the table shows → where its values stand."""
+        cells: dict[str, Cell] = {}
+        for name in first.schema.names:
+            if self.mean_spectra and self.mean_spectra.describes_fit(name):
+                continue
+            length = array_length(first.column(name))
+            if length is None or length == 1:
+                cells[name] = Cell(name, None if length is None else 0, 1)
+            else:
+                cells |= {f"{name}_{k}": Cell(name, k, length) for k in range(length)}
+        if self.mean_spectra:
+            cells |= dict.fromkeys(MADE_FLUX, Cell(None))
+        return cells
 
-    def _block(self, batch: pa.RecordBatch, columns: Columns, first: int) -> Block:
+    def _shown(self, batch: pa.RecordBatch, cell: Cell) -> list[Any]:
+        """Values of a column, for a preview."""
+        if cell.column is None:
+            return [None] * batch.num_rows
+        return self._values(batch, cell).to_pylist()
+
+    def _values(self, batch: pa.RecordBatch, cell: Cell) -> pa.Array:
+        """One value a row."""
+        column = batch.column(cell.column)
+        if cell.index is None:
+            return column
+        lists = lists_of(column)
+        enough = pc.greater(pc.list_value_length(lists), cell.index)
+        return pc.list_element(pc.if_else(enough, lists, pa.scalar(None, lists.type)), cell.index)
+
+    def _block(
+        self, batch: pa.RecordBatch, columns: Columns, converter: Converter | None, first: int
+    ) -> Block:
+        if converter:
+            flux = self.mean_spectra.flux(batch, converter)
+        else:
+            flux = self._flux(batch, columns, first)
+        z = None if columns.z is None else _redshifts(self._numbers(batch, columns.z, first))
+        ids = None if columns.source_id is None else self._ids(batch, columns.source_id, first)
+        names = [self.names[p] for p in columns.other]
+        values = [self._values(batch, self.cells[name]) for name in names]
+        return Block.of(flux, z, ids, pa.table(values, names=names) if names else None)
+
+    def _flux(self, batch: pa.RecordBatch, columns: Columns, first: int) -> NDArray[np.float32]:
+        cells = [self.cells[self.names[p]] for p in columns.flux]
+        if any(cell.index is not None for cell in cells):
+            return self._flux_of_arrays(batch, cells, first)
         pixels = [self._numbers(batch, p, first) for p in columns.flux]
         kind = pa.float32() if all(c.type == pa.float32() for c in pixels) else pa.float64()
         pixels = [column.cast(kind) for column in pixels]
         joined = pa.RecordBatch.from_arrays(pixels, [str(k) for k in range(len(pixels))])
         with np.errstate(over="ignore"):
-            flux = joined.to_tensor(null_to_nan=True).to_numpy().astype(np.float32, order="C")
-        z = None if columns.z is None else _redshifts(self._numbers(batch, columns.z, first))
-        ids = None if columns.source_id is None else self._ids(batch, columns.source_id, first)
-        names = [self.names[p] for p in columns.other]
-        other = pa.table([batch.column(n) for n in names], names=names) if names else None
-        return Block.of(flux, z, ids, other)
+            return joined.to_tensor(null_to_nan=True).to_numpy().astype(np.float32, order="C")
+
+    def _flux_of_arrays(
+        self, batch: pa.RecordBatch, cells: list[Cell], first: int
+    ) -> NDArray[np.float32]:
+        """Fluxes that stand in columns of arrays; NaN where an array is missing."""
+        flux = np.empty((batch.num_rows, len(cells)), np.float32)
+        for name in dict.fromkeys(cell.column for cell in cells):
+            pixels = [k for k, cell in enumerate(cells) if cell.column == name]
+            place = f"{self.path.name}, column {name}"
+            try:
+                lists = lists_of(batch.column(name))
+            except pa.ArrowException as error:
+                raise InputError(
+                    f"{place}, after row {first}: a cell is no array of numbers ({error})."
+                ) from None
+            values = matrix(lists, cells[pixels[0]].n, place, first)
+            with np.errstate(over="ignore"):
+                flux[:, pixels] = values[:, [cells[k].index for k in pixels]]
+        return flux
 
     def _numbers(self, batch: pa.RecordBatch, position: int, first: int) -> pa.Array:
-        column = batch.column(self.names[position])
+        name = self.names[position]
+        column = self._values(batch, self.cells[name])
         if pa.types.is_floating(column.type) and column.type != pa.float16():
             return column
-        column = bare(column) if _is_text(column) else column
+        column = bare(column) if is_text(column) else column
         try:
             return column.cast(pa.float64(), safe=False)
         except pa.ArrowException:
-            raise self._letters(column, position, first, pa.float64(), "a number") from None
+            raise self._letters(column, name, first, pa.float64(), "a number") from None
 
     def _ids(self, batch: pa.RecordBatch, position: int, first: int) -> pa.Array:
         """Ids as int64; a float that can hold one only roughly is refused."""
-        column = batch.column(self.names[position])
-        column = bare(column) if _is_text(column) else column
+        name = self.names[position]
+        column = self._values(batch, self.cells[name])
+        column = bare(column) if is_text(column) else column
         if pa.types.is_boolean(column.type) or pa.types.is_temporal(column.type):
             raise InputError(
-                f"{self.path.name}, column {self.names[position]} holds {column.type}, and not "
-                f"source ids. {NUMBER_ROWS}"
+                f"{self.path.name}, column {name} holds {column.type}, and not source ids. "
+                f"{NUMBER_ROWS}"
             )
         if pa.types.is_floating(column.type):
-            self._check_rounding(column, position)
+            self._check_rounding(column, name)
         try:
             return column.cast(pa.int64())
         except pa.ArrowException:
-            fault = self._letters(column, position, first, pa.int64(), ID)
+            fault = self._letters(column, name, first, pa.int64(), ID)
             raise InputError(
                 f"{fault} Leave the cell null where it is missing. {NUMBER_ROWS}"
             ) from None
 
-    def _check_rounding(self, column: pa.Array, position: int) -> None:
+    def _check_rounding(self, column: pa.Array, name: str) -> None:
         """InputError where whole numbers lie so far apart that ids may have become equal."""
         values = column.drop_null().to_numpy()
         values = values[np.isfinite(values)]
         exact = 2 ** (np.finfo(values.dtype).nmant + 1)  # from here on neighbours are merged
         if len(values) and np.abs(values).max() >= exact:
             raise InputError(
-                f"{self.path.name}, column {self.names[position]} holds {column.type}, which has "
+                f"{self.path.name}, column {name} holds {column.type}, which has "
                 f"rounded the source ids: it keeps whole numbers apart only below {exact:,}. "
                 f"Export them as int64 or text. {NUMBER_ROWS}"
             )
 
     def _letters(
-        self, column: pa.Array, position: int, first: int, kind: pa.DataType, what: str
+        self, column: pa.Array, name: str, first: int, kind: pa.DataType, what: str
     ) -> InputError:
         """Sentence that names the first row whose value does not fit."""
-        place = f"{self.path.name}, column {self.names[position]}"
+        place = f"{self.path.name}, column {name}"
         for offset in range(len(column)):
             try:
                 column.slice(offset, 1).cast(kind)
@@ -150,22 +219,6 @@ class ParquetTable(Table):
                 value = str(column[offset].as_py())[:40]
                 return InputError(f"{place}, row {first + offset}: {value!r} is not {what}.")
         return InputError(f"{place} holds {column.type}; expected {what} in each row.")
-
-    def _open(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self.path, buffer_size=BUFFER, pre_buffer=False)
-
-    def _broken(self, error: Exception) -> InputError:
-        reason = str(error).splitlines()[0].rstrip(".")[:150]
-        return InputError(
-            f"{self.path.name} is a broken Parquet file ({reason}). Export or transfer it again."
-        )
-
-
-def _is_text(column: pa.Array) -> bool:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    return (
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
 
 
 def _redshifts(column: pa.Array) -> np.ndarray:

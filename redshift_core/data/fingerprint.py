@@ -1,4 +1,4 @@
-"""SHA-256 of a file, made in a thread of its own while the file is parsed."""
+"""SHA-256 of a table's files, made in a thread of its own while they are parsed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
+
+from redshift_core.data.files import files_of
 
 CHUNK = 1 << 20  # bytes
 
@@ -35,7 +37,8 @@ class Fingerprint:
         digest = hashlib.sha256()
         chunk = bytearray(CHUNK)
         view = memoryview(chunk)
-        with self._path.open("rb", buffering=0) as file:
-            while not self._stop.is_set() and (n := file.readinto(chunk)):
-                digest.update(view[:n])
+        for path in files_of(self._path):
+            with path.open("rb", buffering=0) as file:
+                while not self._stop.is_set() and (n := file.readinto(chunk)):
+                    digest.update(view[:n])
         return digest.hexdigest()

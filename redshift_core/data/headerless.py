@@ -10,7 +10,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from redshift_core.constants import N_PIXELS, Z_MAX, Z_MIN
-from redshift_core.data.headers import N_FULL, WANTED, Columns, UnknownColumnsError
+from redshift_core.data.headers import N_FULL, WANTED, Columns
+from redshift_core.data.mapping import UnknownColumnsError
 from redshift_core.errors import InputError
 
 MAX_LEADING = 3  # columns before the fluxes: row number, source id, redshift

@@ -1,14 +1,7 @@
 """Which column of a file is the redshift, which the source id, and which are the fluxes.
 
 Recognised by name under any reasonable header, by position where a file has no header, or as the
-user says. A mapping is a dictionary or one text, ``z=my_z,source_id=objid,flux=f{}``; every key may
-be left out (then that column is recognised by name):
-
-    z=NAME            the redshift; ``z=none`` where the file has none
-    source_id=NAME    the source id; ``source_id=none`` to number the rows instead
-    flux=PREFIX{}     the columns PREFIX0 … or PREFIX1 …, in order of their number
-    flux=FIRST:LAST   the columns from FIRST to LAST, as they stand in the file
-    flux=bp{}+rp{}    two sets, BP then RP, each in either form
+user says (`mapping`).
 """
 
 from __future__ import annotations
@@ -20,6 +13,15 @@ from itertools import pairwise
 from typing import Any
 
 from redshift_core.constants import BP_KEPT, N_BAND_FULL, N_BP, N_PIXELS, N_RP, RP_KEPT
+from redshift_core.data.mapping import (
+    HOW,
+    MADE_KEYS,
+    NONE,
+    UnknownColumnsError,
+    list_names,
+    mapped_flux,
+    mapped_single,
+)
 from redshift_core.errors import InputError
 
 N_FULL = 2 * N_BAND_FULL  # pixels of a spectrum before the cut
@@ -27,8 +29,6 @@ N_XP_SAMPLED = 343  # fluxes of the Gaia archive's XP_SAMPLED product, another g
 MAX_OTHER = 32  # further columns that go into the catalogue
 FEW = 20  # fewer numbered columns than this are no spectrum
 WANTED = f"{N_PIXELS} (80 BP + 106 RP) or, before the cut, {N_FULL} (120 BP + 120 RP)"
-KEYS = ("z", "source_id", "flux")
-NONE = "none"  # value of a mapping for a column that the file does not have
 
 Z_NAMES = (
     "z", "redshift", "zspec", "specz", "zspectroscopic", "spectroscopicredshift", "zsdss", "sdssz",
@@ -42,15 +42,7 @@ FLUX_NAMES = (
     "flux", "f", "fluxes", "pixel", "pix", "px", "spec", "spectrum", "xp", "bprp", "",
 )  # fmt: skip
 BAND_NAMES = (("bp", "bpflux", "fluxbp", "fbp", "bpf"), ("rp", "rpflux", "fluxrp", "frp", "rpf"))
-_HOW = (
-    "say which columns are the fluxes with --columns flux=PREFIX{} or flux=FIRST:LAST (and "
-    "z=NAME), or choose them on the Data page."
-)
 _NUMBERED = re.compile(r"(.*?)[\s_\-.\[(]*(\d+)[\])]?$")
-
-
-class UnknownColumnsError(InputError):
-    """A table whose columns the user has to name: the Data page opens its mapping."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +55,7 @@ class Columns:
     z: int | None = None
     source_id: int | None = None
     has_header: bool = True
+    made_with: dict[str, str] | None = None  # bases and sampling, if fluxes are made; else None
 
     @property
     def flux(self) -> tuple[int, ...]:
@@ -92,7 +85,8 @@ class Columns:
             NONE if position is None else self.names[position]
             for position in (self.z, self.source_id)
         )
-        return {"z": z, "source_id": source_id, "flux": self.flux_text}
+        made_with = self.made_with or {}
+        return {"z": z, "source_id": source_id, "flux": self.flux_text, **made_with}
 
     def found(self) -> dict[str, Any]:
         """What was found, for ``dataset.json`` and the ingest report."""
@@ -104,30 +98,8 @@ class Columns:
             "n_flux": len(self.pixels),
             "other": [self.names[p] for p in self.other],
             "n_left_out": len(self.further) - len(self.other),
+            **({} if self.made_with is None else {"made_from": "coefficients"}),
         }
-
-
-def parse_columns(columns: Mapping[str, str] | str | None) -> dict[str, str]:
-    """Mapping from a dictionary or from the command line's text; empty values are left out.
-
-    >>> parse_columns("z=my_z,flux=f{}")
-    {'z': 'my_z', 'flux': 'f{}'}
-    """
-    if isinstance(columns, str):
-        pairs = [part.partition("=") for part in columns.split(",") if part.strip()]
-        if bad := [key for key, equals, _ in pairs if not equals]:
-            raise InputError(
-                f"--columns: {bad[0]!r} has no '='; write for instance "
-                "z=my_z,source_id=objid,flux=f{}."
-            )
-        columns = {key.strip(): value.strip() for key, _, value in pairs}
-    wanted = {key: value for key, value in (columns or {}).items() if value}
-    if unknown := sorted(set(wanted) - set(KEYS)):
-        raise InputError(
-            f"A column mapping has no {unknown[0]!r}; it takes z, source_id and flux, for instance "
-            "z=my_z,source_id=objid,flux=f{}."
-        )
-    return wanted
 
 
 def recognise(
@@ -136,6 +108,7 @@ def recognise(
     columns: Mapping[str, str] | None = None,
     first: list[list[str]] | None = None,
     has_header: bool = True,
+    made_with: dict[str, str] | None = None,
 ) -> Columns:
     """Columns of a file by their names.
 
@@ -151,6 +124,9 @@ def recognise(
         Its first rows, as text.
     has_header : bool
         Whether the names stand in the file, or were made up for it.
+    made_with : dict, optional
+        Files (``bases``, ``sampling``) that the fluxes are made with, where the file holds
+        coefficients; empty for those of the package, None where it holds fluxes.
 
     Raises
     ------
@@ -160,12 +136,17 @@ def recognise(
         Where the number of flux columns is wrong.
     """
     wanted = dict(columns or {})
+    if unused := [key for key in MADE_KEYS if key in wanted]:
+        raise InputError(
+            f"{file} holds no coefficients of mean spectra, so {unused[0]} has nothing to act on; "
+            f"leave --{unused[0]} out."
+        )
     z, source_id = (
-        _mapped_single(file, names, what, wanted[what]) if what in wanted else None
+        mapped_single(file, names, what, wanted[what]) if what in wanted else None
         for what in ("z", "source_id")
     )
     if "flux" in wanted:
-        positions, text = _mapped_flux(file, names, wanted["flux"]), wanted["flux"]
+        positions, text = mapped_flux(file, names, wanted["flux"]), wanted["flux"]
     else:
         positions, text = _flux(file, names)
     z = z if "z" in wanted else _redshift(file, names)
@@ -174,7 +155,7 @@ def recognise(
     for what, position in (("redshift", z), ("source_id", source_id)):
         if position in positions:
             raise InputError(f"{file}: column {names[position]!r} cannot be {what} and flux.")
-    return Columns(tuple(names), tuple(positions), text, z, source_id, has_header)
+    return Columns(tuple(names), tuple(positions), text, z, source_id, has_header, made_with)
 
 
 def cut(pixels: tuple[int, ...]) -> tuple[int, ...]:
@@ -233,7 +214,7 @@ def _flux(file: str, names: list[str]) -> tuple[list[int], str]:
     bands = [next((p for p in some if len(groups.get(p, ())) >= FEW), None) for some in BAND_NAMES]
     if len(right) > 1:
         raise UnknownColumnsError(
-            f"{file} has several sets of flux columns: {' and '.join(right)}; {_HOW}"
+            f"{file} has several sets of flux columns: {' and '.join(right)}; {HOW}"
         )
     if not right and all(bands):
         return _bands(file, names, [groups[str(band)] for band in bands])
@@ -293,54 +274,6 @@ def _pattern(names: list[str], group: list[tuple[int, int]]) -> str:
     return f"{names[positions[0]]}:{names[positions[-1]]}"
 
 
-def _mapped_flux(file: str, names: list[str], text: str) -> list[int]:
-    """Positions of the flux columns that a mapping names."""
-    positions = []
-    for part in [text] if _mapped_part(names, text) else text.split("+"):
-        found = _mapped_part(names, part.strip())
-        if not found:
-            raise UnknownColumnsError(
-                f"{file}: flux={part.strip()} fits no column; {_HOW} {_list(names)}"
-            )
-        positions += found
-    if len(set(positions)) < len(positions):
-        raise InputError(f"{file}: flux={text} names some columns twice.")
-    return positions
-
-
-def _mapped_part(names: list[str], text: str) -> list[int]:
-    head, braces, tail = text.partition("{}")
-    if not braces:
-        for cut_at in (match.start() for match in re.finditer(":", text)):
-            first, last = (_find(names, t) for t in (text[:cut_at], text[cut_at + 1 :]))
-            if first is not None and last is not None:
-                return list(range(first, last + 1))
-        tail = ""
-    link = "" if braces else r"[\s_\-.]?"
-    shape = re.compile(re.escape(head) + link + r"(\d+)" + re.escape(tail))
-    found = [(int(m[1]), p) for p, name in enumerate(names) if (m := shape.fullmatch(name.strip()))]
-    return [position for _, position in sorted(found)]
-
-
-def _find(names: list[str], name: str) -> int | None:
-    """Position of a name: as written, else without regard to case and blanks."""
-    for alike in (str, lambda text: text.strip().lower()):
-        here = [p for p, known in enumerate(names) if alike(known) == alike(name)]
-        if here:
-            return here[0]
-    return None
-
-
-def _mapped_single(file: str, names: list[str], what: str, name: str) -> int | None:
-    """Position of the redshift or id column that a mapping names; None where it says ``none``."""
-    if name.lower() == NONE:
-        return None
-    position = _find(names, name)
-    if position is None:
-        raise UnknownColumnsError(f"{file} has no column {name!r} for {what}. {_list(names)}")
-    return position
-
-
 def _redshift(file: str, names: list[str]) -> int | None:
     found = [p for p, name in enumerate(names) if _key(name) in Z_NAMES]
     if len(found) > 1:
@@ -365,11 +298,6 @@ def _source_id(names: list[str], first: list[list[str]]) -> int | None:
     return None
 
 
-def _list(names: list[str]) -> str:
-    shown = ", ".join(names[:6]) + (f" … {names[-1]}" if len(names) > 6 else "")
-    return f"Its {len(names)} columns are {shown[:200]}."
-
-
 def _is_float(text: str) -> bool:
     try:
         float(text)
@@ -380,6 +308,11 @@ def _is_float(text: str) -> bool:
 
 def _unknown(file: str, names: list[str]) -> InputError:
     """Error for a header without fluxes that are known by name."""
+    if {"wavelength", "flux"} <= {_key(name) for name in names}:
+        return InputError(
+            f"{file} has one row a wavelength: that is Gaia's XP_SAMPLED product of one source, in "
+            "other units. Expected one spectrum a row; fetch XP_CONTINUOUS instead."
+        )
     if len(names) < N_PIXELS:
         return InputError(
             f"{file} is not a table of spectra: it has {len(names)} "
@@ -394,6 +327,6 @@ def _unknown(file: str, names: list[str]) -> InputError:
             "none. Correct it, or write a header above it, such as z,flux_0,…,flux_185."
         )
     return UnknownColumnsError(
-        f"{file}: the flux columns were not recognised. {_list(names)} Expected flux_0 … "
-        f"flux_185; {_HOW}"
+        f"{file}: the flux columns were not recognised. {list_names(names)} Expected flux_0 … "
+        f"flux_185; {HOW}"
     )

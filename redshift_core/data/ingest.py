@@ -16,6 +16,7 @@ from typing import Any
 from redshift_core.constants import FLUX_UNIT, N_PIXELS
 from redshift_core.data.blocks import Table
 from redshift_core.data.catalogue import Catalogue
+from redshift_core.data.files import size_of
 from redshift_core.data.fingerprint import Fingerprint
 from redshift_core.data.headers import Columns
 from redshift_core.data.readers import find_columns, numbered_blocks, open_table
@@ -41,7 +42,7 @@ def ingest(
     Parameters
     ----------
     path : path
-        A table in one of the formats of ``choices.FORMATS``.
+        A table in one of the formats of ``choices.FORMATS``, or a folder of Parquet files.
     name : str
         Name of the dataset; the file's where empty.
     columns : mapping or text, optional
@@ -94,7 +95,7 @@ def ingest_file(
     if twin:
         return twin, True
     folder = store.new_dataset(name or _stem(table.path))
-    with construction(folder, table.path.name, table.path.stat().st_size):
+    with construction(folder, table.path.name, size_of(table.path)):
         info = _fill(folder, table, found, report or (lambda *_: None))
         write_json(folder.info_path, {"name": name or _stem(table.path), "note": "", **info})
     if twin := _same(store, info["sha256"], found):  # made by someone else meanwhile
@@ -105,7 +106,7 @@ def ingest_file(
 
 def _fill(folder: DatasetFolder, table: Table, columns: Columns, report: Report) -> dict[str, Any]:
     """Write flux and catalogue; what ``dataset.json`` says of them."""
-    total = table.path.stat().st_size
+    total = size_of(table.path)
     catalogue = Catalogue(columns)
     with Fingerprint(table.path) as fingerprint:
         with RowWriter(folder.flux_path, N_PIXELS, "float32") as writer:
@@ -141,7 +142,7 @@ def _check_usable(file: str, catalogue: Catalogue) -> None:
 
 def _twin(store: Store, table: Table, columns: Columns) -> DatasetFolder | None:
     """Dataset made of this very file earlier; only a file of the same size is hashed for it."""
-    size = table.path.stat().st_size
+    size = size_of(table.path)
     if not any(folder.info.get("source_bytes") == size for folder in store.datasets()):
         return None
     with Fingerprint(table.path) as fingerprint:

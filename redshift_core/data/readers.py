@@ -9,26 +9,38 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from redshift_core.data.arrow_files import FeatherTable, ParquetTable
 from redshift_core.data.blocks import Table
-from redshift_core.data.columnar import ParquetTable
-from redshift_core.data.headers import Columns, UnknownColumnsError, parse_columns
+from redshift_core.data.headers import Columns
+from redshift_core.data.mapping import UnknownColumnsError, parse_columns
 from redshift_core.data.sniff import format_of
 from redshift_core.data.spectra import Spectra
-from redshift_core.data.text import TextTable
+from redshift_core.data.text import text_table
 from redshift_core.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+
+def _later(module: str, name: str) -> Callable[[Path], Table]:
+    """Reader whose module is only imported, with astropy, for a file of its format."""
+    return lambda path: getattr(import_module(f"redshift_core.data.{module}"), name)(path)
+
+
 READERS: dict[str, Callable[[Path], Table]] = {
-    "csv": TextTable,
-    "csv.gz": partial(TextTable, packed=True),
+    "csv": text_table,
+    "csv.gz": partial(text_table, packed=True),
     "parquet": ParquetTable,
+    "feather": FeatherTable,
+    "fits": _later("fits", "FitsTable"),
+    "votable": _later("votable", "VOTable"),
+    "ecsv": _later("array_text", "ArrayTextTable"),
 }
 BLOCK_ROWS = 8_192  # spectra handed out at once: 6 MB of flux
 PREVIEW_ROWS = 5
@@ -46,7 +58,7 @@ class Preview:
 
 
 def open_table(path: Path | str) -> Table:
-    """Table in a file, by its content."""
+    """Table in a file, by its content, or in a folder of Parquet files."""
     path = Path(path).expanduser()
     return READERS[format_of(path)](path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
+from redshift_core.data.files import files_of
 from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMAT_TITLES, FORMATS
 
@@ -17,15 +18,13 @@ FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel or Word file; save the sheet as CSV"),
-    (b"SIMPLE  =", "a FITS file; save its table as CSV or Parquet"),
     (b"\x89HDF", "an HDF5 file; save its table as CSV or Parquet"),
     (b"\x93NUMPY", "a NumPy array; save it as CSV or Parquet, with column names"),
     (b"BZh", "compressed with bzip2; unpack it, or compress it with gzip"),
     (b"\xfd7zXZ", "compressed with xz; unpack it, or compress it with gzip"),
     (b"(\xb5/\xfd", "compressed with zstd; unpack it, or compress it with gzip"),
-    (b"ARROW1", "an Arrow file; save it as Parquet"),
+    (b"FEA1", "a Feather file of version 1; save it again as Feather or Parquet"),
     (b"SQLite format 3", "an SQLite database; export the table as CSV"),
-    (b"<?xml", "an XML file; if it is a VOTable, save its table as CSV"),
     (b"<!DOCTYPE", "a web page; download the table itself"),
     (b"<html", "a web page; download the table itself"),
     (b"{", "JSON; save the table as CSV or Parquet"),
@@ -36,11 +35,16 @@ _CONTROL = bytes(set(range(32)) - {9, 10, 12, 13, 26})
 
 def format_of(path: Path) -> str:
     """Entry of ``choices.FORMATS``, by content; a missing or empty file is refused."""
+    if path.is_dir():
+        files_of(path)
+        return "parquet"
     head = _head(path)
     suffix = path.suffix.lower()
     for name, one in FORMATS.items():
         if one.magic and head.startswith(one.magic):
             return name
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<VOTABLE", b"<?xml")):
+        return "votable"
     meant = next((one for one in FORMATS.values() if suffix in one.suffixes), None)
     if meant and meant.magic:
         raise InputError(
@@ -76,8 +80,6 @@ def check_text(file: str, head: bytes) -> None:
 
 def _head(path: Path) -> bytes:
     """First 64 KiB of a file that exists, can be read and is not empty."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name the file in it. {EXPECTED.capitalize()}.")
     try:
         with path.open("rb") as file:
             head = file.read(1 << 16)

@@ -23,12 +23,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from redshift_core.data.array_text import ArrayTextTable, holds_arrays
 from redshift_core.data.blocks import ID, NUMBER_ROWS, Block, Table
 from redshift_core.data.dialect import BOM, NULLS, bare, dialect_of, split_line, squeeze
 from redshift_core.data.headerless import by_position
 from redshift_core.data.headers import Columns, recognise
 from redshift_core.data.sniff import check_text, gzip_error
 from redshift_core.errors import InputError
+from redshift_core.settings.names import FORMATS, FileFormat
 
 BLOCK_BYTES = 2 << 20  # text parsed at once; its numbers still fit the processor's cache
 HEAD_BYTES = 1 << 20  # text looked at for header and delimiter
@@ -36,8 +38,14 @@ MAX_LINE = 16 << 20  # a longer line is no table
 MAX_THREADS = 8  # beyond these the disk and the hash are the limit
 
 
+def text_table(path: Path, packed: bool = False) -> Table:
+    """Reader of a CSV file, plain or compressed with gzip, by what its first lines hold."""
+    table = TextTable(path, packed)
+    return ArrayTextTable(path, packed) if table.holds_arrays else table
+
+
 class TextTable(Table):
-    """A CSV file, plain or compressed with gzip."""
+    """A CSV file, plain or compressed with gzip, with one number in each cell."""
 
     def __init__(self, path: Path, packed: bool = False):
         self.path = path
@@ -45,6 +53,11 @@ class TextTable(Table):
         with self._open() as (stream, _):
             head = self._read(stream, HEAD_BYTES)
             whole = len(head) < HEAD_BYTES
+        self.holds_arrays = holds_arrays(head)
+        if self.holds_arrays:
+            return
+        if inner := next((one for one in FORMATS.values() if _begins(head, one)), None):
+            raise InputError(f"{path.name} is a packed {inner.title} file; unpack it (gunzip).")
         if not head:
             raise InputError(f"{path.name} holds an empty file; expected a table of spectra.")
         check_text(path.name, head[: 1 << 16])
@@ -158,6 +171,10 @@ class _Stream:
     def __exit__(self, *_: object) -> None:
         self.text.close()
         self.raw.close()
+
+
+def _begins(head: bytes, form: FileFormat) -> bool:
+    return bool(form.magic) and head.startswith(form.magic)
 
 
 def _n_cores() -> int:

@@ -15,12 +15,15 @@ from redshift_core.errors import InputError
 from redshift_core.evaluation.predictions import read_priors
 from redshift_core.evaluation.training_range import FLAGS
 from redshift_core.evaluation.verdict import Tally
+from redshift_core.prediction.columns import COLUMNS
 from redshift_core.prediction.judgement import STORED, evaluate_run, judge_again, metadata
 from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
 from redshift_core.prediction.stress import stress_run
+from redshift_core.settings.names import USUAL_ENDINGS
 from redshift_core.store import DatasetFolder, JobContext, RunFolder, Stopped, simulator_version
 from redshift_core.store.arrays import RowWriter
-from redshift_core.store.tables import TableWriter, check_out
+from redshift_core.store.tables import check_out
+from redshift_core.store.writers import TableWriter
 
 DECIMALS = 7  # decimals of an exported redshift, as many as the float32 of the network holds
 
@@ -60,7 +63,7 @@ def _run_and_dataset(context: JobContext) -> tuple[RunFolder, DatasetFolder]:
 def predict_job(context: JobContext) -> dict[str, Any]:
     """Job: ``run``, ``file``, ``out``, ``columns`` → rows, flagged per flag, verdict, out, files.
 
-    Without ``out`` the table goes into the job's output folder, as CSV and as Parquet. With a PDF
+    Without ``out`` the table goes into the job's output folder in every written format. With a PDF
     head ``estimate`` and ``prior_file`` choose the point and the prior, and ``pdf`` names a file
     for the densities under it, an npy of float16 (n, 240) in 1/z; true puts it among the output.
     """
@@ -70,7 +73,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
         files = [check_out(Path(request["out"]), source)]
     else:
         context.folder.output.mkdir(exist_ok=True)
-        files = [context.folder.output / f"predictions{kind}" for kind in (".csv", ".parquet")]
+        files = [context.folder.output / f"predictions{kind}" for kind in USUAL_ENDINGS]
     coverage = open_coverage(run)
     estimate, priors = _asked_estimate(run, request)
     path = _density_path(context, source)
@@ -81,7 +84,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     about = metadata(run, simulated, estimate)
     reader, tally = None, Tally(coverage)
     try:
-        with TableWriter(files, about) as writer, densities as density_writer:
+        with TableWriter(files, about, COLUMNS) as writer, densities as density_writer:
             for block in blocks:  # a bad file fails before the model is loaded
                 reader = reader or open_reader(run, coverage, estimate, priors)
                 columns, flags, density = reader.read(block.flux, tally)

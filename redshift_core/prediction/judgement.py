@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -27,7 +26,7 @@ from redshift_core.prediction.rows import JudgedRows, open_judged
 from redshift_core.store import DatasetFolder, EvaluationFolder, RunFolder, write_json
 from redshift_core.store.arrays import RowWriter, read_table
 from redshift_core.store.records import Evaluation
-from redshift_core.store.tables import TableWriter
+from redshift_core.store.writers import TableWriter
 
 READ_BLOCK = 8192  # spectra taken from the memory map at a time
 FIGURES = ("figures", "n", "bins", "intervals", "bootstrap", "pdf")  # of `judged_figures`
@@ -164,9 +163,9 @@ def judged_figures(
 
 def metadata(
     run: RunFolder, simulated: bool, estimate: pdf.Estimate | None = None
-) -> dict[bytes, bytes]:
-    """Schema metadata that says where a Parquet table of predictions comes from."""
+) -> dict[str, Any]:
+    """Where a table of predictions comes from, for the formats that can say it."""
     about: dict[str, Any] = {"run": run.id, "SIMULATED spectra": simulated}
     if estimate is not None and run.config.model.head == "pdf":
         about["estimate"] = estimate.describe()
-    return {b"redshift_lab_predictions": json.dumps(about).encode()}
+    return about

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -15,15 +16,40 @@ class FileFormat:
     title: str  # in the user's words
     suffixes: tuple[str, ...]  # last endings of file names, the usual one first
     magic: bytes = b""  # first bytes of every such file; none for text
+    written: bool = False  # whether predictions are written in it, too
 
 
 FORMATS = {  # format of ``data.READERS`` → how it is known
-    "csv": FileFormat("CSV", (".csv", ".tsv", ".txt", ".dat", ".tab", ".asc")),
+    "csv": FileFormat("CSV", (".csv", ".tsv", ".txt", ".dat", ".tab", ".asc"), written=True),
     "csv.gz": FileFormat("CSV.gz", (".gz",), b"\x1f\x8b"),
-    "parquet": FileFormat("Parquet", (".parquet", ".pq"), b"PAR1"),
+    "parquet": FileFormat("Parquet", (".parquet", ".pq"), b"PAR1", written=True),
+    "feather": FileFormat("Feather", (".feather", ".arrow"), b"ARROW1"),
+    "fits": FileFormat("FITS", (".fits", ".fit"), b"SIMPLE  =", written=True),
+    "votable": FileFormat("VOTable", (".vot", ".votable", ".xml"), b"<?xml", written=True),
+    "ecsv": FileFormat("ECSV", (".ecsv",), b"# %ECSV", written=True),
 }
-*_FIRST, _LAST = (one.title for one in FORMATS.values())
-FORMAT_TITLES = f"{', '.join(_FIRST)} or {_LAST}"  # for sentences
+WRITTEN = {  # ending of a table that is written → its format, of ``store.writers.WRITERS``
+    ending: name
+    for name, one in FORMATS.items()
+    if one.written
+    for ending in (one.suffixes if one.magic else one.suffixes[:1])  # .tsv has another delimiter
+}
+USUAL_ENDINGS = tuple(one.suffixes[0] for one in FORMATS.values() if one.written)
+
+
+def in_words(names: Iterable[str]) -> str:
+    """Names as a sentence lists them.
+
+    Examples
+    --------
+    >>> in_words([".csv", ".parquet", ".fits"]), in_words([".npy"])
+    ('.csv, .parquet or .fits', '.npy')
+    """
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+FORMAT_TITLES = in_words(one.title for one in FORMATS.values())  # for sentences
 
 SCALERS = {
     "minmax": "Each pixel to 0–1 by its lowest and highest training flux; the dissertation's.",

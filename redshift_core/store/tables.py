@@ -1,6 +1,6 @@
-"""Tables for other programs: CSV that a spreadsheet cannot mistake for formulas, and Parquet.
+"""Tables for other programs: CSV that a spreadsheet cannot mistake for formulas, Markdown, LaTeX.
 
-A file is written under a temporary name and renamed when it is whole, so nobody reads half of it.
+And which file a table may be written to; `writers` writes it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import pandas as pd
 
 from redshift_core.constants import MISSING
 from redshift_core.errors import InputError
-from redshift_core.store import part_of
+from redshift_core.settings.names import WRITTEN, in_words
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet may run such a cell
-SUFFIXES = (".csv", ".parquet")
+SUFFIXES = tuple(WRITTEN)
 LATEX = str.maketrans({  # character → what LaTeX wants in its place
     **{character: rf"\{character}" for character in "&%$#_{}"},
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
@@ -133,7 +133,7 @@ def check_out(out: Path, source: Path | None = None, suffixes: Sequence[str] = S
     Parameters
     ----------
     out : Path
-        Its suffix, for a table ``.csv`` or ``.parquet``, chooses the format.
+        Its suffix, for a table one of ``settings.names.WRITTEN``, chooses the format.
     source : Path, optional
         File the table is made from, which must not be overwritten.
     suffixes : sequence of str
@@ -142,8 +142,7 @@ def check_out(out: Path, source: Path | None = None, suffixes: Sequence[str] = S
     out = Path(out).expanduser().absolute()
     if out.suffix.lower() not in suffixes:
         raise InputError(
-            f"{out.name} does not end in {' or '.join(suffixes)}, which chooses the format; "
-            "rename it."
+            f"{out.name} does not end in {in_words(suffixes)}, which chooses the format; rename it."
         )
     if not out.parent.is_dir():
         raise InputError(f"The folder {out.parent} does not exist; make it first.")
@@ -154,72 +153,6 @@ def check_out(out: Path, source: Path | None = None, suffixes: Sequence[str] = S
     if source is not None and out.exists() and source.exists() and out.samefile(source):
         raise InputError(f"{out} is the input file; choose another name for the result.")
     return out
-
-
-class TableWriter:
-    """Writes tables of the same columns one below the other, in every format asked for.
-
-    Use it in a ``with`` block: the files appear when it ends, and not at all when it fails.
-    """
-
-    def __init__(self, paths: Sequence[Path], metadata: dict[bytes, bytes] | None = None):
-        self.paths = [Path(path) for path in paths]
-        self.metadata = metadata or {}
-        self._parts = [part_of(path) for path in self.paths]
-        self._writers: list[Any] = []
-
-    def __enter__(self) -> TableWriter:
-        return self
-
-    def write(self, table: pd.DataFrame) -> None:
-        """Append rows."""
-        if not self._writers:
-            self._writers = [
-                _Csv(part) if path.suffix.lower() == ".csv" else _Parquet(part, self.metadata)
-                for path, part in zip(self.paths, self._parts, strict=True)
-            ]
-        for writer in self._writers:
-            writer.write(table)
-
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        for writer in self._writers:
-            writer.close()
-        for path, part in zip(self.paths, self._parts, strict=True):
-            if kind is None and part.exists():
-                os.replace(part, path)
-            part.unlink(missing_ok=True)
-
-
-class _Csv:
-    def __init__(self, path: Path):
-        self._file = path.open("w", encoding="utf-8", newline="")
-        self._header = True
-
-    def write(self, table: pd.DataFrame) -> None:
-        safe_cells(table).to_csv(self._file, index=False, header=self._header)
-        self._header = False
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class _Parquet:
-    def __init__(self, path: Path, metadata: dict[bytes, bytes]):
-        self._path, self._metadata, self._writer = path, metadata, None
-
-    def write(self, table: pd.DataFrame) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        rows = pa.Table.from_pandas(table, preserve_index=False)
-        rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **self._metadata})
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, rows.schema, compression="zstd")
-        self._writer.write_table(rows)
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
 
 
 def _safe(cell: Any) -> Any:

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from astropy.table import Table
+from pyarrow import feather
 
 PIXELS = [f"flux_{k}" for k in range(186)]
 IDS = np.array([4611686018427387905, 4611686018427387907, 1234567890123456789, 7, 8, 9])
@@ -59,18 +61,33 @@ def many_rows(z: np.ndarray, cycle: int = 500) -> list[list[str]]:
     return [[str(one), *fluxes[k % cycle]] for k, one in enumerate(z.tolist())]
 
 
-def arrow(flux: np.ndarray, z: np.ndarray, ids: np.ndarray) -> pa.Table:
+def arrow(flux: np.ndarray, z: np.ndarray | None, ids: np.ndarray) -> pa.Table:
     """The three as an Arrow table."""
-    return pa.table({"source_id": ids, "z": z, **dict(zip(PIXELS, flux.T, strict=True))})
+    known = {} if z is None else {"z": z}
+    return pa.table({"source_id": ids, **known, **dict(zip(PIXELS, flux.T, strict=False))})
 
 
-def write_text(path: Path, flux: np.ndarray, z: np.ndarray, ids: np.ndarray) -> None:
+def write_text(path: Path, flux: np.ndarray, z: np.ndarray | None, ids: np.ndarray) -> None:
     """The three as text, compressed where the name ends in .gz."""
-    write(path, ["source_id", "z", *PIXELS], rows(ids, z, flux))
+    known = {} if z is None else {"z": z}
+    columns = (ids, *known.values(), flux)
+    write(path, ["source_id", *known, *PIXELS[: flux.shape[1]]], rows(*columns))
 
 
-WRITERS: dict[str, Callable[[Path, np.ndarray, np.ndarray, np.ndarray], None]] = {
+def astropy_table(flux: np.ndarray, z: np.ndarray | None, ids: np.ndarray) -> Table:
+    """The three as a table of astropy's, the fluxes as one column of arrays."""
+    known = {} if z is None else {"z": z}
+    return Table({"source_id": ids, **known, "flux": flux})
+
+
+WRITERS: dict[str, Callable[[Path, np.ndarray, np.ndarray | None, np.ndarray], None]] = {
     "csv": write_text,
     "csv.gz": write_text,
     "parquet": lambda path, *columns: pq.write_table(arrow(*columns), path),
+    "feather": lambda path, *columns: feather.write_feather(arrow(*columns), str(path)),
+    "fits": lambda path, *columns: astropy_table(*columns).write(path, format="fits"),
+    "votable": lambda path, *columns: astropy_table(*columns).write(
+        path, format="votable", tabledata_format="binary2"
+    ),
+    "ecsv": lambda path, *columns: astropy_table(*columns).write(path, format="ascii.ecsv"),
 }

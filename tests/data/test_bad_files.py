@@ -7,14 +7,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from astropy.io import fits
 
 from redshift_core import jobs
 from redshift_core.data import ingest, read_blocks
 from redshift_core.errors import InputError
-from tests.data.tables import PIXELS, many_rows, redshifts, rows, spectra, survey, write
+from tests.data.tables import PIXELS, WRITERS, many_rows, redshifts, rows, spectra, survey, write
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 8
 HEADER = ["z", *PIXELS]
+
+
+TAP_ERROR = (
+    '<?xml version="1.0"?><VOTABLE version="1.3" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
+    '<RESOURCE type="results"><INFO name="QUERY_STATUS" value="ERROR">Cannot parse query</INFO>'
+    "</RESOURCE></VOTABLE>"
+)
 
 
 def body(n=6):
@@ -48,6 +56,11 @@ def damaged_parquet(path):
     content = bytearray(path.read_bytes())
     content[2000:200_000] = bytes(198_000)
     path.write_bytes(content)
+
+
+def cut_fits(path):
+    WRITERS["fits"](path, spectra(40), redshifts(40), np.arange(40))
+    path.write_bytes(path.read_bytes()[:20_000])
 
 
 def binary(path):
@@ -134,8 +147,8 @@ BAD = {
         ),
         "letters.parquet, column z, row 1: 'x' is not a number",
     ),
-    "lists.parquet": (
-        lambda p: parquet(p, {n: [[1.0], [2.0]] for n in PIXELS}), "expected one number a row"
+    "texts.parquet": (
+        lambda p: parquet(p, {n: [["a"], ["b"]] for n in PIXELS}), "is not a number"
     ),
     "rounded id.parquet": (
         lambda p: parquet(p, {"source_id": [4.6e18, 1.0], **{n: [1.0, 2.0] for n in PIXELS}}),
@@ -190,11 +203,34 @@ BAD = {
     "trailing commas.csv": (
         lambda p: write(p, HEADER, [[*row, ""] for row in body()]), "line 2 has 188 columns"
     ),
-    "folder.csv": (lambda p: p.mkdir(), "is a folder"),
+    "folder.csv": (lambda p: p.mkdir(), "holds no Parquet file"),
     "missing.csv": (lambda p: None, "There is no file"),
     "table.docx": (survey, "files ending in .docx are not known"),
     "book.xlsx": (lambda p: p.write_bytes(b"PK\x03\x04" + bytes(60)), "an Excel workbook"),
-    "sky.fits": (lambda p: p.write_bytes(b"SIMPLE  =   T" + b" " * 99), "is a FITS file"),
+    "sky.fits": (
+        lambda p: p.write_bytes(b"SIMPLE  =   T" + b" " * 99), "is a broken FITS file"
+    ),
+    "image.fits": (
+        lambda p: fits.PrimaryHDU(np.zeros((4, 4))).writeto(p),
+        "is a FITS file without a binary table",
+    ),
+    "cut.fits": (cut_fits, r"cut.fits is a broken FITS file \(it ends after"),
+    "page.xml": (
+        lambda p: p.write_text("<?xml version='1.0'?><html><body>Down</body></html>"),
+        "is a broken VOTable, or XML of another kind",
+    ),
+    "error.xml": (lambda p: p.write_text(TAP_ERROR), "is the error of a service .Cannot parse"),
+    "lengths.parquet": (
+        lambda p: parquet(p, {"flux": [[1.0] * 186, [1.0] * 185]}),
+        "column flux, row 1: the array has 185 values, where the first has 186",
+    ),
+    "sampled.parquet": (
+        lambda p: parquet(p, {"flux": [[1.0] * 343] * 2}), "343 flux columns .*XP_SAMPLED"
+    ),
+    "arrays.ecsv": (
+        lambda p: p.write_text("# %ECSV 1.0\n# ---\nz flux\n0.1 [1.0,x]\n"),
+        "is not a table of spectra",
+    ),
     "mac.csv": (
         lambda p: p.write_bytes(b"\r".join([",".join(HEADER).encode()] * 2)), "old Mac"
     ),

@@ -56,6 +56,30 @@ def test_every_format_becomes_the_same_dataset(tmp_path, store, name):
         assert found.source_id.tolist() == IDS.tolist()
 
 
+def test_every_format_without_redshifts_and_with_missing_values_is_the_same_dataset(
+    tmp_path, store, name
+):
+    flux, z = spectra(), redshifts()
+    flux[2, 17], flux[4], z[3] = np.nan, np.nan, np.nan
+    for k, redshift in enumerate((None, z)):
+        path = tmp_path / f"{k}{FORMATS[name].suffixes[0]}"
+        WRITERS[name](path, flux, redshift, IDS)
+        found = open_dataset(ingest(path, store))
+        assert found.flux.tobytes() == flux.astype(np.float32).tobytes()
+        wanted = np.full(6, np.nan) if redshift is None else z
+        np.testing.assert_array_equal(found.z_spec, wanted)
+        assert found.info["has_z"] == (redshift is not None)
+        assert found.info["flagged"] == {"nan_flux": 2, **({"z_missing": 1} if k else {})}
+
+
+def test_every_format_of_another_width_gets_one_sentence(tmp_path, store, name):
+    path = tmp_path / f"a{FORMATS[name].suffixes[0]}"
+    WRITERS[name](path, spectra(6, 185), redshifts(), IDS)
+    with pytest.raises(InputError, match=rf"{path.name} has 185 flux columns .*expected 186"):
+        ingest(path, store)
+    assert store.datasets() == []
+
+
 def test_a_format_is_known_by_its_content(tmp_path, name):
     assert format_of(written(tmp_path / f"a{FORMATS[name].suffixes[0]}", name)) == name
     if FORMATS[name].magic:

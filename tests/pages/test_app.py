@@ -18,8 +18,11 @@ from pages.ui.data import intake
 from pages.ui.nav import SECTIONS
 from pages.ui.text import escape
 from redshift_core import data, jobs
+from redshift_core.prediction.columns import COLUMNS
+from redshift_core.settings.names import USUAL_ENDINGS
 from redshift_core.settings.presets import preset
 from redshift_core.store import CHECKOUT, RunFolder, Store, write_json
+from redshift_core.store.writers import TableWriter
 from tests.pages.made_up import every_slot_taken
 
 PAGES = {title: file for entries in SECTIONS.values() for file, title, _, _ in entries}
@@ -272,9 +275,9 @@ def test_the_predict_page_shows_what_a_finished_job_left(store, dataset, interva
             "flags": ["", "", "bad_flux", "z_phot_out_of_range"],
         }
     )
-    files = [job.output / "predictions.csv", job.output / "predictions.parquet"]
-    table.to_csv(files[0], index=False)
-    table.to_parquet(files[1])
+    files = [job.output / f"predictions{ending}" for ending in USUAL_ENDINGS]
+    with TableWriter(files, {"run": run.id}, COLUMNS) as writer:
+        writer.write(table)
     write_json(job.request_path, {"kind": "predict", "run": run.id, "file": "/x/new_ones.csv"})
     write_json(job.status_path, {"state": "finished", "kind": "predict"})
     flagged = {"bad_flux": 1, "outside_training_range": 0, "z_phot_out_of_range": 1}
@@ -289,6 +292,9 @@ def test_the_predict_page_shows_what_a_finished_job_left(store, dataset, interva
     assert ("z_low68 to z_high68" in words(at)) == bool(intervals)
     links = [element.proto.url for element in at.get("link_button")]
     assert links == [server.download_url(job, file) for file in files]
+    titles = [element.proto.label.split(" (")[0] for element in at.get("link_button")]
+    assert titles == [f"Download {one}" for one in ("CSV", "Parquet", "FITS", "VOTable", "ECSV")]
+    assert "TOPCAT" in words(at)
 
 
 def test_text_of_a_user_is_shown_as_it_stands():

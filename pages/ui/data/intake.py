@@ -17,6 +17,7 @@ from pages.ui.text import escape, size
 from redshift_core import jobs
 from redshift_core.constants import N_PIXELS
 from redshift_core.data import Preview, preview
+from redshift_core.data.files import PARQUET, size_of
 from redshift_core.errors import InputError
 from redshift_core.store import JobFolder, Store
 
@@ -49,7 +50,7 @@ def inbox_door(store: Store, key: str) -> None:
         st.code(str(store.inbox), language=None)
         return
     named = {str(p.relative_to(store.inbox)): p for p in files}
-    texts = {name: f"{name} · {size(path.stat().st_size)}" for name, path in named.items()}
+    texts = {name: f"{name} · {size(size_of(path))}" for name, path in named.items()}
     name = st.selectbox("File in the inbox", list(named), format_func=texts.get, key=f"in_{key}")
     st.caption(f"Folder {escape(str(store.inbox))} on the server. The file stays where it is.")
     if st.button("Use this file", key=f"use_{key}", icon=":material/input:"):
@@ -57,16 +58,22 @@ def inbox_door(store: Store, key: str) -> None:
 
 
 def inbox_files(store: Store) -> list[Path]:
-    """Whole files in the inbox and its folders, none of them a link to somewhere else."""
+    """Whole files in the inbox and its folders, and folders of Parquet parts.
+
+    None of them is a link to somewhere else.
+    """
     root = store.inbox.resolve()
-    return [
+    paths = [path for path in sorted(store.inbox.rglob("*")) if path.resolve().is_relative_to(root)]
+    whole = [
         path
-        for path in sorted(store.inbox.rglob("*"))
+        for path in paths
         if path.is_file()
-        and not path.name.startswith(".")
+        and not path.name.startswith((".", "_"))
         and path.suffix not in (".part", ".tmp")
-        and path.resolve().is_relative_to(root)
     ]
+    parts = {path.parent for path in whole if path.suffix.lower() in PARQUET}
+    folders = [path for path in paths if path in parts and path != root]
+    return [*whole, *folders]
 
 
 def incoming(key: str, *, with_z: bool) -> Incoming | None:

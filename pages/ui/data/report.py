@@ -72,7 +72,7 @@ def _source(info: dict[str, Any]) -> None:
         "Adapted": _adapted(info.get("adapted")),
         "Redshift column": found["z"] or "none",
         "Source id column": found["source_id"] or "none: rows are numbered",
-        "Flux columns": f"{found['n_flux']}, {found['flux_first']} … {found['flux_last']}",
+        "Flux columns": _fluxes(found),
         "Further columns": ", ".join(found["other"]) or "none",
         "Flux unit": info["unit"],
         "Made by the simulator with": ", ".join(f"{k} {v}" for k, v in info["simulation"].items()),
@@ -80,6 +80,17 @@ def _source(info: dict[str, Any]) -> None:
     with st.expander("File and columns", icon=":material/description:"):
         table = pd.DataFrame([(key, escape(str(text))) for key, text in rows.items() if text])
         st.table(table, hide_index=True, hide_header=True, alt="Source file and its columns")
+
+
+def _fluxes(found: dict[str, Any]) -> str:
+    """Columns of the fluxes, or what the fluxes were made of."""
+    if "made_from" not in found:
+        return f"{found['n_flux']}, {found['flux_first']} … {found['flux_last']}"
+    bases, grid = found.get("bases", "those of Gaia DR3"), found.get("sampling", "the inferred one")
+    return (
+        f"{found['n_flux']}, made of the coefficients of mean spectra; basis functions: {bases}; "
+        f"grid of pixels: {grid}"
+    )
 
 
 def _adapted(origin: dict[str, Any] | None) -> str:

@@ -1,0 +1,110 @@
+"""Arrays in the cells of a table, as lists or as text such as ``(1.0, 2.0)``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from redshift_core.data.dialect import bare
+from redshift_core.errors import InputError
+
+_VALUE = r"\s*(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf|null|none)\s*"
+_ARRAY = re.compile(rf"\s*[\[(](?:{_VALUE},)+(?:{_VALUE})?[\])]\s*", re.IGNORECASE)
+
+
+def is_text(column: pa.Array) -> bool:
+    """Whether a column holds text, perhaps by a dictionary."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def is_array_text(cell: str | None) -> bool:
+    """Whether a cell is an array of numbers as text.
+
+    Examples
+    --------
+    >>> is_array_text("(1.0, 2.5)"), is_array_text("[1,null]"), is_array_text("(see note)")
+    (True, True, False)
+    """
+    return cell is not None and _ARRAY.fullmatch(cell) is not None
+
+
+def array_length(column: pa.Array) -> int | None:
+    """Values of the first array of a column of arrays of numbers; None for any other column."""
+    if is_text(column):
+        cells = column.cast(pa.string()).drop_null().to_pylist()
+        if not any(map(is_array_text, cells)):
+            return None
+    elif not (_is_list(column.type) and _is_numeric(column.type.value_type)):
+        return None
+    return next((int(n) for n in lengths_of(lists_of(column)) if n), 0)
+
+
+def lists_of(column: pa.Array) -> pa.Array:
+    """Column of arrays as lists of numbers; empty and missing text become missing lists."""
+    if not is_text(column):
+        return column
+    inner = pc.utf8_trim(bare(column), " \t\r\n()[]")
+    parts = pc.split_pattern(pc.if_else(pc.equal(inner, ""), None, inner), ",")
+    numbers = bare(parts.flatten()).cast(pa.float64())
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths_of(parts))]), pa.int32())
+    return pa.ListArray.from_arrays(offsets, numbers, mask=parts.is_null())
+
+
+def lengths_of(lists: pa.Array) -> NDArray[np.int64]:
+    """Values of each list, 0 where it is missing, shape (n,)."""
+    return pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
+
+
+def numbers_of(lists: pa.Array) -> NDArray[np.floating]:
+    """Values of all lists behind one another; NaN where one is missing."""
+    values = lists.flatten()
+    if not pa.types.is_floating(values.type) or pa.types.is_float16(values.type):
+        values = values.cast(pa.float64(), safe=False)
+    return values.to_numpy(zero_copy_only=False)
+
+
+def matrix(lists: pa.Array, n: int, place: str, first: int) -> NDArray[np.floating]:
+    """Arrays of ``n`` values each, NaN where the array is missing, shape (rows, n).
+
+    Raises
+    ------
+    InputError
+        If an array has another number of values; ``place`` and ``first`` (number of the first row)
+        say where.
+    """
+    lengths, values = lengths_of(lists), numbers_of(lists)
+    if len(odd := np.flatnonzero((lengths != n) & (lengths > 0))):
+        raise InputError(
+            f"{place}, row {first + odd[0]}: the array has {lengths[odd[0]]} values, where the "
+            f"first has {n}. Give every spectrum the same number of values."
+        )
+    if len(values) == len(lengths) * n:
+        return values.reshape(-1, n)
+    result = np.full((len(lengths), n), np.nan)
+    result[lengths == n] = values.reshape(-1, n)
+    return result
+
+
+def list_array(arrays: Iterable[NDArray]) -> pa.Array:
+    """Arrays of one dimension as an Arrow column of lists."""
+    arrays = [np.asarray(one) for one in arrays]
+    offsets = np.concatenate([[0], np.cumsum([len(one) for one in arrays])])
+    values = np.concatenate(arrays) if arrays else np.empty(0)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(test(kind) for test in tests)
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind)

@@ -1,0 +1,110 @@
+"""Readers of Arrow's formats, in blocks and bounded memory: Parquet, folders of it, Feather."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from redshift_core.data.columnar import BLOCK_ROWS, FIRST_ROWS, ColumnarTable
+from redshift_core.data.files import files_of
+from redshift_core.errors import InputError
+
+BUFFER = 1 << 20  # bytes of a column read at once, so that one large row group is never held whole
+METADATA_KEY = b"redshift_lab"  # JSON by which a simulated survey says that it is one
+
+
+class ParquetTable(ColumnarTable):
+    """A Parquet file, or a folder whose Parquet files are parts of one table."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.files = files_of(path)
+        with _reading(self.files[0]), self._open(self.files[0]) as file:
+            self.schema = file.schema_arrow
+            names = self.schema.names
+            batch = None
+            if len(set(names)) == len(names):
+                batch = next(file.iter_batches(FIRST_ROWS), None)
+        super().__init__(path, batch if batch is not None else _empty(self.schema))
+
+    @property
+    def simulation(self) -> dict[str, Any]:
+        """How it was simulated, from the file's own metadata."""
+        text = (self.schema.metadata or {}).get(METADATA_KEY)
+        try:
+            found = json.loads(text) if text else {}
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Rows of some columns, part by part, each batch with the bytes done by then."""
+        before = 0
+        for path in self.files:
+            size, done = path.stat().st_size, 0
+            with _reading(path), self._open(path) as file:
+                self._check_part(path, file.schema_arrow, names)
+                n_rows = file.metadata.num_rows
+                for batch in file.iter_batches(BLOCK_ROWS, columns=names):
+                    done += batch.num_rows
+                    yield batch, before + size * done // max(n_rows, 1)
+            before += size
+
+    def _check_part(self, path: Path, schema: pa.Schema, names: list[str]) -> None:
+        if missing := [name for name in names if name not in schema.names]:
+            raise InputError(
+                f"{path.name} in {self.path.name} has no column {missing[0]!r}, which "
+                f"{self.files[0].name} has; expected parts of one table."
+            )
+
+    def _open(self, path: Path) -> pq.ParquetFile:
+        return pq.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
+
+
+class FeatherTable(ColumnarTable):
+    """A Feather file (version 2), which is an Arrow IPC file."""
+
+    def __init__(self, path: Path):
+        with _reading(path, "Feather"), pa.memory_map(str(path)) as memory:
+            file = pa.ipc.open_file(memory)
+            first = _empty(file.schema)
+            if file.num_record_batches:
+                first = pa.RecordBatch.from_pylist(
+                    file.get_batch(0).slice(0, FIRST_ROWS).to_pylist(), file.schema
+                )  # a copy, for the file is closed
+        super().__init__(path, first)
+
+    def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Rows of some columns, each batch with the bytes done by then."""
+        size = self.path.stat().st_size
+        with _reading(self.path, "Feather"), pa.memory_map(str(self.path)) as memory:
+            n = pa.ipc.open_file(memory).num_record_batches
+            for number in range(n):
+                # Opened anew, so that what was read of the last batch is not kept.
+                batch = pa.ipc.open_file(memory).get_batch(number).select(names)
+                for start in range(0, batch.num_rows, BLOCK_ROWS):
+                    part = batch.slice(start, BLOCK_ROWS)
+                    share = (start + part.num_rows) / batch.num_rows
+                    yield part, int(size * (number + share) / n)
+
+
+def _empty(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array([], kind) for kind in schema.types], schema=schema)
+
+
+@contextmanager
+def _reading(path: Path, title: str = "Parquet") -> Iterator[None]:
+    """InputError where a file is broken."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")[:150]
+        raise InputError(
+            f"{path.name} is a broken {title} file ({reason}). Export or transfer it again."
+        ) from None

@@ -1,0 +1,101 @@
+"""Reader of VOTables, whole in memory: the format has no index of its rows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from redshift_core.data.array_cells import list_array
+from redshift_core.data.columnar import BLOCK_ROWS, FIRST_ROWS, ColumnarTable
+from redshift_core.errors import InputError
+
+MAX_BYTES = 256 << 20  # of a file; reading takes three to five times as much memory
+
+
+class VOTable(ColumnarTable):
+    """The first table of a VOTable, TABLEDATA or BINARY."""
+
+    def __init__(self, path: Path):
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(
+                f"{path.name} is a VOTable of {path.stat().st_size / 1e6:,.0f} MB, which can only "
+                f"be read whole; up to {MAX_BYTES / 1e6:,.0f} MB are. Save it as FITS or Parquet "
+                "(TOPCAT, stilts tcopy, or astropy's Table.write)."
+            )
+        self._batch = _read(path)
+        super().__init__(path, self._batch.slice(0, FIRST_ROWS))
+
+    def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Rows of some columns, each batch with the bytes of the file done by then."""
+        size, n = self.path.stat().st_size, self._batch.num_rows
+        batch = self._batch.select(names)
+        for start in range(0, n, BLOCK_ROWS):
+            part = batch.slice(start, BLOCK_ROWS)
+            yield part, size * (start + part.num_rows) // n
+
+
+def _read(path: Path) -> pa.RecordBatch:
+    from astropy.io import votable
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of small offences against the standard
+        try:
+            document = votable.parse(path, verify="ignore")
+            _refuse_error(path.name, document)
+            table = document.get_first_table()
+            rows = table.array
+        except InputError:
+            raise
+        except Exception as error:  # astropy lets through whatever expat and NumPy raise
+            raise InputError(
+                f"{path.name} is a broken VOTable, or XML of another kind "
+                f"({str(error).splitlines()[0].rstrip('.')[:150]}). Export or transfer it again."
+            ) from None
+    names = [field.name for field in table.fields]
+    columns = [_column(np.ma.asarray(rows[name])) for name in rows.dtype.names]
+    kept = [k for k, column in enumerate(columns) if column is not None]
+    return pa.RecordBatch.from_arrays([columns[k] for k in kept], [names[k] for k in kept])
+
+
+def _refuse_error(file: str, document: Any) -> None:
+    """InputError where a document is what a service answers to a query it cannot do."""
+    for info in (*document.infos, *(one for part in document.resources for one in part.infos)):
+        if info.name == "QUERY_STATUS" and str(info.value).upper() == "ERROR":
+            raise InputError(
+                f"{file} is the error of a service ({str(info.content)[:200]}); repeat the query."
+            )
+
+
+def _column(values: Any) -> pa.Array | None:
+    """Masked column as Arrow; None for complex numbers and images."""
+    data, mask = np.ma.getdata(values), np.ma.getmaskarray(values)
+    if data.dtype.kind == "O":
+        return _objects(data, mask)
+    if data.dtype.kind in "US":
+        texts = np.char.decode(data, "utf-8", "replace") if data.dtype.kind == "S" else data
+        return pa.array([text or None for text in texts.tolist()], pa.string())
+    if data.dtype.kind not in "biuf" or data.ndim > 2:
+        return None
+    data = data.astype(data.dtype.newbyteorder("="), copy=False)
+    if data.ndim == 1:
+        return pa.array(data, mask=mask)
+    flat = pa.array(data.ravel(), mask=mask.ravel())
+    return pa.FixedSizeListArray.from_arrays(flat, data.shape[1])
+
+
+def _objects(data: Any, mask: Any) -> pa.Array:
+    """Column of texts or of arrays of variable length."""
+    missing = np.asarray(mask).reshape(len(data), -1).any(axis=1) if len(data) else []
+    cells = [None if gone else cell for cell, gone in zip(data, missing, strict=True)]
+    if any(isinstance(cell, (str, bytes)) for cell in cells):
+        return pa.array([str(cell) if cell else None for cell in cells], pa.string())
+    empty = np.empty(0)
+    return list_array(
+        empty if cell is None else np.ma.filled(np.ma.asarray(cell, float), np.nan)
+        for cell in cells
+    )

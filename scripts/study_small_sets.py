@@ -33,8 +33,11 @@ from redshift_core.settings.run import ScalerConfig, SplitConfig
 from redshift_core.simulation import survey_dataset
 from redshift_core.store import DatasetFolder, JobContext, Store, write_json
 
+SIZES = (1_000, 3_000, 10_000)
 METHODS = ("best", "fast_cnn", "fast", "lightgbm")
-TEST_SEED = 7_000_000  # of the survey that judges; the others have 1000 · seed + their number
+TEST_SEED = (
+    7_000_000  # of the survey that judges; the others have 1000 · seed + their place in SIZES
+)
 FIGURES = ("mae", "sigma_nmad", "coverage68", "steps", "seconds")
 
 
@@ -123,7 +126,7 @@ def table(lines: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Do what is not done yet, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 3_000, 10_000])
+    parser.add_argument("--sizes", type=int, nargs="+", choices=SIZES, default=SIZES)
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--test", type=int, default=20_000, help="galaxies of the test survey")
@@ -133,13 +136,13 @@ def main() -> None:
     log = Path(store.root / "small-sets.jsonl")
     past = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     test, chosen = open_dataset(survey(store, options.test, TEST_SEED)), []
-    for number, n in enumerate(options.sizes):
+    for n in options.sizes:
         for method in options.methods:
             for seed in range(1, options.seeds + 1):
                 key = {"n": n, "method": method, "seed": seed, "test": options.test, "set": values}
                 line = next((one for one in past if key.items() <= one.items()), None)
                 if line is None:
-                    folder = survey(store, n, 1000 * seed + number)
+                    folder = survey(store, n, 1000 * seed + SIZES.index(n))
                     found = (
                         network(store, method, folder, seed, test, values)
                         if method in PRESETS

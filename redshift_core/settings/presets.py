@@ -15,7 +15,9 @@ from redshift_core.settings.run import (
 
 # White noise of 0.4 % of the mean flux: no price in accuracy, and rounding to two decimals or noise
 # up to 1 % of the mean cost next to nothing (docs/robustness.md).
-NOISE = AugmentationConfig(white_noise=0.004)
+# Below 63,000 training rows it grows, which keeps small sets from being learned by heart
+# (docs/small-sets.md).
+NOISE = AugmentationConfig(white_noise=0.004, noise_rows=63_000)
 
 # Small training sets (docs/small-sets.md): as many steps as 126,000 galaxies get in the 6 epochs of
 # preset best, in batches of at most a tenth of the set.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from redshift_core.settings.fields import Settings, setting
 from redshift_core.settings.selection import Selection
 
 SCHEMA_VERSION = 2
+MOST_NOISE = 10.0  # times as much white noise as set at most, however few the rows
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,13 @@ class AugmentationConfig(Settings):
         "and noise that no mean spectrum has.",
         low=0.0, high=1.0,
     )  # fmt: skip
+    noise_rows: int = setting(
+        0,
+        "With fewer training rows than this, the white noise is larger, as 1 / √rows and at most "
+        "tenfold, so that few spectra are not learned by heart; 0 keeps it.",
+        low=0,
+        high=1_000_000_000,
+    )
     calibration_error: float = setting(
         0.0, "rms of a smooth relative error along each band (a cubic).", low=0.0, high=0.5
     )
@@ -230,7 +239,19 @@ class AugmentationConfig(Settings):
     @property
     def active(self) -> bool:
         """Whether any spectrum is changed."""
-        return any(self.to_dict().values())
+        return any(value for name, value in self.to_dict().items() if name != "noise_rows")
+
+    def on(self, n_train: int) -> AugmentationConfig:
+        """The same with the noise that ``n_train`` rows ask for.
+
+        Examples
+        --------
+        >>> usual = AugmentationConfig(white_noise=0.004, noise_rows=63_000)
+        >>> [round(usual.on(n).white_noise, 4) for n in (63, 630, 15_750, 126_000)]
+        [0.04, 0.04, 0.008, 0.004]
+        """
+        times = min(math.sqrt(max(1.0, self.noise_rows / n_train)), MOST_NOISE)
+        return dataclasses.replace(self, white_noise=min(1.0, times * self.white_noise))
 
 
 @dataclass(frozen=True)

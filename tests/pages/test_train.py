@@ -60,7 +60,9 @@ def test_every_setting_that_matters_has_a_widget(store):
     at = opened()
     for section, kind in SECTIONS.items():
         for item in dataclasses.fields(kind):
-            hidden = item.name in ("momentum", "weight_decay", "min_delta", "target_width")
+            hidden = item.name in (
+                "momentum", "weight_decay", "min_delta", "target_width", "noise_rows",
+            )  # fmt: skip
             assert (f"set_dissertation_{section}_{item.name}" in at.session_state) is not hidden, (
                 item.name
             )

@@ -51,6 +51,7 @@ IRRELEVANT: dict[tuple[str, str], Callable[[Values], bool]] = {
     ("training", "weight_decay"): lambda v: v["training"]["optimizer"] != "adamw",
     ("training", "huber_delta"): lambda v: v["training"]["loss"] != "huber",
     ("training", "target_width"): lambda v: v["training"]["loss"] != "cross_entropy",
+    ("augmentation", "noise_rows"): lambda v: not v["augmentation"]["white_noise"],
     ("training", "min_delta"): lambda v: not v["training"]["early_stopping"],
     ("model", "pool_size"): lambda v: (
         v["model"]["pooling"] == "none" or v["model"]["architecture"] not in CONVOLVED

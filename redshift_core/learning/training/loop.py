@@ -86,8 +86,8 @@ class Loop:
             config.training.clip_norm > 0 or devices.precision == "mixed_float16"
         )
         self.loss = make_loss(config.training)
-        wanted = config.augmentation.active
-        self.augmentation = Augmentation(config.augmentation) if wanted else None
+        changes = config.augmentation.on(self.n_train)
+        self.augmentation = Augmentation(changes) if changes.active else None
         self.scale = self.model.get_layer(SCALING)
         self.data_device = data.device
         self.data = {"train": data.train, "val": data.val}

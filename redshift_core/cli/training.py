@@ -257,7 +257,7 @@ def _summary(run: RunFolder) -> dict[str, Any]:
         "state": jobs.status(run).state,
         "preset": config.preset,
         "dataset": config.dataset,
-        "epochs": config.training.epochs,
+        "epochs": run.epochs,
         "val_mae": _val_mae(run),
         "test_mae": metrics and metrics.figures.get("mae"),
         "start_from": config.start_from,

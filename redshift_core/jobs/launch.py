@@ -199,7 +199,7 @@ def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
         config = config.with_values({"epochs": epochs})
     elif is_finished:
         raise InputError(
-            f"{run.id} has finished its {config.training.epochs} epochs; "
+            f"{run.id} has finished its {run.result.get('epochs', run.epochs)} epochs; "
             "say how many epochs it should have in all to continue."
         )
     _check_dataset(run, config.dataset)

@@ -46,12 +46,14 @@ LABELS = {
     "val_fraction": "Validation fraction",
 }
 FIXED = ("scaler", "model")  # sections that a run which starts from another takes from it
+MIN_STEPS = ("training", "min_steps")  # 0 where the user names a number of epochs
 LOSS = ("training", "loss")  # offered are those that judge what the chosen head gives
 IRRELEVANT: dict[tuple[str, str], Callable[[Values], bool]] = {
     ("training", "momentum"): lambda v: v["training"]["optimizer"] != "sgd",
     ("training", "weight_decay"): lambda v: v["training"]["optimizer"] != "adamw",
     ("training", "huber_delta"): lambda v: v["training"]["loss"] != "huber",
     ("training", "target_width"): lambda v: v["training"]["loss"] != "cross_entropy",
+    ("augmentation", "noise_rows"): lambda v: not v["augmentation"]["white_noise"],
     ("training", "min_delta"): lambda v: not v["training"]["early_stopping"],
     ("model", "pool_size"): lambda v: (
         v["model"]["pooling"] == "none" or v["model"]["architecture"] not in CONVOLVED
@@ -152,6 +154,8 @@ def _widget(base: RunConfig, path: tuple[str, str], values: Values) -> None:
         limits = {**limits, "choices": {n: choices.LOSSES[n] for n in choices.LOSSES_OF[head]}}
         if default not in limits["choices"]:
             default, shared["key"] = choices.LOSSES_OF[head][0], f"{shared['key']}_{head}"
+    if path == MIN_STEPS and values["training"]["epochs"] != base.training.epochs:
+        default, shared["key"] = 0, f"{shared['key']}_own"
     value = values[section][name] = _ask(hint, default, limits, shared)
     st.caption(_line(limits, value))
 

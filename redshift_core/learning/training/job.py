@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redshift_core import prediction
+from redshift_core.data.split import Split
 from redshift_core.errors import InputError
 from redshift_core.evaluation import spread
 from redshift_core.learning.training.checkpoint import (
@@ -19,6 +20,7 @@ from redshift_core.learning.training.checkpoint import (
     write_history,
 )
 from redshift_core.learning.training.prepare import environment, prepare, scaler_facts
+from redshift_core.settings.length import run_length
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.schedules import learning_rates
 from redshift_core.store import JobContext, RunFolder, Stopped, write_json
@@ -142,7 +144,8 @@ def _state_to_resume(run: RunFolder, config: RunConfig) -> State | None:
     state = load_state(run)
     if state is None:
         return None
-    done, wanted = state.progress.epoch, config.training.epochs
+    n_train = Split.load(run.split_path).counts["train"]
+    done, wanted = state.progress.epoch, run_length(config.training, n_train).epochs
     if wanted < done or (state.progress.finished and wanted == done):
         raise InputError(
             f"{run.id} has completed {done} epochs already and is asked for {wanted} in all; "
@@ -182,7 +185,7 @@ class Trainer:
         n_steps: int | None = None,
     ):
         self.context, self.run, self.config, self.loop = context, run, config, loop
-        self.n_steps = n_steps or config.training.epochs * loop.n_steps  # in all
+        self.n_steps = n_steps or loop.length.n_steps  # in all
         self.progress = state.progress if state else Progress()
         self.kept = state.kept if state else []  # weights to be saved in model.keras
         self.model_is_saved = bool(state) and run.model_path.exists()
@@ -200,7 +203,7 @@ class Trainer:
         write_history(self.run, self.progress)
         self.saved = self.mark = time.monotonic()
         stopped = not self._judge_start()
-        epochs = self.config.training.epochs
+        epochs = self.loop.length.epochs
         while not (stopped or self.progress.epoch >= epochs or self._exhausted()):
             stopped = not (self._train_epoch() and self._validate())
         self.progress.finished = not stopped
@@ -218,8 +221,7 @@ class Trainer:
             self.model_is_saved = False
 
     def _exhausted(self) -> bool:
-        patience = self.config.training.early_stopping
-        return 0 < patience <= self.progress.n_worse
+        return 0 < self.loop.length.patience <= self.progress.n_worse
 
     def _train_epoch(self) -> bool:
         """Do the remaining steps of this epoch; False if the user stops."""
@@ -327,7 +329,7 @@ class Trainer:
         return True
 
     def _report(self, blocks_done: int | None) -> None:
-        progress, loop, epochs = self.progress, self.loop, self.config.training.epochs
+        progress, loop, epochs = self.progress, self.loop, self.loop.length.epochs
         loss, mae, n = progress.sums
         what = "Validating" if blocks_done is not None else "Training"
         rate = loop.batch / self.steps.seconds if self.steps.seconds else None
@@ -350,7 +352,7 @@ class Trainer:
     def _seconds_left(self, blocks_done: int) -> float | None:
         if not self.steps.seconds:
             return None
-        epochs = self.config.training.epochs - self.progress.epoch
+        epochs = self.loop.length.epochs - self.progress.epoch
         # A validation row costs a third of a training row, until it has been measured.
         guess = self.steps.seconds / self.loop.batch / 3 * self.loop.block
         per_block = self.blocks.seconds or guess

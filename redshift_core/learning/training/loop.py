@@ -30,6 +30,7 @@ from redshift_core.learning.training.losses import make_loss, point_estimate
 from redshift_core.learning.training.prepare import Part
 from redshift_core.pdf import WIDTH
 from redshift_core.settings.layers import n_flops, n_outputs
+from redshift_core.settings.length import run_length
 from redshift_core.settings.run import ModelConfig, RunConfig, TrainingConfig
 from redshift_core.store import atomic
 
@@ -67,8 +68,8 @@ class Loop:
         self.strategy = devices.strategy
         self.n_replicas = devices.n_replicas
         self.n_train, self.n_val = (part[1].shape[0] for part in (data.train, data.val))
-        self.batch = min(config.training.batch_size, self.n_train)
-        self.n_steps = -(-self.n_train // self.batch)  # the last batch may be smaller
+        self.length = run_length(config.training, self.n_train)
+        self.batch, self.n_steps = self.length.batch, self.length.steps  # steps of an epoch
         costly = n_flops(config.model, scaler.name) > COSTLY
         self.block = BLOCK_SMALL if costly else BLOCK_LARGE
         self.n_blocks = -(-self.n_val // self.block)
@@ -86,8 +87,8 @@ class Loop:
             config.training.clip_norm > 0 or devices.precision == "mixed_float16"
         )
         self.loss = make_loss(config.training)
-        wanted = config.augmentation.active
-        self.augmentation = Augmentation(config.augmentation) if wanted else None
+        changes = config.augmentation.on(self.n_train)
+        self.augmentation = Augmentation(changes) if changes.active else None
         self.scale = self.model.get_layer(SCALING)
         self.data_device = data.device
         self.data = {"train": data.train, "val": data.val}

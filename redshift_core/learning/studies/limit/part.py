@@ -20,6 +20,7 @@ from redshift_core.errors import InputError
 from redshift_core.jobs import preflight
 from redshift_core.learning.training import train_job
 from redshift_core.learning.training.checkpoint import load_state
+from redshift_core.settings.length import run_length
 from redshift_core.settings.limit import LimitConfig, Training
 from redshift_core.settings.run import RunConfig, SplitConfig
 from redshift_core.simulation import DISK_BYTES, survey_dataset
@@ -54,7 +55,7 @@ def recipe(config: LimitConfig, one: Training, dataset: str = "") -> RunConfig:
 
 
 def _epoch_steps(config: LimitConfig, one: Training) -> int:
-    return math.ceil(one.n / config.base.training.batch_size)
+    return run_length(config.base.training, one.n).steps
 
 
 class Surveys:

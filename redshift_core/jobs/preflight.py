@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from redshift_core.data.split import split_counts
 from redshift_core.errors import InputError
 from redshift_core.jobs import cost, machine
+from redshift_core.reference import small_sets
 from redshift_core.settings.layers import CONVOLVED
 from redshift_core.settings.length import run_length
 from redshift_core.settings.run import RunConfig, TrainingConfig
@@ -63,7 +64,7 @@ def lengthened(training: TrainingConfig, n_train: int) -> str:
         f"only {usual:,} steps. The run makes up to {length.epochs:,} epochs, which are "
         f"{length.n_steps:,} steps of {length.batch:,} spectra, and ends earlier where the "
         f"validation loss has not fallen for {length.patience:,} epochs. Set min steps to 0 to "
-        f"keep the {training.epochs:,} epochs."
+        f"keep the {training.epochs:,} epochs. {small_sets.advice(n_train)}".rstrip()
     )
 
 

@@ -20,7 +20,6 @@ from redshift_core.errors import InputError
 from redshift_core.jobs import preflight
 from redshift_core.learning.training import train_job
 from redshift_core.learning.training.checkpoint import load_state
-from redshift_core.settings.length import run_length
 from redshift_core.settings.limit import LimitConfig, Training
 from redshift_core.settings.run import RunConfig, SplitConfig
 from redshift_core.simulation import DISK_BYTES, survey_dataset
@@ -48,6 +47,7 @@ def recipe(config: LimitConfig, one: Training, dataset: str = "") -> RunConfig:
         "epochs": math.ceil(n_steps(config, one) / _epoch_steps(config, one)),
         "seed": one.seed,
         "early_stopping": 0,
+        "epoch_steps": 0,  # every size learns in the same batches
         "keep": "last",
     }
     split = SplitConfig(test_fraction=0.0, val_fraction=share)
@@ -55,7 +55,7 @@ def recipe(config: LimitConfig, one: Training, dataset: str = "") -> RunConfig:
 
 
 def _epoch_steps(config: LimitConfig, one: Training) -> int:
-    return run_length(config.base.training, one.n).steps
+    return math.ceil(one.n / config.base.training.batch_size)
 
 
 class Surveys:

@@ -23,6 +23,7 @@ from redshift_core.store import RunFolder
 BLOCK_CONV = 256  # spectra per call of a convolutional network on a CPU; larger blocks are slower
 BLOCK_CONV_GPU = 4096
 BLOCK_DENSE = 8192
+BLOCK_ONNX = 256
 LEVELS = (68, 95)  # % of p(z) inside the intervals given with a redshift
 
 
@@ -68,7 +69,20 @@ def predictor(model: Any, block: int | None = None) -> Predictor:
         input_signature=[tf.TensorSpec((None, N_PIXELS), tf.float32)],
     )
     size = block or _block_size(model, bool(tf.config.list_logical_devices("GPU")))
-    n_outputs = model.output_shape[-1]
+    return _in_blocks(call, model.output_shape[-1], size)
+
+
+def onnx_predictor(content: bytes) -> Predictor:
+    """As `predictor`, of what an ONNX file holds; TensorFlow is not imported."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    name, n_outputs = session.get_inputs()[0].name, session.get_outputs()[0].shape[1]
+    return _in_blocks(lambda flux: session.run(None, {name: flux})[0], n_outputs, BLOCK_ONNX)
+
+
+def _in_blocks(call: Callable[[NDArray], Any], n_outputs: int, size: int) -> Predictor:
+    """Predictor of a network that takes at most ``size`` spectra in one call."""
 
     def predict(flux: NDArray[np.floating]) -> Answer:
         if np.ndim(flux) != 2 or np.shape(flux)[1] != N_PIXELS:

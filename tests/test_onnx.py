@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -10,9 +13,10 @@ from redshift_core import data, pdf
 from redshift_core.constants import wavelength
 from redshift_core.data.scaling import fit_scaler
 from redshift_core.errors import InputError
+from redshift_core.prediction import reader
 from redshift_core.settings import names as settings
 from redshift_core.settings.run import ModelConfig, ScalerConfig
-from redshift_core.store import CHECKOUT, write_json
+from redshift_core.store import CHECKOUT, JobContext, write_json
 from tests.test_old_store import RUNS, unpacked
 from tests.test_prediction import make_run
 
@@ -65,7 +69,9 @@ def test_the_graph_gives_what_keras_gives(values, scaler, flux):
     if config.head == "pdf":
         model.get_layer(PDF).temperature.assign(0.8)
     spectra = np.concatenate([flux[::4], flux[::9] * 3, -flux[::9]])  # other than the scaler saw
-    found = session(onnx_model(model, config).SerializeToString()).run(None, {"flux": spectra})[0]
+    found = session(onnx_model(model, config)[0].SerializeToString()).run(None, {"flux": spectra})[
+        0
+    ]
     expected = model(spectra).numpy()
     assert found.shape == expected.shape
     close = 1e-3 if scaler == "whitened" else 1e-4  # whitening divides by small numbers: both err
@@ -165,3 +171,62 @@ def test_the_documented_lines_give_the_redshifts_of_the_run(
     exec(lines, names)
     expected = predict_redshift(load_model(run.model_path), flux[:100])
     np.testing.assert_allclose(names["z_phot"], expected, atol=1e-4)
+
+
+@pytest.fixture
+def light_run(store, dataset, monkeypatch):
+    """An untrained run with its ONNX file, in a process that seems not to know TensorFlow."""
+    made = make_run(store, dataset)
+    write(made, made.onnx_path, store)
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    return made
+
+
+def test_a_run_is_read_without_tensorflow_where_its_onnx_file_fits(light_run, flux, tmp_path):
+    script = """
+import sys
+import numpy as np
+from pathlib import Path
+from redshift_core.prediction.reader import open_coverage, open_reader
+from redshift_core.store import RunFolder
+sys.modules["keras"] = sys.modules["redshift_core.learning"] = None  # an import of them fails
+run = RunFolder(Path(sys.argv[1]))
+columns, flags, _ = open_reader(run, open_coverage(run)).read(np.load(sys.argv[2]))
+np.savez(sys.argv[3], **columns, **flags)
+"""
+    spectra = np.concatenate([flux[:100], np.zeros((1, 186)), np.full((1, 186), np.nan)])
+    np.save(tmp_path / "flux.npy", spectra)
+    files = [light_run.path, tmp_path / "flux.npy", tmp_path / "read.npz"]
+    subprocess.run([sys.executable, "-c", script, *files], check=True)
+    found = np.load(tmp_path / "read.npz")
+    from redshift_core.learning.models import load_model
+    from redshift_core.prediction import predict_redshift
+
+    expected = predict_redshift(load_model(light_run.model_path), spectra)
+    np.testing.assert_allclose(found["z_phot"], expected, atol=1e-4)
+    assert found["bad_flux"].tolist() == [False] * 100 + [True] * 2
+
+
+def test_an_onnx_file_of_another_model_or_a_damaged_one_is_left_alone(light_run, capsys):
+    assert reader._light_predictor(light_run) is not None
+    with zipfile.ZipFile(light_run.model_path, "a") as model:
+        model.comment = b"trained on"
+    assert reader._light_predictor(light_run) is None
+    assert "made of another model.keras" in capsys.readouterr().out
+    light_run.onnx_path.write_bytes(b"no network")
+    assert reader._light_predictor(light_run) is None
+    assert "is not used" in capsys.readouterr().out
+
+
+def test_a_training_does_not_fail_for_want_of_an_onnx_file(store, dataset, monkeypatch, capsys):
+    from redshift_core.learning import onnx_file
+    from redshift_core.learning.training.job import _write_onnx
+
+    run = make_run(store, dataset)
+    context = JobContext.of(run)
+    _write_onnx(context, run)
+    assert run.onnx_path.exists()
+    monkeypatch.setattr(onnx_file, "TOLERANCE", -1.0)
+    _write_onnx(context, run)
+    assert not run.onnx_path.exists()
+    assert "No model.onnx was written: As ONNX," in capsys.readouterr().out

@@ -17,8 +17,22 @@ from redshift_core.errors import InputError
 from redshift_core.evaluation.predictions import read_priors
 from redshift_core.learning import models
 from redshift_core.learning.onnx_graph import onnx_model
-from redshift_core.prediction.reader import Predictor, onnx_predictor, predictor
-from redshift_core.store import JobContext, RunFolder, Store, atomic, demo_file, simulator_version
+from redshift_core.prediction.reader import (
+    MADE_OF,
+    PER_CALL,
+    Predictor,
+    onnx_predictor,
+    predictor,
+)
+from redshift_core.store import (
+    JobContext,
+    RunFolder,
+    Store,
+    atomic,
+    demo_file,
+    file_digest,
+    simulator_version,
+)
 from redshift_core.store.tables import check_out
 
 N_CHECKED = 1_000  # spectra on which the file must give what Keras gives
@@ -48,14 +62,15 @@ def write_onnx(run: RunFolder, out: Path, store: Store) -> dict[str, Any]:
     out = check_out(out, suffixes=(".onnx",))
     model = models.load_model(run.model_path)
     try:
-        file = onnx_model(model, run.config.model)
+        file, block = onnx_model(model, run.config.model)
     except ValueError as error:  # Keras's, of a layer that is not there
         raise InputError(
             f"The model of {run.id} does not fit its config.json ({error}), so it was not written "
             "as ONNX. Train the run again, or bring both files back from a copy or a ZIP."
         ) from error
     spectra = _spectra(run, store)
-    apart = difference(predictor(model), onnx_predictor(file.SerializeToString()), spectra)
+    other = onnx_predictor(file.SerializeToString(), block)
+    apart = difference(predictor(model), other, spectra)
     if not apart <= TOLERANCE:
         raise InputError(
             f"As ONNX, {run.id} gives redshifts or probabilities up to {apart:.1g} apart from "
@@ -64,7 +79,7 @@ def write_onnx(run: RunFolder, out: Path, store: Store) -> dict[str, Any]:
         )
     simulated = bool(simulator_version.trained_on(run, store).get("simulated"))
     facts = {"spectra": len(spectra), "difference": apart, "simulated": simulated}
-    onnx.helper.set_model_props(file, metadata(run, facts))
+    onnx.helper.set_model_props(file, metadata(run, facts, block))
     with atomic(out) as part:
         part.write_bytes(file.SerializeToString())
     return facts
@@ -81,13 +96,15 @@ def difference(one: Predictor, other: Predictor, flux: NDArray[np.floating]) -> 
     return max(float(np.nanmax(np.abs(a - b), initial=0.0)) for a, b in pairs)
 
 
-def metadata(run: RunFolder, facts: dict[str, Any]) -> dict[str, str]:
+def metadata(run: RunFolder, facts: dict[str, Any], block: int) -> dict[str, str]:
     """What stands in the file beside the network; docs/use-elsewhere.md lists it.
 
     Parameters
     ----------
     facts : dict
         As `write_onnx` returns it.
+    block : int
+        Spectra in one call.
     """
     has_pdf = run.config.model.head == "pdf"
     centres, widths = pixel_grid()
@@ -103,12 +120,14 @@ def metadata(run: RunFolder, facts: dict[str, Any]) -> dict[str, str]:
         "pixel width in pseudo-wavelength": widths.round(6).tolist(),
         "output": "p (n, 240): probability of each bin of redshift" if has_pdf else "z_phot (n, 1)",
         "redshift bin edges": pdf.EDGES.round(6).tolist() if has_pdf else [],
+        PER_CALL: block,
         "prior": {key: p.round(6).tolist() for key, p in read_priors(run, pdf.USUAL).items()},
         "versions": {
             **run.environment.get("versions", {}),
             "written by redshift-lab": __version__,
             "written by onnx": version("onnx"),
         },
+        MADE_OF: file_digest(run.model_path),
         "checked against Keras": {key: facts[key] for key in ("spectra", "difference")},
     }
     return {

@@ -1,4 +1,4 @@
-"""Data: bring a file in by one of four doors, then see what was found and what flagged."""
+"""Data: bring spectra in by one of five doors, then see what was found and what flagged."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import streamlit as st
 
 from pages.ui import choose
 from pages.ui.data import intake
+from pages.ui.data.archive import archive_door
+from pages.ui.data.fetched import unfinished_fetches
 from pages.ui.data.likeness import show_likeness
 from pages.ui.data.report import datasets_table, report
 from pages.ui.empty import demo_button
@@ -17,7 +19,7 @@ from redshift_core.store import JobFolder, Store
 
 guard("pages/data.py")
 
-KINDS = ("ingest", "simulate")
+KINDS = ("ingest", "simulate", "fetch")
 DISTRIBUTIONS = {
     "published": "As in the dissertation's survey (median 0.13)",
     "flat": "Flat: every redshift from 0 to 0.6 equally often",
@@ -25,14 +27,16 @@ DISTRIBUTIONS = {
 
 
 def doors(store: Store) -> None:
-    """Four ways to a dataset."""
-    upload, inbox, demo, simulated = st.tabs(
-        ["Upload", "File on the server", "Demo survey", "New simulated survey"]
+    """Five ways to a dataset."""
+    upload, inbox, archive, demo, simulated = st.tabs(
+        ["Upload", "File on the server", "From the archive", "Demo survey", "New simulated survey"]
     )
     with upload:
         intake.upload_door(store, "Spectra: 186 fluxes per galaxy, and z where it is known", "data")
     with inbox:
         intake.inbox_door(store, "data")
+    with archive:
+        archive_door(store)
     with demo:
         st.markdown("5,000 simulated galaxies that come with the program, ready in a moment.")
         demo_button(primary=False)
@@ -66,7 +70,7 @@ def running(store: Store) -> None:
         result = job.result
         choose.select(dataset=result["dataset"])
         if result.get("existing"):
-            st.toast("This file is here already; showing its dataset.", icon=":material/info:")
+            st.toast("It is here already; showing its dataset.", icon=":material/info:")
         else:
             st.toast(f"{count(result['rows'])} galaxies read.", icon=":material/check:")
         st.query_params.pop("job", None)
@@ -77,21 +81,24 @@ def title(job: JobFolder) -> str:
     request = job.request
     if request["kind"] == "simulate":
         return f"Simulating {count(request.get('n', 0))} galaxies"
+    if request["kind"] == "fetch":
+        return f"Fetching {request.get('name')}" if request.get("name") else "Counting the sources"
     return f"Reading {(request.get('file') or '').rsplit('/', 1)[-1]}"
 
 
 def failures(store: Store) -> None:
-    """Files that could not be read, each with its sentence."""
+    """What could not be read or fetched, each with its sentence."""
     failed = [
         (job, state)
         for job in store.jobs()[:50]
         if job.request.get("kind") in KINDS
         and (state := jobs.status(job)).state in ("failed", "lost")
         and job.id != st.query_params.get("job")
+        and not job.request.get("count")
     ]
     if not failed:
         return
-    with st.expander(f"Files that could not be read ({len(failed)})", icon=":material/error:"):
+    with st.expander(f"What could not be read or fetched ({len(failed)})", icon=":material/error:"):
         for job, state in failed:
             st.markdown(f"**{escape(title(job))}** · {choose.when(job)}")
             show_failure(job, state)
@@ -107,6 +114,7 @@ if found := intake.incoming("data", with_z=True):
     request = {"columns": found.columns} if found.columns else {}
     intake.follow(jobs.start(store, "ingest", file=str(found.path), **request))
 running(store)
+unfinished_fetches(store)
 intake.tidy(store)
 folder = choose.dataset_picker()
 if folder is None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import choose
 from pages.ui.damaged import DatasetNames
-from pages.ui.empty import empty_state, simulated_badge
+from pages.ui.empty import empty_state, show_origin, simulated_badge
 from pages.ui.evaluate import data
 from pages.ui.evaluate.bins import show_bins
 from pages.ui.evaluate.densities import show_densities
@@ -15,6 +15,7 @@ from pages.ui.evaluate.estimate import show_estimate
 from pages.ui.evaluate.flags import show_flags
 from pages.ui.evaluate.galaxies import show_galaxies
 from pages.ui.evaluate.headlines import show_headlines
+from pages.ui.evaluate.incumbent import show_incumbent
 from pages.ui.evaluate.jobs import evaluated_on, follow, other_datasets, unevaluated
 from pages.ui.evaluate.plane import show_plane
 from pages.ui.evaluate.real import show_real_galaxies
@@ -67,8 +68,8 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
         st.info("The table of predictions of this evaluation is gone; evaluate the run again.")
         return
     for section in (
-        show_bins, show_plane, show_errors, show_densities, show_real_galaxies, show_galaxies,
-        show_flags, show_stress,
+        show_bins, show_plane, show_errors, show_incumbent, show_densities, show_real_galaxies,
+        show_galaxies, show_flags, show_stress,
     ):  # fmt: skip
         section(run, dataset, metrics)
 
@@ -77,7 +78,7 @@ st.title("Evaluate")
 store = Store()
 if message := st.session_state.pop("evaluate_error", None):
     st.error(escape(message))
-run = choose.run_picker()
+run = choose.run_picker(base=True)
 if run is None:
     empty_state("There is no run to judge yet. Train one first.", "Train a run", "pages/train.py")
     st.stop()
@@ -87,6 +88,7 @@ if run.config.scaler.fit_on == "all":
         "This run's scaler was fitted on all rows, the test rows among them, as in the "
         "dissertation's listing: its test figures are not independent."
     )
+show_origin(run)
 if note := brittle_note(run.scaler_path):
     st.warning(note)
 busy = follow(store, run)

@@ -107,7 +107,10 @@ with right:
     for run in runs:
         recent_run(run)
     if not runs:
-        st.caption("None yet: a run appears here once you have started one on the Train page.")
+        st.caption(
+            "None yet: a run appears here once you have started one on the Train page. For "
+            "redshifts without training, Predict offers the base network."
+        )
 
 show_store(store)
 show_damaged()

@@ -11,10 +11,13 @@ import streamlit as st
 from pages.ui import choose, server
 from pages.ui.data import intake
 from pages.ui.display import chart
-from pages.ui.empty import empty_state, simulated_badge
+from pages.ui.empty import empty_state, show_origin, simulated_badge
 from pages.ui.jobs.job import show_job
 from pages.ui.nav import guard
 from pages.ui.predict import adapt, estimate, summary
+from pages.ui.predict.base import note_base, offer_base
+from pages.ui.predict.likeness import show_likeness
+from pages.ui.predict.recalibrate import recalibration
 from pages.ui.text import count, escape, size
 from pages.ui.verdict import show_verdict
 from redshift_core import jobs
@@ -23,6 +26,7 @@ from redshift_core.data.scaling import brittle_note
 from redshift_core.evaluation.training_range import FLAGS
 from redshift_core.settings.names import FORMATS, WRITTEN
 from redshift_core.store import JobFolder, RunFolder, Store, demo_file, reading, simulator_version
+from redshift_core.store.base import base_id
 
 guard("pages/predict.py")
 
@@ -87,6 +91,8 @@ def result(job: JobFolder) -> None:
         st.metric("Flagged", count(seen.n_flagged), width="content")
         st.metric("Median z_phot", shown(seen.median), width="content")
     show_verdict(outcome.get("verdict"))
+    show_likeness(outcome)
+    recalibration(store, job)
     downloads(job, [Path(file) for file in outcome["files"]], "z_low68" in seen.head)
     if seen.n_predicted:
         chart(
@@ -145,7 +151,10 @@ def flags(flagged: dict[str, int]) -> None:
 
 st.title("Predict")
 store = Store()
-run = choose.run_picker(with_model=True)
+run = choose.run_picker(with_model=True, base=True)
+if run is None and base_id():
+    offer_base(store)
+    st.stop()
 if run is None:
     empty_state(
         "No run has a saved model yet. Train one first; preset **fast** takes about a minute on "
@@ -155,6 +164,8 @@ if run is None:
     )
     st.stop()
 simulated_badge(simulator_version.trained_on(run, store))
+note_base(run)
+show_origin(run)
 if note := brittle_note(run.scaler_path):
     st.warning(note)
 if estimate.gives_densities(run):

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui import choose
 from pages.ui.damaged import show_damaged
-from pages.ui.empty import demo_button, empty_state, simulated_badge
+from pages.ui.empty import demo_button, empty_state, show_origin, simulated_badge
 from pages.ui.nav import guard
 from pages.ui.text import escape
 from pages.ui.train.ending import show_ending
@@ -69,6 +69,7 @@ def runs_view(busy: list[tuple[JobFolder, Status]]) -> None:
     """One run, then the list of all."""
     run = choose.run_picker()
     simulated_badge(simulator_version.trained_on(run, store))
+    show_origin(run)
     if run.note:
         st.caption(escape(run.note))
     now = watch(run, any(job.path != run.path for job, _ in busy))

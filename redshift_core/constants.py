@@ -25,6 +25,10 @@ FLUX_UNIT = "e⁻ s⁻¹ per pixel"  # Gaia internal calibration, integrated ove
 
 MISSING = "–"  # where there is no value
 
+INCUMBENT_COLUMNS = (  # Gaia's own redshift of a galaxy and its limits, by UGC: compared, never z
+    "redshift_ugc", "redshift_ugc_lower", "redshift_ugc_upper",
+)  # fmt: skip
+
 FLAGS: dict[str, int] = {  # what ingest found wrong with a row → its bit
     "nan_flux": 1,
     "infinite_flux": 2,

@@ -25,6 +25,7 @@ def changed(flux, seed=SEED, **settings):
 
 def test_nothing_asked_for_changes_nothing(flux):
     assert not AugmentationConfig().active
+    assert not AugmentationConfig(noise_rows=1000).on(10).active
     np.testing.assert_array_equal(changed(flux), flux)
 
 
@@ -73,3 +74,12 @@ def test_the_same_step_draws_the_same_and_another_step_another(flux):
     once = changed(flux[:10], **settings)
     np.testing.assert_array_equal(changed(flux[:10], **settings), once)
     assert np.abs(changed(flux[:10], seed=SEED + 2, **settings) - once).min(axis=1).max() > 0
+
+
+def test_few_rows_are_given_more_noise_and_many_are_not():
+    usual = AugmentationConfig(white_noise=0.004, noise_rows=64_000, pixel_shift=0.1)
+    assert usual.on(64_000) == usual.on(1_000_000) == usual
+    assert usual.on(16_000).white_noise == pytest.approx(0.008)
+    assert usual.on(16_000).pixel_shift == 0.1
+    assert usual.on(10).white_noise == pytest.approx(0.04)  # tenfold at most
+    assert AugmentationConfig(white_noise=0.004).on(10).white_noise == 0.004

@@ -29,6 +29,7 @@ def test_the_dissertation_preset_is_the_dissertations_recipe():
     assert (training.optimizer, training.learning_rate) == ("adamax", 0.001)
     assert (training.loss, training.huber_delta) == ("huber", 1.0)
     assert (training.batch_size, training.epochs, preset.seed) == (16, 20, 4)
+    assert training.min_steps == 0
     assert preset.scaler == config.ScalerConfig("minmax", "train")
 
 

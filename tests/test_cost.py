@@ -12,7 +12,7 @@ from redshift_core.settings.run import RunConfig
 from redshift_core.store import write_json
 
 N_TRAIN, N_VAL = 1000, 400
-FAST, CNN = PRESETS["fast"], PRESETS["dissertation"]
+FAST, CNN = PRESETS["fast"].with_values({"epoch_steps": 0}), PRESETS["dissertation"]
 SPEED = 1e11  # operations per second
 
 

@@ -171,8 +171,8 @@ def test_what_is_computed_from_an_earlier_evaluation_leaves_flagged_rows_out(ear
         assert found.z_spec.tolist() == wanted.z_spec.tolist()
         assert found.z_phot.tolist() == wanted.z_phot.tolist()
         assert (found.n_flagged, wanted.n_flagged, found.n_without) == (1, 0, 0)
-    both = tail(run, {"faulty": faulty.id, "clean": clean.id})
-    assert both["faulty"] == both["clean"]
+    both = tail(run, {"flat": faulty.id, "test": clean.id})
+    assert both.flat == both.test
     pairs = Source(data.open_dataset(faulty), run).predictions
     assert pairs.equals(Source(data.open_dataset(clean), run).predictions)
 

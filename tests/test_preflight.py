@@ -6,7 +6,7 @@ from redshift_core.jobs import machine
 from redshift_core.jobs.preflight import remarks
 from redshift_core.settings.presets import PRESETS
 
-FAST = PRESETS["fast"]
+FAST = PRESETS["fast"].with_values({"min_steps": 0, "epoch_steps": 0})
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +25,16 @@ def said(n_rows=1000, **values):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_presets_need_no_remark(preset):
     assert remarks(PRESETS[preset], 520_393) == []
+
+
+def test_a_run_that_a_small_set_lengthens_is_told_its_epochs_steps_and_patience():
+    # 1000 rows: 630 to train on, 10 steps of 63; 150 epochs make the 1,500 steps
+    (remark,) = remarks(PRESETS["fast"], 1000)
+    assert remark.level == "note"
+    assert "10 epochs on 630 galaxies would make only 100 steps" in remark.text
+    assert "up to 150 epochs, which are 1,500 steps of 63 spectra" in remark.text
+    assert "has not fallen for 30 epochs" in remark.text
+    assert said(min_steps=1500, early_stopping=10)[0][1].startswith("The training set is small")
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,11 @@ def lab(tmp_path_factory, survey_file):
     scene("grown", "grown", resume=True, epochs_now=4)
     scene("best", "best", keep="best", epochs=6, learning_rate=0.02, optimizer="adam")
     scene("patient", "patient", epochs=40, early_stopping=2, min_delta=0.5, optimizer="sgd")
+    brief = {**one_cycle, "epochs": 1, "min_steps": 72}  # three epochs of 24 steps, as "whole"
+    scene("lengthened", "lengthened", **brief, stop_after=4)
+    scene("lengthened", "lengthened, resumed", resume=True)
+    scene("no better", "no better", epochs=3, min_steps=18, batch_size=128, min_delta=9.0)
+    scene("no better", "own epochs", resume=True, epochs_now=4)
     scene("diverging", "diverging", optimizer="sgd", learning_rate=10.0, loss="mse", momentum=0.99)
     scene("bfloat16", "bfloat16", precision="mixed_bfloat16", loss="mae", optimizer="adamw")
     scene("float16", "float16", precision="mixed_float16", clip_norm=1.0)
@@ -294,6 +299,20 @@ def test_early_stopping_waits_as_long_as_it_was_told(lab):
     # A fall by 0.5 never happens after the first epoch, so two epochs later it is over.
     assert lab.outcome["patient"]["epochs"] == 3
     assert not lab.outcome["patient"]["stopped"]
+
+
+def test_a_run_lengthened_by_its_least_steps_is_one_of_as_many_epochs(lab):
+    assert lab.outcome["lengthened"]["stopped"]
+    assert lab.outcome["lengthened, resumed"]["epochs"] == lab.runs["lengthened"].epochs == 3
+    same(lab.runs["whole"], lab.runs["lengthened"])
+    said = read_json(lab.runs["lengthened"].status_path)
+    assert (said["total"], said["detail"]["epochs"]) == (3, 3)
+
+
+def test_a_lengthened_run_ends_after_a_fifth_without_a_lower_loss_and_goes_on_if_asked(lab):
+    # 378 rows make 3 steps an epoch, so 18 steps are 6 epochs; after the first nothing counts.
+    assert lab.outcome["no better"]["epochs"] == 3
+    assert lab.outcome["own epochs"]["epochs"] == lab.runs["no better"].epochs == 4
 
 
 def test_a_diverging_run_fails_with_the_epoch_and_a_remedy(lab):

@@ -9,8 +9,9 @@ page.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
@@ -19,8 +20,10 @@ from pages.ui.damaged import show_damaged
 from redshift_core.data import Dataset, open_dataset
 from redshift_core.jobs import status
 from redshift_core.store import DatasetFolder, Folder, RunFolder, Store, TuningFolder
+from redshift_core.store.base import base_id, base_run, is_base
 
 LATEST = "latest"
+PACKAGED = "base · comes with the product · learned on SIMULATED galaxies"
 PARTS = {"dataset": "datasets", "run": "runs", "tuning": "tuning"}  # kind → part of the store
 KEPT = tuple(PARTS)
 
@@ -95,18 +98,26 @@ def dataset_picker(label: str = "Dataset") -> DatasetFolder | None:
     return _picker("dataset", label, Store().datasets(), lambda folder: folder.name)
 
 
-def run_picker(label: str = "Run", *, with_model: bool = False) -> RunFolder | None:
+def run_picker(
+    label: str = "Run", *, with_model: bool = False, base: bool = False
+) -> RunFolder | None:
     """Select box over all runs with their states; None where there is none.
 
     Parameters
     ----------
     with_model : bool
         Only runs that have saved a model.
+    base : bool
+        Also the base network of the package, which is put into the store when it is chosen.
     """
     runs = [run for run in Store().runs() if not with_model or run.model_path.exists()]
-    return _picker(
-        "run", label, runs, lambda run: f"{run.name} · {status(run).state} · {when(run)}"
-    )
+    name = base_id()
+    more = {name: PACKAGED} if base and name and name not in [run.id for run in runs] else {}
+    return _picker("run", label, runs, _run_text, more)
+
+
+def _run_text(run: RunFolder) -> str:
+    return PACKAGED if is_base(run) else f"{run.name} · {status(run).state} · {when(run)}"
 
 
 def tuning_picker(label: str = "Search") -> TuningFolder | None:
@@ -134,7 +145,11 @@ def _open(path: str, changed: int) -> Dataset:
 
 
 def _picker(
-    kind: str, label: str, folders: Sequence[Any], describe: Callable[[Any], str]
+    kind: str,
+    label: str,
+    folders: Sequence[Any],
+    describe: Callable[[Any], str],
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Any | None:
     folder = chosen(kind, folders)
     if folder is None:
@@ -142,15 +157,15 @@ def _picker(
         return None
     key = f"pick_{kind}"
     st.session_state[key] = folder.id
-    texts = {f.id: describe(f) for f in folders}
+    texts = {f.id: describe(f) for f in folders} | more
     often = Counter(texts.values())  # the browser answers with the text, so each must be its own
     texts = {name: f"{text} · {name}" if often[text] > 1 else text for name, text in texts.items()}
-    st.selectbox(
-        label,
-        list(texts),
-        format_func=texts.get,
-        key=key,
-        on_change=lambda: select(**{kind: st.session_state[key]}),
-    )
+
+    def chose() -> None:
+        if st.session_state[key] in more:
+            base_run(Store())
+        select(**{kind: st.session_state[key]})
+
+    st.selectbox(label, list(texts), format_func=texts.get, key=key, on_change=chose)
     show_damaged(PARTS[kind])
     return folder

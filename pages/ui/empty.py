@@ -10,8 +10,17 @@ import streamlit as st
 
 from pages.ui import choose
 from pages.ui.jobs.job import show_job
+from pages.ui.text import escape
 from redshift_core import jobs
-from redshift_core.store import DatasetFolder, JobFolder, Store, demo_file, simulator_version
+from redshift_core.store import (
+    DatasetFolder,
+    JobFolder,
+    RunFolder,
+    Store,
+    demo_file,
+    origin,
+    simulator_version,
+)
 
 DEMO_NAME = "Demo survey"
 DEMO_WAIT = 4.0  # s until the click turns to polling
@@ -75,6 +84,12 @@ def simulated_badge(info: Mapping[str, Any]) -> None:
         )
         if said := simulator_version.outdated(info):
             st.caption(said)
+
+
+def show_origin(run: RunFolder) -> None:
+    """Where a fine-tuned run started; nothing for one from scratch."""
+    if said := origin.sentence(run):
+        st.caption(escape(said))
 
 
 def _land(dataset: str) -> None:

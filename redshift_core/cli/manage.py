@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +23,7 @@ from redshift_core.store import (
     TuningFolder,
     dashboard_root,
 )
+from redshift_core.store.base import BASE, is_base
 
 NAME_LIMIT = 100  # characters
 KINDS = {
@@ -108,15 +110,17 @@ def delete(
         kind = KINDS.get(type(folder), "job")
         if not typer.confirm(f"Delete {kind} {folder.id} ({folder.name}) for good?", err=True):
             raise InputError(f"{folder.id} was not deleted.")
+    again = isinstance(folder, RunFolder) and is_base(folder)
     in_use.delete(store, folder)
-    emit({"deleted": folder.id}, f"Deleted {folder.id}.", as_json)
+    said = f" It comes again when `{BASE}` is asked for." if again else ""
+    emit({"deleted": folder.id}, f"Deleted {folder.id}.{said}", as_json)
 
 
 def find(store: Store, name: str, *kinds: type[Folder]) -> Any:
     """What only one has by id or name, of every kind of ``KINDS`` or only some."""
     getters = {
         DatasetFolder: store.dataset,
-        RunFolder: store.run,
+        RunFolder: partial(store.run, take_in=False),
         TuningFolder: store.tuning,
         LimitFolder: store.limit,
         BenchFolder: store.bench,

@@ -21,7 +21,8 @@ from redshift_core.cli.training import RunArgument
 from redshift_core.constants import shown
 from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMAT_TITLES, USUAL_ENDINGS, in_words
-from redshift_core.store import RunFolder, Store, read_json
+from redshift_core.store import DatasetFolder, RunFolder, Store, read_json
+from redshift_core.store.base import about_base, is_base
 from redshift_core.store.records import Evaluation
 
 PointOption = Annotated[
@@ -58,7 +59,7 @@ def evaluate(
     folder = store.run(run)
     say_brittle(folder)
     asked = estimate_request(point, prior, share)
-    chosen = store.dataset(dataset or folder.config.dataset)
+    chosen = judged_dataset(store, folder, dataset)
     job = jobs.start(store, "evaluate", run=folder.id, dataset=chosen.id, **asked)
     result = run_job(job, as_json)
     if result:
@@ -70,7 +71,13 @@ def evaluate(
 def predict(
     run: RunArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE", help=f"Spectra: {FORMAT_TITLES}.")],
-    out: Annotated[Path, typer.Option(help=f"Where to: {in_words(USUAL_ENDINGS)}.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help=f"Where to: {in_words(USUAL_ENDINGS)}; without it FILE's name with "
+            "-redshifts.csv, here."
+        ),
+    ] = None,
     columns: ColumnsOption = None,
     bases: BasesOption = None,
     sampling: SamplingOption = None,
@@ -81,6 +88,14 @@ def predict(
         Path | None,
         typer.Option(help="Also write every p(z): .npy, float16, 240 bins of 0–0.6, in 1/z."),
     ] = None,
+    recalibrate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABELLED",
+            help="Fit the intervals anew, without training, to galaxies with known redshifts: a "
+            "dataset's id or name, or a file; FILE itself where it has redshifts.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Give the spectra of a file redshifts, with flags for those the run cannot know."""
@@ -89,19 +104,50 @@ def predict(
     store = Store()
     folder, source = store.run(run), existing_file(file, folder=True)
     say_brittle(folder)
-    target = check_out(out, source)
+    target = check_out(out or Path(f"{source.name.partition('.')[0]}-redshifts.csv"), source)
     request: dict[str, Any] = {"run": folder.id, "file": str(source), "out": str(target)}
     request |= estimate_request(point, prior, share)
     request |= columns_request(columns, bases, sampling)
     if pdf:
         request["pdf"] = str(check_out(pdf, source, (".npy",)))
+    if recalibrate:
+        request |= _labels(store, recalibrate, request)
     result = run_job(jobs.start(store, "predict", **request), as_json)
     if result:
         value = {key: result[key] for key in ("rows", "flagged", "verdict", "out")}
         said = f"{value['rows']:,} redshifts in {value['out']}; flagged: "
         mark = " The run was trained on SIMULATED spectra." if result["simulated"] else ""
         said += f"{flagged_text(value['flagged'])}.\n{value['verdict']['text']}{mark}"
-        emit(value, said, as_json)
+        if found := result.get("recalibration"):
+            from redshift_core.evaluation.recalibration import recalibration_text
+
+            value["recalibration"] = found
+            said += f"\n{recalibration_text(found)}"
+        emit(value, said + (f"\n{about_base()}" if is_base(folder) else ""), as_json)
+
+
+def _labels(store: Store, labelled: str, request: dict[str, Any]) -> dict[str, Any]:
+    """What ``--recalibrate`` adds to the request: a file, or a dataset where there is none."""
+    if not Path(labelled).expanduser().exists():
+        try:
+            return {"dataset": store.dataset(labelled).id}
+        except InputError as error:
+            raise InputError(
+                f"--recalibrate {labelled!r} is no file, and no dataset: {error}"
+            ) from None
+    path = existing_file(Path(labelled), folder=True)
+    own = "columns" in request and path.samefile(request["file"])
+    return {"labels": str(path), **({"label_columns": request["columns"]} if own else {})}
+
+
+def judged_dataset(store: Store, run: RunFolder, name: str | None) -> DatasetFolder:
+    """The dataset asked for, else the run's own; InputError where the base network has none."""
+    if name is None and is_base(run):
+        raise InputError(
+            f"The galaxies that {run.id}, the base network, has learned from are not in the store, "
+            "so it has no test rows; name a dataset with --dataset."
+        )
+    return store.dataset(name or run.config.dataset)
 
 
 def say_brittle(run: RunFolder) -> None:
@@ -147,7 +193,7 @@ def explain(
     folder = store.run(run)
     if not folder.model_path.exists():
         raise InputError(f"Run {folder.id} has saved no model yet; train or resume it first.")
-    chosen = store.dataset(dataset or folder.config.dataset)
+    chosen = judged_dataset(store, folder, dataset)
     target = check_out(out, suffixes=(".html", ".json")) if out else None
     job = jobs.start(store, "explain", run=folder.id, dataset=chosen.id, row=row)
     result = run_job(job, as_json)
@@ -173,6 +219,8 @@ def metrics_text(metrics: Evaluation) -> str:
     lines += table(("METRIC", "VALUE", "68 % INTERVAL"), _headlines(metrics)).splitlines()
     if said := metrics.verdict:
         lines.append(said["text"])
+    if comparison := metrics.incumbent:
+        lines.append(comparison["text"])
     if metrics.scaler_saw_test_rows:
         lines.append("The scaler was fitted on these rows too, as in the dissertation's listing.")
     published = {row.z_low: row for row in reference.table_3().itertuples()}

@@ -9,6 +9,7 @@ import typer
 from redshift_core import jobs
 from redshift_core.cli.follow import run_job
 from redshift_core.cli.output import JsonOption, emit, table
+from redshift_core.cli.results import judged_dataset
 from redshift_core.cli.training import RunArgument
 from redshift_core.constants import shown
 from redshift_core.store import Store
@@ -28,7 +29,7 @@ def stress(
     """Judge a run on rounded, noisy, miscalibrated and shifted spectra: where it can be trusted."""
     store = Store()
     folder = store.run(run)
-    chosen = store.dataset(dataset or folder.config.dataset)
+    chosen = judged_dataset(store, folder, dataset)
     job = jobs.start(store, "stress", run=folder.id, dataset=chosen.id)
     if result := run_job(job, as_json):
         found = Stress.from_dict(result, job.result_path)

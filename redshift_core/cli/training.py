@@ -23,13 +23,20 @@ from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, s
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.settings.names import FORMAT_TITLES
 from redshift_core.settings.presets import PRESETS, preset
-from redshift_core.store import BenchFolder, LimitFolder, RunFolder, Store, TuningFolder
+from redshift_core.store import BenchFolder, LimitFolder, RunFolder, Store, TuningFolder, origin
+from redshift_core.store.base import BASE, is_base
 from redshift_core.store.simulator_version import simulated_mark
 
+USUAL = "dissertation"  # preset where none is named
 STOP_LIMIT = 60.0  # s that `stop` waits for the run to end
 
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="Id or name of a run; `latest` is the newest.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="Id or name of a run; `latest` is the newest, `base` the "
+        "network that comes with the product.",
+    ),
 ]
 DetachOption = Annotated[
     bool, typer.Option("--detach", help="Do not follow: return as soon as it has started.")
@@ -42,8 +49,9 @@ def train(
         str, typer.Argument(metavar="DATASET", help="Id or name; `latest` is the newest.")
     ],
     preset_name: Annotated[
-        str, typer.Option("--preset", help=f"{' or '.join(PRESETS)}.")
-    ] = "dissertation",
+        str | None,
+        typer.Option("--preset", help=f"{' or '.join(PRESETS)}.", show_default=USUAL),
+    ] = None,
     epochs: EpochsOption = None,
     settings: Annotated[
         list[str] | None,
@@ -56,6 +64,14 @@ def train(
             metavar="TUNING:TRIAL", help="Settings of a search's trial, or its `best`; no preset."
         ),
     ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Start from the network and scaler of a trained run; no preset.",
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of the run.")] = "",
     detach: DetachOption = False,
     as_json: JsonOption = False,
@@ -63,15 +79,23 @@ def train(
     """Train a network on a dataset and follow it; Ctrl-C stops it, `resume` goes on.
 
     Settings are those of the Train page: --set batch_size=64 --set dense_units=256,128.
+
+    With --from, the new run goes on from a trained one, which takes far fewer galaxies than from
+    scratch where the survey is a similar one: see docs/fine-tuning.md.
     """
     from redshift_core.cli.tuning import run_of_trial
     from redshift_core.settings.layers import layer_table
+
+    _one_beginning(start_from, {"--preset": preset_name, "--from-trial": from_trial})
 
     store = Store()
     folder = store.dataset(dataset)
     values: dict[str, Any] = dict(parse_setting(item) for item in settings or [])
     values.update({k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None})
-    base = run_of_trial(store, from_trial) if from_trial else preset(preset_name)
+    if start_from:
+        base = jobs.fine_tuned(store.run(start_from), folder)
+    else:
+        base = run_of_trial(store, from_trial) if from_trial else preset(preset_name or USUAL)
     config = dataclasses.replace(base, dataset=folder.id).with_values(values)
     layer_table(config.model, config.scaler.name)  # refuses layers that do not fit, before a run
     if not folder.info.get("has_z", True):
@@ -81,7 +105,19 @@ def train(
         )
     run = jobs.start_training(store, config, name)
     say(f"Run {run.id} on {folder.id}{simulated_mark(folder.info)}.")
+    if said := origin.sentence(run):
+        say(said)
     _finish(run, detach, as_json)
+
+
+def _one_beginning(start_from: str | None, options: dict[str, str | None]) -> None:
+    """Refuse settings from a trained run and from elsewhere at once."""
+    others = [name for name, value in options.items() if value]
+    if start_from and others:
+        raise InputError(
+            f"--from takes the network and the settings that suit it from a run, so "
+            f"{' and '.join(others)} cannot be given with it; leave one of them out."
+        )
 
 
 def adapt(
@@ -173,8 +209,12 @@ def runs(as_json: JsonOption = False) -> None:
 
     def text() -> str:
         if not listed:
-            return "No runs yet; redshift-lab train DATASET makes one."
-        return listing(listed, columns)
+            return (
+                f"No runs yet; redshift-lab train DATASET makes one, and `{BASE}`, the network "
+                "that comes with the product, needs no training."
+            )
+        tuned = any(line.get("start_from") for line in listed)
+        return listing(listed, (*columns, "start_from") if tuned else columns)
 
     emit(listed, text, as_json)
 
@@ -217,9 +257,10 @@ def _summary(run: RunFolder) -> dict[str, Any]:
         "state": jobs.status(run).state,
         "preset": config.preset,
         "dataset": config.dataset,
-        "epochs": config.training.epochs,
+        "epochs": run.epochs,
         "val_mae": _val_mae(run),
         "test_mae": metrics and metrics.figures.get("mae"),
+        "start_from": config.start_from,
         "note": run.note,
-        "remark": "",
+        "remark": "The base network, which comes with the product." if is_base(run) else "",
     }

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from redshift_core.data.headers import Columns
+from redshift_core.data.incumbent import is_incumbent
 from redshift_core.data.mapping import NONE
 from redshift_core.data.spectra import BAD_FLUX, FLAGS, Spectra, brightness, flag_rows
 
@@ -124,7 +125,8 @@ class Catalogue:
             return ""
         if self.has_z:
             return "No row is fit for training: each carries a flag. Prediction is possible."
-        others = [self.columns.names[p] for p in self.columns.other][:5]
+        names = (self.columns.names[p] for p in self.columns.other)
+        others = [name for name in names if not is_incumbent(name)][:5]
         hint = (
             f" If {' or '.join(others)} is the redshift, ingest again with --columns z=NAME."
             if others

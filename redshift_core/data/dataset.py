@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core.constants import FLAGS
+from redshift_core.data.incumbent import read_incumbent
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.store import DatasetFolder, damage, reading
 from redshift_core.store.arrays import open_array
@@ -79,6 +80,11 @@ class Dataset:
     def flags(self) -> NDArray[np.uint16]:
         """Bits of ``FLAGS``, shape (n,)."""
         return self._column("flags")
+
+    @cached_property
+    def incumbent(self) -> dict[str, NDArray[np.float64]]:
+        """Gaia's own redshift and its limits; see `read_incumbent`. Empty where not known."""
+        return read_incumbent(self.folder.catalogue_path)
 
     def __len__(self) -> int:
         return len(self.flux)

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from redshift_core.constants import BP_KEPT, N_BAND_FULL, N_BP, N_PIXELS, N_RP, RP_KEPT
+from redshift_core.data.incumbent import is_incumbent
 from redshift_core.data.mapping import (
     HOW,
     MADE_KEYS,
@@ -75,8 +76,9 @@ class Columns:
         """Further columns that the catalogue carries: no second spectrum, and not too many."""
         groups = _groups([self.names[p] for p in self.further])
         spectra = {prefix for prefix, group in groups.items() if len(group) >= FEW}
-        single = [p for p in self.further if _split(self.names[p])[0] not in spectra]
-        return tuple(single[:MAX_OTHER])
+        single = (p for p in self.further if _split(self.names[p])[0] not in spectra)
+        first = sorted(single, key=lambda p: not is_incumbent(self.names[p]))
+        return tuple(sorted(first[:MAX_OTHER]))
 
     @property
     def mapping(self) -> dict[str, str]:

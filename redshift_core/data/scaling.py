@@ -40,7 +40,9 @@ N_QUANTILES = 1_000  # scikit-learn's own number, before thinning
 N_KNOTS = 256  # knots a pixel in the table form
 THINNING_ROUNDS = 8  # halvings in the search for the smallest error that N_KNOTS allow
 FLOOR = 0.01  # smallest divisor of the spectrum form, in units of the typical mean flux
-WHITENING_FLOOR = 1e-2  # added to the variance of a component, in units of one input's
+# Added to the variance of a component, in units of one input's: the second number over the number
+# of rows, within the first pair. With few rows a network learns by heart what hardly varies.
+WHITENING_FLOOR, FLOOR_ROWS = (1e-2, 1.0), 630
 MIN_SCATTER = 1e-6  # smallest relative scatter whose logarithm is taken
 
 
@@ -214,14 +216,15 @@ class _Projected:
 
 
 def _fit_whitened(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
-    """Zero-phase (ZCA) whitening of the standardised inputs: V · 1/√(λ + WHITENING_FLOOR) · Vᵀ.
+    """Zero-phase (ZCA) whitening of the standardised inputs: V · 1/√(λ + floor) · Vᵀ.
 
     λ and V are those of the correlation matrix. Of all whitenings this one changes the inputs
     least, so that neighbours stay neighbours and convolutions have something to look along.
 
     Spectra are projected on what a mean spectrum can contain first (`bases.projection`): the other
     109 directions hold rounding alone, and dividing by their scatter would multiply whatever came
-    there. The floor does the same for directions inside that hardly vary (docs/robustness.md).
+    there. The floor does the same for directions inside that hardly vary (docs/robustness.md); it
+    is 0.01 from 63,000 rows on, and higher with fewer (docs/small-sets.md).
 
     References
     ----------
@@ -236,8 +239,19 @@ def _fit_whitened(flux: NDArray, rows: RowArray) -> dict[str, NDArray]:
         for scaled in [_shape(block, numbers, np).astype(np.float64)]
     )
     size, component = np.linalg.eigh(moment / len(rows))
-    factor = 1.0 / np.sqrt(np.maximum(size, 0.0) + WHITENING_FLOOR)
+    factor = 1.0 / np.sqrt(np.maximum(size, 0.0) + whitening_floor(len(rows)))
     return {**numbers, "projection": possible, "matrix": (component * factor) @ component.T}
+
+
+def whitening_floor(n_rows: int) -> float:
+    """Floor under the variances of a whitening fitted on so many rows.
+
+    Examples
+    --------
+    >>> [whitening_floor(n) for n in (100, 6_300, 126_000)]
+    [1.0, 0.1, 0.01]
+    """
+    return float(np.clip(FLOOR_ROWS / n_rows, *WHITENING_FLOOR))
 
 
 def _curve(values: NDArray, levels: NDArray) -> tuple[NDArray, NDArray]:

@@ -8,20 +8,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from redshift_core.constants import FLAGS, FLUX_UNIT, N_Z_BINS, Z_MAX, FloatArray
+from redshift_core.constants import (
+    FLAGS,
+    FLUX_UNIT,
+    INCUMBENT_COLUMNS,
+    N_Z_BINS,
+    Z_MAX,
+    FloatArray,
+)
 from redshift_core.errors import JUDGE_AGAIN, InputError
 from redshift_core.evaluation import metrics
+from redshift_core.evaluation.incumbent import OWN_LIMITS
 from redshift_core.pdf import Estimate, read_prior
 from redshift_core.store import RunFolder, reading
 from redshift_core.store.arrays import load_arrays, open_array
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 IntArray = NDArray[np.integer]
 
@@ -44,6 +55,7 @@ class Predictions:
     flag_names: tuple[str, ...]  # flags joined by |
     n_without: int  # further galaxies that got no redshift
     n_flagged: int = 0  # rows flagged by ingest that an earlier version counted; not among these
+    incumbent: Mapping[str, FloatArray] = field(default_factory=dict)  # columns of `beside`, if any
 
     @property
     def error(self) -> FloatArray:
@@ -71,6 +83,8 @@ class Predictions:
         }
         if self.brightness is not None:
             columns["brightness"] = self.brightness[positions]
+        if self.incumbent:
+            columns[INCUMBENT_COLUMNS[0]] = self.incumbent[INCUMBENT_COLUMNS[0]][positions]
         names = np.array(self.flag_names or ("",), object)
         return pd.DataFrame({**columns, "flags": names[self.flag[positions]]})
 
@@ -123,14 +137,28 @@ def read_judged(
         "flag": flags.codes.to_numpy()[good],
     }
     brightness = table["brightness"].to_numpy()[good] if has_brightness else None
-    for values in (*arrays.values(), *([brightness] if has_brightness else [])):
+    incumbent = _incumbent(table, good, own_limits=estimate is None)
+    further = [*incumbent.values(), *([brightness] if has_brightness else [])]
+    for values in (*arrays.values(), *further):
         values.setflags(write=False)
     names = tuple(map(str, flags.categories))
     n_flagged = int((~unflagged).sum())
     n_without = int(len(good) - good.sum()) - n_flagged
     return Predictions(
-        **arrays, brightness=brightness, flag_names=names, n_without=n_without, n_flagged=n_flagged
-    )
+        **arrays, brightness=brightness, flag_names=names, n_without=n_without, n_flagged=n_flagged,
+        incumbent=incumbent,
+    )  # fmt: skip
+
+
+def _incumbent(
+    table: pa.Table, good: NDArray[np.bool_], own_limits: bool
+) -> dict[str, NDArray[np.float64]]:
+    """Columns that `beside` takes, of some rows; none where the incumbent's redshift is unknown."""
+    if INCUMBENT_COLUMNS[0] not in table.column_names:
+        return {}
+    wanted = INCUMBENT_COLUMNS + (OWN_LIMITS if own_limits else ())
+    names = [name for name in wanted if name in table.column_names]
+    return {name: table[name].to_numpy()[good] for name in names}
 
 
 def read_priors(

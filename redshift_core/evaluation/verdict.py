@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core.constants import FloatArray
+from redshift_core.evaluation.spread import Spread
 from redshift_core.evaluation.training_range import FALSE_FLAGS, MEASURES, USUAL, Coverage
 
 BLOCK = 4096  # spectra looked at at a time
@@ -64,7 +65,7 @@ class Tally:
         self.coverage = coverage
         self.n, self.n_outside = 0, 0
         self.above = np.zeros((len(MEASURES), len(USUAL)))
-        self.light = np.zeros(3)
+        self.light, self.spread = np.zeros(3), Spread()
 
     def add(self, flux: FloatArray, departures: FloatArray | None = None) -> None:
         """Count some spectra (n, 186); those without usable flux are left out.
@@ -83,6 +84,7 @@ class Tally:
         self.n_outside += int((apart.max(axis=1) > 1).sum())
         self.above += (apart.T[:, :, None] > usual).sum(axis=1)
         self.light += self.coverage.light_of(flux)
+        self.spread.add(flux, apart.max(axis=1))
 
     def verdict(self) -> Verdict:
         """What the spectra counted so far are."""

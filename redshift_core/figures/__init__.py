@@ -10,6 +10,7 @@ from redshift_core.figures.errors import error_per_bin
 from redshift_core.figures.explain import EXPLANATION_CAPTION, explanation
 from redshift_core.figures.frame import BLUE, RED, layout, mark_simulated, range_colours
 from redshift_core.figures.learning import learning_curve, validation_curves
+from redshift_core.figures.likeness import LIKENESS_CAPTION, likeness, likeness_table
 from redshift_core.figures.limit import limit_curve
 from redshift_core.figures.pdf import coverage, one_density, pit_histogram, real_densities
 from redshift_core.figures.redshifts import (
@@ -34,6 +35,7 @@ __all__ = [
     "BLUE",
     "EXPLANATION_CAPTION",
     "FLUX_TITLE",
+    "LIKENESS_CAPTION",
     "PLANE_SCALES",
     "RED",
     "STRESS_CAPTION",
@@ -48,6 +50,8 @@ __all__ = [
     "importance_bars",
     "layout",
     "learning_curve",
+    "likeness",
+    "likeness_table",
     "limit_curve",
     "line_positions",
     "mark_simulated",

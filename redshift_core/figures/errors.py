@@ -28,6 +28,7 @@ def error_per_bin(
     axis: str = "z_spec",
     show_ugc: bool = False,
     other: Sequence[Bin] | None = None,
+    other_name: str = "other run",
     percentiles: bool = False,
     chosen: Sequence[float] | None = None,
 ) -> go.Figure:
@@ -44,7 +45,7 @@ def error_per_bin(
     show_ugc : bool
         Also draw Gaia's own classifier, read off a figure.
     other : sequence of Bin, optional
-        Another run's bins.
+        Another run's bins, or those of what ``other_name`` says.
     percentiles : bool
         Also a band between the 16th and 84th percentile of the errors of each bin.
     chosen : pair of numbers, optional
@@ -57,7 +58,7 @@ def error_per_bin(
     if len(filled):
         _add_errors(figure, filled, "this run", BLUE, "mean_error", "std")
     if len(others := _points(other or ())):
-        _add_errors(figure, others, "other run", TEAL, "mean_error", "std", shift=0.004)
+        _add_errors(figure, others, other_name, TEAL, "mean_error", "std", shift=0.004)
     if published is not None:
         _add_errors(figure, published, "dissertation", AMBER, "mean_error", "std", shift=0.008)
         if show_ugc:

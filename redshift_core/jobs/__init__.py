@@ -12,11 +12,13 @@ from redshift_core.jobs.launch import (
     start_tuning,
     submit,
 )
+from redshift_core.jobs.start_from import fine_tuned
 from redshift_core.jobs.watch import Status, at_work, kill, log_tail, status, stop, wait
 
 __all__ = [
     "Status",
     "at_work",
+    "fine_tuned",
     "kill",
     "log_tail",
     "resume",

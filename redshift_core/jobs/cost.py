@@ -17,6 +17,7 @@ from redshift_core.constants import N_PIXELS
 from redshift_core.errors import InputError
 from redshift_core.jobs import machine
 from redshift_core.settings.layers import N_EXTRA, layer_table, n_flops, n_parameters
+from redshift_core.settings.length import run_length
 from redshift_core.settings.run import RunConfig
 from redshift_core.store import RunFolder, Store
 
@@ -85,7 +86,7 @@ def memory(config: RunConfig, n_train: int, n_val: int) -> Memory:
     n_outputs = sum(math.prod(row.output_shape) for row in rows)
     n_inputs = N_PIXELS + N_EXTRA.get(config.scaler.name, 0)
     itemsize = 4 if config.training.precision == "float32" else 2
-    batch = min(config.training.batch_size, n_train)
+    batch = run_length(config.training, n_train).batch
     return Memory(
         tensorflow=TENSORFLOW_BYTES,
         data=2 * (n_train + n_val) * (n_inputs + 1) * 4,
@@ -107,7 +108,7 @@ def plain_seconds(config: RunConfig, n_train: int, n_val: int, speed: float) -> 
         Operations per second of a matrix product (`machine.matmul_speed`).
     """
     operations = (3 * n_train + n_val) * n_flops(config.model, config.scaler.name)
-    n_steps = math.ceil(n_train / min(config.training.batch_size, n_train))
+    n_steps = run_length(config.training, n_train).steps
     return operations / (EFFICIENCY * speed) + n_steps * STEP_SECONDS
 
 

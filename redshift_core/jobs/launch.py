@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from redshift_core.errors import DamagedError, InputError
+from redshift_core.jobs.start_from import copy_start
 from redshift_core.jobs.watch import status
 from redshift_core.settings.bench import BenchConfig
 from redshift_core.settings.fields import Settings
@@ -33,6 +34,7 @@ from redshift_core.store import (
     TuningFolder,
     write_json,
 )
+from redshift_core.store.base import ADAPT, is_base
 from redshift_core.store.damage import WORDS
 
 LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")  # one at a time, on the device
@@ -103,8 +105,16 @@ def start(store: Store, kind: str, **request: Any) -> JobFolder:
 def start_training(store: Store, config: RunConfig, name: str = "") -> RunFolder:
     """Make a run folder for a configuration and start training it."""
     dataset = store.dataset(config.dataset)
-    run = store.new_run(name or f"{config.preset}-{dataset.name}")
-    return _start(run, replace(config, dataset=dataset.id), name, kind="train")
+    config = replace(config, dataset=dataset.id)
+    tuned = "tuned-" if config.start_from else ""
+    run = store.new_run(name or f"{tuned}{config.preset}-{dataset.name}")
+    if config.start_from:
+        try:
+            copy_start(store, run, config, dataset)
+        except Exception:
+            run.delete()
+            raise
+    return _start(run, config, name, kind="train")
 
 
 def start_tuning(
@@ -180,11 +190,16 @@ def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
         New total number of epochs.
     """
     config, is_finished = run.config, _is_finished(run)
+    if is_base(run):
+        raise InputError(
+            f"{run.id} is the base network that comes with Redshift Lab, without its checkpoint, "
+            f"so it cannot go on. {ADAPT}"
+        )
     if epochs is not None:
         config = config.with_values({"epochs": epochs})
     elif is_finished:
         raise InputError(
-            f"{run.id} has finished its {config.training.epochs} epochs; "
+            f"{run.id} has finished its {run.result.get('epochs', run.epochs)} epochs; "
             "say how many epochs it should have in all to continue."
         )
     _check_dataset(run, config.dataset)

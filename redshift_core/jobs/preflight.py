@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from redshift_core.data.split import split_counts
 from redshift_core.errors import InputError
 from redshift_core.jobs import cost, machine
+from redshift_core.reference import small_sets
 from redshift_core.settings.layers import CONVOLVED
-from redshift_core.settings.run import RunConfig
+from redshift_core.settings.length import run_length
+from redshift_core.settings.run import RunConfig, TrainingConfig
 
 
 @dataclass(frozen=True)
 class Remark:
     """One sentence on a configuration."""
 
-    level: str  # error: it cannot run; warning: its figures mislead; note: probably not meant
+    level: str  # error: it cannot run; warning: its figures mislead; note: good to know
     text: str
 
 
@@ -51,6 +53,19 @@ def remarks(config: RunConfig, n_rows: int) -> list[Remark]:
         return [Remark("error", str(error))]
     listed = [*_memory(config, n_train, n_val), *_figures(config), *_oddities(config, n_train)]
     return sorted(listed, key=lambda one: ("error", "warning", "note").index(one.level))
+
+
+def lengthened(training: TrainingConfig, n_train: int) -> str:
+    """What ``min_steps`` makes of a run, in words."""
+    length = run_length(training, n_train)
+    usual = length.steps * training.epochs
+    return (
+        f"The training set is small: {training.epochs:,} epochs on {n_train:,} galaxies would make "
+        f"only {usual:,} steps. The run makes up to {length.epochs:,} epochs, which are "
+        f"{length.n_steps:,} steps of {length.batch:,} spectra, and ends earlier where the "
+        f"validation loss has not fallen for {length.patience:,} epochs. Set min steps to 0 to "
+        f"keep the {training.epochs:,} epochs. {small_sets.advice(n_train)}".rstrip()
+    )
 
 
 def _memory(config: RunConfig, n_train: int, n_val: int) -> Iterator[Remark]:
@@ -85,17 +100,20 @@ def _figures(config: RunConfig) -> Iterator[Remark]:
 
 def _oddities(config: RunConfig, n_train: int) -> Iterator[Remark]:
     training, model = config.training, config.model
-    if training.batch_size > n_train:
+    length = run_length(training, n_train)
+    if training.batch_size > n_train and length.steps == 1:
         yield Remark(
             "note",
             f"The batch ({training.batch_size:,}) is larger than the {n_train:,} training rows: "
             "one step per epoch.",
         )
+    if length.lengthened:
+        yield Remark("note", lengthened(training, n_train))
     if training.early_stopping >= training.epochs:
         yield Remark(
             "note",
-            f"Early stopping after {training.early_stopping} epochs cannot happen within "
-            f"{training.epochs}.",
+            f"Early stopping after {length.patience:,} epochs cannot happen within "
+            f"{length.epochs:,}.",
         )
     elif training.early_stopping and training.schedule != "constant":
         yield Remark(

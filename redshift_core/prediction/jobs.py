@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,23 @@ from redshift_core import data, pdf
 from redshift_core.constants import N_Z_BINS
 from redshift_core.errors import InputError
 from redshift_core.evaluation.predictions import read_priors
+from redshift_core.evaluation.spread import known_spread
 from redshift_core.evaluation.training_range import FLAGS
 from redshift_core.evaluation.verdict import Tally
 from redshift_core.prediction.columns import COLUMNS
 from redshift_core.prediction.judgement import STORED, evaluate_run, judge_again, metadata
+from redshift_core.prediction.labels import labelled, recalibrated
 from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
 from redshift_core.prediction.stress import stress_run
 from redshift_core.settings.names import USUAL_ENDINGS
-from redshift_core.store import DatasetFolder, JobContext, RunFolder, Stopped, simulator_version
+from redshift_core.store import (
+    DatasetFolder,
+    JobContext,
+    RunFolder,
+    Stopped,
+    origin,
+    simulator_version,
+)
 from redshift_core.store.arrays import RowWriter
 from redshift_core.store.tables import check_out
 from redshift_core.store.writers import TableWriter
@@ -66,47 +77,73 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     Without ``out`` the table goes into the job's output folder in every written format. With a PDF
     head ``estimate`` and ``prior_file`` choose the point and the prior, and ``pdf`` names a file
     for the densities under it, an npy of float16 (n, 240) in 1/z; true puts it among the output.
+    ``dataset`` or ``labels`` names galaxies to which the intervals are fitted, see `recalibrated`.
     """
     request = context.request
     run, source = context.store.run(request["run"]), Path(request["file"])
-    if request.get("out"):
-        files = [check_out(Path(request["out"]), source)]
-    else:
-        context.folder.output.mkdir(exist_ok=True)
-        files = [context.folder.output / f"predictions{kind}" for kind in USUAL_ENDINGS]
+    files = _tables(context, source)
     coverage = open_coverage(run)
     estimate, priors = _asked_estimate(run, request)
     path = _density_path(context, source)
-    densities = RowWriter(path, N_Z_BINS, STORED) if path else nullcontext()
     blocks = data.read_blocks(source, request.get("columns"))
     simulated = bool(simulator_version.trained_on(run, context.store).get("simulated"))
-    report, n_rows, flagged = context.report_or_stop, 0, dict.fromkeys(FLAGS, 0)
-    about = metadata(run, simulated, estimate)
-    reader, tally = None, Tally(coverage)
+    simulated = simulated or origin.learned_on_simulated(run)
+    seen = _Seen(Tally(coverage))
     try:
+        first = next(blocks)  # a bad file fails before the model is loaded
+        reader, fitted = open_reader(run, coverage, estimate, priors), {}
+        if _fits_intervals(request):
+            reader, fitted = recalibrated(reader, run, context)
+        about = metadata(run, simulated, estimate, fitted)
+        densities = RowWriter(path, N_Z_BINS, STORED) if path else nullcontext()
         with TableWriter(files, about, COLUMNS) as writer, densities as density_writer:
-            for block in blocks:  # a bad file fails before the model is loaded
-                reader = reader or open_reader(run, coverage, estimate, priors)
-                columns, flags, density = reader.read(block.flux, tally)
+            for block in chain([first], blocks):
+                columns, flags, density = reader.read(block.flux, seen.tally)
                 table = {"row": block.row, "source_id": block.source_id}
                 table |= {name: values.round(DECIMALS) for name, values in columns.items()}
                 writer.write(pd.DataFrame({**table, "flags": flag_text(flags)}))
                 if density_writer:
                     density_writer.write(density)
-                n_rows += len(block.flux)
-                flagged = {name: flagged[name] + int(flags[name].sum()) for name in FLAGS}
-                report(n_rows, 0, f"Predicted {n_rows:,} spectra.")
+                seen.add(block, flags)
+                context.report_or_stop(seen.rows, 0, f"Predicted {seen.rows:,} spectra.")
     except Stopped:
         return {"stopped": True, "rows": 0, "flagged": {}, "out": None, "files": []}
     names = [str(path) for path in (*files, path) if path]
-    return {
-        "rows": n_rows,
-        "flagged": flagged,
-        "verdict": tally.verdict().to_dict(),
-        "out": names[0],
-        "files": names,
-        "simulated": simulated,
-    }
+    training = known_spread(run, context.store, coverage)
+    result = {**seen.result(training), "out": names[0], "files": names}
+    more = {"recalibration": fitted} if fitted else {}
+    return {**result, "simulated": simulated, **more}
+
+
+@dataclass
+class _Seen:
+    """What is counted of a file as it is predicted."""
+
+    tally: Tally
+    rows: int = 0
+    n_labelled: int = 0  # with a redshift of their own and usable flux
+    flagged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FLAGS, 0))
+
+    def add(self, block: data.Spectra, flags: dict[str, NDArray]) -> None:
+        """Count a block that was predicted."""
+        self.rows += len(block)
+        self.n_labelled += int(labelled(block).sum())
+        self.flagged = {name: n + int(flags[name].sum()) for name, n in self.flagged.items()}
+
+    def result(self, training: dict[str, Any] | None) -> dict[str, Any]:
+        """Its part of the job's result, beside the quantiles of the training spectra."""
+        return {
+            "rows": self.rows,
+            "flagged": self.flagged,
+            "verdict": self.tally.verdict().to_dict(),
+            "n_labelled": self.n_labelled,
+            "spectra": {"file": self.tally.spread.quantiles(), "training": training},
+        }
+
+
+def _fits_intervals(request: dict[str, Any]) -> bool:
+    """Whether a request names galaxies with known redshifts."""
+    return bool(request.get("dataset") or request.get("labels"))
 
 
 def _asked_estimate(
@@ -114,14 +151,26 @@ def _asked_estimate(
 ) -> tuple[pdf.Estimate, dict[str, NDArray]]:
     """Point and prior of a request, and the available priors of the run and the user."""
     estimate, file = pdf.Estimate.asked_of(request), request.get("prior_file")
-    if (estimate != pdf.USUAL or file or request.get("pdf")) and run.config.model.head != "pdf":
+    wishes = estimate != pdf.USUAL or file or request.get("pdf")
+    if request["kind"] == "predict":
+        wishes = wishes or _fits_intervals(request)
+    if wishes and run.config.model.head != "pdf":
         raise InputError(
-            f"Run {run.id} gives one redshift for each spectrum and no p(z), so no point, prior or "
-            "densities can be chosen; train one with head = pdf, such as the preset best."
+            f"Run {run.id} gives one redshift for each spectrum and no p(z), so no point, prior, "
+            "densities or intervals can be chosen; train one with head = pdf, such as the preset "
+            "best."
         )
     priors = read_priors(run, estimate, Path(file) if file else None)
     estimate.weight(priors)  # refuses unknown names
     return estimate, priors
+
+
+def _tables(context: JobContext, source: Path) -> list[Path]:
+    """Files for the redshifts: the one asked for, else one of every written format."""
+    if asked := context.request.get("out"):
+        return [check_out(Path(asked), source)]
+    context.folder.output.mkdir(exist_ok=True)
+    return [context.folder.output / f"predictions{kind}" for kind in USUAL_ENDINGS]
 
 
 def _density_path(context: JobContext, source: Path) -> Path | None:

@@ -17,7 +17,9 @@ from redshift_core.constants import N_Z_BINS
 from redshift_core.evaluation.bins import evaluate, finite_pairs
 from redshift_core.evaluation.bootstrap import bootstrap
 from redshift_core.evaluation.calibration import evaluate_pdf
+from redshift_core.evaluation.incumbent import OWN_LIMITS, beside
 from redshift_core.evaluation.predictions import open_densities
+from redshift_core.evaluation.recalibration import recalibration_text
 from redshift_core.evaluation.stress import Report
 from redshift_core.evaluation.verdict import Tally
 from redshift_core.prediction.reader import Reader, flag_text, open_coverage, open_reader
@@ -57,6 +59,7 @@ def evaluate_run(
             scaler_saw_test_rows=judged.own and run.config.scaler.fit_on == "all",
             n_outside_training_range=int(table.pop("outside").sum()),
             verdict=tally.verdict().to_dict(),
+            incumbent=_beside(table),
         )
         about = metadata(run, bool(result.simulated))
         with TableWriter([new.predictions_path], about) as writer:
@@ -86,7 +89,14 @@ def judge_again(
         lambda block: estimate.densities(block, priors),
     )
     fresh = {name: getattr(figures, name) for name in FIGURES}
-    return replace(stored, **fresh, estimate=estimate.text())
+    incumbent = _beside(table.drop(columns=[*OWN_LIMITS]).assign(z_phot=z_phot))
+    return replace(stored, **fresh, incumbent=incumbent, estimate=estimate.text())
+
+
+def _beside(table: pd.DataFrame) -> dict[str, Any] | None:
+    """The run beside Gaia's own redshift; None where the dataset does not hold that."""
+    found = beside(table.z_spec, table.z_phot, table)
+    return found and found.to_dict()
 
 
 def _opened(folder: EvaluationFolder) -> tuple[Evaluation, pd.DataFrame, NDArray]:
@@ -131,6 +141,7 @@ def _judged_table(
         "z_spec": np.asarray(opened.z_spec)[rows],
         **columns,
         "brightness": np.asarray(opened.brightness)[rows],
+        **{name: values[rows] for name, values in opened.incumbent.items()},
         "flags": flag_text(flags),
         "outside": flags["outside_training_range"],
     }
@@ -162,10 +173,16 @@ def judged_figures(
 
 
 def metadata(
-    run: RunFolder, simulated: bool, estimate: pdf.Estimate | None = None
+    run: RunFolder,
+    simulated: bool,
+    estimate: pdf.Estimate | None = None,
+    recalibration: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Where a table of predictions comes from, for the formats that can say it."""
     about: dict[str, Any] = {"run": run.id, "SIMULATED spectra": simulated}
     if estimate is not None and run.config.model.head == "pdf":
         about["estimate"] = estimate.describe()
+    if recalibration:
+        said = recalibration_text(recalibration)  # a file of labels may have any name
+        about["recalibration"] = said.encode("ascii", "replace").decode()
     return about

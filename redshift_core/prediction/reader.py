@@ -19,6 +19,7 @@ from redshift_core import pdf
 from redshift_core.constants import N_PIXELS, N_Z_BINS, Z_MAX, Z_MIN
 from redshift_core.errors import InputError
 from redshift_core.evaluation.flags import density_flags
+from redshift_core.evaluation.recalibration import Recalibration
 from redshift_core.evaluation.training_range import Coverage, coverage_of
 from redshift_core.evaluation.verdict import Tally
 from redshift_core.store import RunFolder, file_digest
@@ -135,6 +136,7 @@ class Reader:
     coverage: Coverage
     estimate: pdf.Estimate
     priors: Mapping[str, NDArray]
+    recalibration: Recalibration | None = None  # of the network's p(z), before another prior
 
     def read(
         self, flux: NDArray[np.floating], tally: Tally | None = None
@@ -150,6 +152,8 @@ class Reader:
         z_phot, density = self.predict(flux)
         columns = {"z_phot": z_phot}
         if density is not None:
+            if self.recalibration:
+                density = self.recalibration.apply(density)
             density = self.estimate.densities(density, self.priors)
             columns["z_phot"] = pdf.point(density, self.estimate.point)
             for level in LEVELS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from redshift_core import data
 from redshift_core.data.split import Split
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.store import DatasetFolder, RunFolder
+from redshift_core.store import DatasetFolder, RunFolder, origin
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,15 @@ def open_judged(run: RunFolder, folder: DatasetFolder) -> JudgedRows:
     Raises
     ------
     InputError
-        If no such row is left.
+        If no such row is left, or a run that this one started from has seen them.
     """
     dataset = data.open_dataset(folder)
     own = is_own(run, folder)
+    if not own and (before := _seen_before(run, folder)):
+        raise InputError(
+            f"Run {run.id} started from run {before['run']}, which has learned on the galaxies of "
+            f"{folder.id}, so they cannot judge it. Evaluate it on a dataset that neither has seen."
+        )
     candidates = _test_rows(run, dataset) if own else np.arange(len(dataset))
     if not np.isfinite(dataset.z_spec).any():
         raise InputError(
@@ -74,6 +80,14 @@ def is_own(run: RunFolder, dataset: DatasetFolder) -> bool:
         )
     seen = data.galaxies_of(run.trained_on)
     return bool(seen) and seen == data.galaxies_of(dataset.info)
+
+
+def _seen_before(run: RunFolder, dataset: DatasetFolder) -> Mapping[str, Any] | None:
+    """The run among those that this one goes back to which has learned on a dataset's galaxies."""
+    wanted = data.galaxies_of(dataset.info)
+    return next(
+        (one for one in origin.ancestors(run) if data.galaxies_of(one["dataset"]) == wanted), None
+    )
 
 
 def _test_rows(run: RunFolder, dataset: data.Dataset) -> NDArray[np.int64]:

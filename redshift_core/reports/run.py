@@ -14,9 +14,10 @@ from redshift_core import __version__, figures, reference
 from redshift_core.constants import MISSING, Z_MAX, Z_MIN
 from redshift_core.data import galaxies_of
 from redshift_core.errors import InputError
-from redshift_core.evaluation import density_metrics, statistics
+from redshift_core.evaluation import density_metrics, incumbent, statistics
 from redshift_core.evaluation.comparison import interval_text, settings_table
 from redshift_core.evaluation.error_table import CAPTION, FORMATS, error_table
+from redshift_core.evaluation.incumbent import Beside, beside
 from redshift_core.evaluation.metrics import METRICS
 from redshift_core.evaluation.predictions import Predictions, read_judged
 from redshift_core.reports import document
@@ -28,6 +29,7 @@ from redshift_core.store import (
     RunFolder,
     Store,
     archive,
+    origin,
     simulator_version,
     slug,
     write_json,
@@ -53,6 +55,8 @@ def write_report(run: RunFolder, out: Path, store: Store, dataset: str = "") -> 
         f"Run {run.id}, preset {run.config.preset}, trained on "
         f"{run.trained_on.get('name', MISSING)}; report of Redshift Lab {__version__}."
     )
+    if said := origin.sentence(run):
+        lead += f" {said}"
     names = {folder.id: folder.name for folder in store.datasets()}
     sections = [
         _results(names.get(judged, judged), metrics),
@@ -173,6 +177,9 @@ def _errors(run: RunFolder, dataset: str, metrics: Evaluation) -> list[Section]:
     path = run.predictions_path(dataset)
     if path.exists():
         predictions = read_judged(path)
+        if both := beside(predictions.z_spec, predictions.z_phot, predictions.incumbent):
+            parts = _incumbent(predictions, both)
+            sections.append(Section("Beside Gaia's own redshift", parts))
         sections.append(Section("True and predicted redshift", _redshifts(predictions)))
     if metrics.pdf:
         sections.append(Section("Densities p(z)", _densities(metrics.pdf)))
@@ -203,6 +210,22 @@ def _densities(judged: Mapping[str, Any]) -> list[Part]:
         Table(density_metrics.bin_table(judged["by_z_phot"]), "densities_per_bin",
               "Per bin of predicted redshift; shares in per cent.",
               "Figures of the densities per bin of predicted redshift", density_metrics.FORMATS),
+    ]  # fmt: skip
+
+
+def _incumbent(predictions: Predictions, both: Beside) -> list[Part]:
+    """The run and UGC on the galaxies that have both."""
+    run, theirs = incumbent.bins_beside(
+        predictions.z_spec, predictions.z_phot, predictions.incumbent
+    )
+    alt = f"Every figure of merit of the run and of {incumbent.NAME}"
+    return [
+        f"{both.text()} {incumbent.ORIGIN}",
+        Table(both.table(), "incumbent", incumbent.CAPTION, alt, incumbent.FORMATS),
+        Chart(
+            figures.error_per_bin(run, other=theirs, other_name=incumbent.NAME),
+            incumbent.FIGURE_CAPTION, incumbent.FIGURE_ALT,
+        ),
     ]  # fmt: skip
 
 
@@ -261,6 +284,12 @@ def _provenance(run: RunFolder, store: Store, judged: str) -> Section:
     if adapted := run.trained_on.get("adapted"):
         target = adapted["target"]
         lines += [("spectra moved to those of", f"{target['name']} ({target['n']:,})")]
+    for one in origin.ancestors(run):
+        about = one["dataset"]
+        mark = simulator_version.simulated_mark(dict(about))
+        learned = f"{about.get('name') or MISSING}{mark}"
+        lines += [("started from run", f"{one['name']} ({one['run']})")]
+        lines += [("which learned on", learned)]
     about = simulator_version.trained_on(run, store)
     mark = simulator_version.outdated(about) or "SIMULATED"
     lines += [("simulated", mark if about.get("simulated") else "no")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from redshift_core.settings.fields import Settings, setting
 from redshift_core.settings.selection import Selection
 
 SCHEMA_VERSION = 2
+MOST_NOISE = 10.0  # times as much white noise as set at most, however few the rows
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,21 @@ class TrainingConfig(Settings):
         low=1e-4, high=0.1,
     )  # fmt: skip
     batch_size: int = setting(16, "Spectra per step.", low=1, high=65536)
+    epoch_steps: int = setting(
+        0,
+        "Steps that an epoch makes at least: on a small training set the batch is smaller for it; "
+        "0 keeps the batch.",
+        low=0,
+        high=1000,
+    )
     epochs: int = setting(20, "Passes over the training rows.", low=1, high=100_000)
+    min_steps: int = setting(
+        0,
+        "Steps that a run makes at least: on a small training set it makes more epochs for it, "
+        "and ends early where they do not help; 0 keeps the epochs.",
+        low=0,
+        high=1_000_000,
+    )
     early_stopping: int = setting(
         0, "Stop after this many epochs without a lower validation loss; 0 never.", low=0
     )
@@ -200,6 +216,13 @@ class AugmentationConfig(Settings):
         "and noise that no mean spectrum has.",
         low=0.0, high=1.0,
     )  # fmt: skip
+    noise_rows: int = setting(
+        0,
+        "With fewer training rows than this, the white noise is larger, as 1 / √rows and at most "
+        "tenfold, so that few spectra are not learned by heart; 0 keeps it.",
+        low=0,
+        high=1_000_000_000,
+    )
     calibration_error: float = setting(
         0.0, "rms of a smooth relative error along each band (a cubic).", low=0.0, high=0.5
     )
@@ -216,7 +239,19 @@ class AugmentationConfig(Settings):
     @property
     def active(self) -> bool:
         """Whether any spectrum is changed."""
-        return any(self.to_dict().values())
+        return any(value for name, value in self.to_dict().items() if name != "noise_rows")
+
+    def on(self, n_train: int) -> AugmentationConfig:
+        """The same with the noise that ``n_train`` rows ask for.
+
+        Examples
+        --------
+        >>> usual = AugmentationConfig(white_noise=0.004, noise_rows=63_000)
+        >>> [round(usual.on(n).white_noise, 4) for n in (63, 630, 15_750, 126_000)]
+        [0.04, 0.04, 0.008, 0.004]
+        """
+        times = min(math.sqrt(max(1.0, self.noise_rows / n_train)), MOST_NOISE)
+        return dataclasses.replace(self, white_noise=min(1.0, times * self.white_noise))
 
 
 @dataclass(frozen=True)
@@ -226,6 +261,7 @@ class RunConfig(Settings):
     dataset: str = setting("", "Dataset id.")
     preset: str = setting("dissertation", "Preset it was made from.")
     seed: int = setting(4, "Seed of weights, order and dropout.", low=0, high=2**31 - 1)
+    start_from: str = setting("", "Run whose network and scaler it starts from; empty for none.")
     split: SplitConfig = field(default_factory=SplitConfig)
     scaler: ScalerConfig = field(default_factory=ScalerConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -250,10 +286,14 @@ class RunConfig(Settings):
     def with_values(self, values: Mapping[str, Any]) -> RunConfig:
         """Copy with some settings replaced, each named by its leaf (``batch_size``) or dotted path.
 
-        Values may be text, as the command line gives them: ``"512,256"`` is a list.
+        Values may be text, as the command line gives them: ``"512,256"`` is a list. Whoever names
+        a number of epochs gets it: ``min_steps`` is then 0, unless it is named too.
         """
         tree = self.to_dict()
         paths = setting_paths()
+        named = {paths[name] for name in values if name in paths}
+        if paths["epochs"] in named and paths["min_steps"] not in named:
+            tree["training"]["min_steps"] = 0
         for name, value in values.items():
             if name not in paths:
                 leaves = sorted(key for key in paths if "." not in key)

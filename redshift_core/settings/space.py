@@ -36,7 +36,8 @@ CONV_SETTINGS = ("conv_activation", "conv_strides", "padding", "pooling", "pool_
 # What a search sets itself, or what would make its trials incomparable.
 NOT_SEARCHED = (
     "seed", "test_fraction", "val_fraction", "random_state", "include_flagged", "fit_on",
-    "epochs", "early_stopping", "min_delta", "keep", "precision", "device", "threads",
+    "epochs", "min_steps", "epoch_steps", "noise_rows", "early_stopping", "min_delta", "keep",
+    "precision", "device", "threads",
 )  # fmt: skip
 GRID_POINTS = 10  # values that a grid takes from a range without a step
 

@@ -45,7 +45,8 @@ class EvaluationFolder:
     def predictions_path(self) -> Path:
         """Per row: row, source_id, z_spec, z_phot, brightness, flags.
 
-        With a PDF head also z_low68, z_high68, z_low95 and z_high95.
+        With a PDF head also z_low68, z_high68, z_low95 and z_high95; where the dataset holds
+        Gaia's own redshift, that and its limits (``INCUMBENT_COLUMNS``).
         """
         return self.path / "predictions.parquet"
 

@@ -14,6 +14,7 @@ import filelock
 
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.settings.fields import Settings
+from redshift_core.settings.length import run_length
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.search import TuningConfig
 from redshift_core.store import shapes
@@ -229,9 +230,29 @@ class RunFolder(LongFolder):
         return self.path / "checkpoint"
 
     @property
+    def start(self) -> RunFolder:
+        """Copy of what a fine-tuned run starts from: the scaler and the model of another run."""
+        return RunFolder(self.path / "start")
+
+    @property
+    def started_from(self) -> dict[str, Any]:
+        """What is remembered of the run it started from: run, name, dataset; empty without one."""
+        found = self.environment.get("started_from") or read_json(self.start.info_path)
+        shapes.check_started_from(self.environment_path, found)
+        return found
+
+    @property
     def config(self) -> RunConfig:
         """Every setting, checked."""
         return self.read_config(RunConfig)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs in all, unless the run ends early; those of its settings before it began."""
+        training = self.config.training
+        if training.min_steps and (n_train := self.environment.get("split", {}).get("train")):
+            return run_length(training, n_train).epochs
+        return training.epochs
 
     def metrics(self, dataset: str) -> Evaluation | None:
         """What `prediction.evaluate_run` said on a dataset; None where there is nothing."""

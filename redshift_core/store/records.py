@@ -201,6 +201,7 @@ class Evaluation(Judged):
     n_outside_training_range: int | None = None
     verdict: dict[str, Any] | None = None  # `Verdict` on the spectra as a whole
     pdf: dict[str, Any] | None = None  # figures of the densities: `calibration.evaluate_pdf`
+    incumbent: dict[str, Any] | None = None  # `Beside` Gaia's own redshift, where that is known
     estimate: str | None = None  # what was read off p(z), if it is not what is stored
 
     @classmethod

@@ -74,6 +74,13 @@ def check_environment(path: Path, value: dict[str, Any]) -> None:
     check(path, {name: value.get(name, {}) for name in parts}, dict.fromkeys(parts, dict))
 
 
+def check_started_from(path: Path, value: dict[str, Any]) -> None:
+    """What a run remembers of the run it started from, which may have started from another."""
+    if value:
+        check(path, value, {"run": str, "name": str, "dataset": dict})
+        check_started_from(path, value.get("started_from", {}))
+
+
 def check_request(path: Path, value: dict[str, Any]) -> None:
     """Content of ``request.json``."""
     texts = dict.fromkeys(("file", "run", "dataset"), (str, type(None)))

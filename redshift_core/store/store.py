@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from redshift_core.errors import DamagedError, InputError
+from redshift_core.store import base
 from redshift_core.store.damage import damage
 from redshift_core.store.files import slug, store_root
 from redshift_core.store.folders import (
@@ -100,8 +101,16 @@ class Store:
         """Dataset by id, or by name where only one has it."""
         return self._find(name, "datasets", "dataset")
 
-    def run(self, name: str) -> RunFolder:
-        """Run by id, or by name where only one has it; ``latest`` is the newest."""
+    def run(self, name: str, *, take_in: bool = True) -> RunFolder:
+        """Run by id, or by name where only one has it; ``latest`` is the newest.
+
+        ``base`` is the network that comes with the package; the first time, it is taken in,
+        unless only what is here already is asked for.
+        """
+        if take_in and name == base.BASE and base.base_id():
+            return base.named_base(self)
+        if take_in and name == base.base_id() and not (self.root / "runs" / name).exists():
+            return base.base_run(self)
         return self._find(name, "runs", "run")
 
     def tuning(self, name: str) -> TuningFolder:
@@ -154,11 +163,13 @@ class Store:
         return [folder for folder, why in self._list(part) if not why]
 
     def _list(self, part: str) -> list[tuple[Any, str]]:
-        """Every folder, newest first, and why it cannot be used."""
+        """Every folder, newest first, the base network last, and why it cannot be used."""
         if not (self.root / part).exists():
             return []
         names = (p for p in (self.root / part).iterdir() if p.is_dir() and p.name[0] != ".")
-        folders = [PARTS[part](path) for path in sorted(names, reverse=True)]
+        first = base.base_id() if part == "runs" else None
+        names = sorted(names, key=lambda path: (path.name != first, path.name), reverse=True)
+        folders = [PARTS[part](path) for path in names]
         pairs = [(folder, damage(folder)) for folder in folders]
         return [(folder, why) for folder, why in pairs if not why or not _comes_or_goes(folder)]
 

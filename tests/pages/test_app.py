@@ -218,7 +218,7 @@ def test_a_mapping_that_does_not_fit_says_so_and_can_be_cancelled(store, survey_
 
 def test_a_new_simulated_survey_becomes_a_dataset(store):
     at = app("Data")
-    at.number_input[0].set_value(200)
+    next(one for one in at.number_input if one.label == "Galaxies").set_value(200)
     button(at, "Simulate").click().run()
     run_until(at, lambda: bool(store.datasets()) and "Fit for training" in _metrics(at), 120)
     assert store.datasets()[0].info["simulated"]

@@ -101,7 +101,8 @@ def test_runs_of_one_name_and_minute_can_be_told_apart(store):
     folder = make_dataset(store)
     ids = {make_run(store, folder, name="twin").id for _ in range(2)}
     options = opened().selectbox(key="pick_run").options
-    assert {option.rpartition(" · ")[2] for option in options} == ids
+    twins = [option for option in options if option.startswith("twin")]
+    assert {option.rpartition(" · ")[2] for option in twins} == ids
 
 
 def test_an_evaluation_on_a_deleted_dataset_is_still_shown(store):

@@ -60,7 +60,9 @@ def test_every_setting_that_matters_has_a_widget(store):
     at = opened()
     for section, kind in SECTIONS.items():
         for item in dataclasses.fields(kind):
-            hidden = item.name in ("momentum", "weight_decay", "min_delta", "target_width")
+            hidden = item.name in (
+                "momentum", "weight_decay", "min_delta", "target_width", "noise_rows",
+            )  # fmt: skip
             assert (f"set_dissertation_{section}_{item.name}" in at.session_state) is not hidden, (
                 item.name
             )
@@ -265,6 +267,19 @@ def test_memory_and_time_are_told_before_the_start(store):
     ]
     assert at.metric[0].value == "251 · 109 · 40"  # of 400; 0.7 · 360 is 251.99… in binary
     assert "no finished run of this kind" in texts(at)
+
+
+def test_a_small_set_gets_more_epochs_unless_the_user_names_a_number(store, waiting):
+    make_dataset(store)
+    at = opened(preset="fast")
+    assert "up to 136 epochs, which are 1,496 steps of 25 spectra" in texts(at)  # 251 rows
+    assert at.metric[3].label == "All 136 epochs, about"
+    at.number_input(key="set_fast_training_epochs").set_value(4).run()
+    assert "which are 1,500 steps" not in texts(at)
+    assert at.metric[3].label == "All 4 epochs, about"
+    at.button(key="start_training").click().run()
+    (run,) = store.runs()
+    assert run.config.training == PRESETS["fast"].with_values({"epochs": 4}).training
 
 
 def test_what_is_odd_about_the_settings_is_said_and_what_cannot_run_is_blocked(store):

@@ -17,11 +17,13 @@ from pages.ui.text import escape, size
 from redshift_core import jobs
 from redshift_core.constants import N_PIXELS
 from redshift_core.data import Preview, preview
+from redshift_core.data.archive.unfinished import unfinished
 from redshift_core.data.files import PARQUET, size_of
 from redshift_core.errors import InputError
 from redshift_core.store import JobFolder, Store
 
 NONE = "none"  # as a column mapping says it
+FILES = ("file", "ids", "redshifts")  # of a job's request, that may be uploads
 RECENT_JOBS = 200  # newest jobs that are asked which uploads they have read
 
 
@@ -115,8 +117,10 @@ def tidy(store: Store) -> None:
     recent = store.jobs()[:RECENT_JOBS]
     last = next((job for job in recent if job.request.get("kind") == "predict"), None)
     for job in recent:
-        if file := job.request.get("file"):
-            (busy if job == last or jobs.status(job).active else ended).add(file)
+        if files := {job.request[key] for key in FILES if job.request.get(key)}:
+            (busy if job == last or jobs.status(job).active else ended).update(files)
+    for fetch in unfinished(store):
+        busy |= {fetch.request.ids, fetch.request.redshifts}
     busy |= {str(value) for name, value in st.session_state.items() if str(name)[:6] == "_file_"}
     server.sweep(store, busy, ended)
 
@@ -125,10 +129,10 @@ def current_job(store: Store, kinds: tuple[str, ...]) -> JobFolder | None:
     """Job that the address names (``?job=…``), else the newest one still at work."""
     by_id = {job.id: job for job in store.jobs()}
     wanted = by_id.get(st.query_params.get("job", ""))
-    if wanted is not None and wanted.request.get("kind") in kinds:
+    if wanted is not None and _is_one(wanted, kinds):
         return wanted
     for job in list(by_id.values())[:20]:
-        if job.request.get("kind") in kinds and jobs.status(job).active:
+        if _is_one(job, kinds) and jobs.status(job).active:
             return job
     return None
 
@@ -139,8 +143,18 @@ def follow(job: JobFolder) -> None:
     st.rerun()
 
 
-def _choose(path: Path, key: str) -> None:
+def _is_one(job: JobFolder, kinds: tuple[str, ...]) -> bool:
+    """Whether a job makes a dataset, or predicts; one that only counts sources does neither."""
+    return job.request.get("kind") in kinds and not job.request.get("count")
+
+
+def hand_over(path: Path, key: str) -> None:
+    """Let ``incoming`` of this key find a file, as if it had come by one of its doors."""
     st.session_state[f"_file_{key}"] = str(path)
+
+
+def _choose(path: Path, key: str) -> None:
+    hand_over(path, key)
     st.rerun()
 
 

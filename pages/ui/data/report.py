@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import choose
+from pages.ui.data.fetched import show_origin
 from pages.ui.empty import simulated_badge
 from pages.ui.jobs.job import delete
 from pages.ui.text import count, escape, size
@@ -34,6 +35,7 @@ def report(folder: DatasetFolder) -> None:
     if folder.note:
         st.caption(f"Note: {escape(folder.note)}")
     _flags(info)
+    show_origin(folder)
     _source(info)
     with st.container(horizontal=True):
         if st.button("Explore it", type="primary", icon=":material/query_stats:"):

@@ -143,7 +143,7 @@ export default function (component) {
 _file_input = st.components.v2.component("redshift_lab_upload", html=_HTML, css=_CSS, js=_JS)
 
 
-def upload(store: Store, label: str, key: str) -> Path | None:
+def upload(store: Store, label: str, key: str, accept: str = ACCEPT) -> Path | None:
     """File input; the path of a file that has just arrived in the inbox, once.
 
     Parameters
@@ -154,6 +154,8 @@ def upload(store: Store, label: str, key: str) -> Path | None:
         What the file is for.
     key : str
         Key of the widget, one per page.
+    accept : str
+        Endings of the files that the browser offers, parted by commas.
     """
     slot = f"_token_{key}"
     leave = server.ticket(st.session_state.get(slot, ""))
@@ -169,7 +171,7 @@ def upload(store: Store, label: str, key: str) -> Path | None:
             "token": st.session_state[slot],
             "url": server.upload_url(st.session_state[slot]),
             "label": label,
-            "accept": ACCEPT,
+            "accept": accept,
             "limit": limit,
             "hint": f"or drop it here: {FORMAT_TITLES}, up to {size(limit)}",
             "too_large": server.too_large("This file", limit),

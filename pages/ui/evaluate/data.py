@@ -17,8 +17,9 @@ from pages.ui.choose import open_cached
 from pages.ui.estimate_picker import current_estimate, priors
 from redshift_core.errors import InputError
 from redshift_core.evaluation import bins as evaluation
-from redshift_core.evaluation import flag_table, prior_cost, statistics
+from redshift_core.evaluation import flag_table, incumbent, prior_cost, statistics
 from redshift_core.evaluation import predictions as judged
+from redshift_core.evaluation.incumbent import Beside
 from redshift_core.evaluation.predictions import Choice, Predictions
 from redshift_core.pdf import FLAT, USUAL, Estimate
 from redshift_core.store import DatasetFolder, EvaluationFolder, RunFolder
@@ -151,6 +152,15 @@ def mean_spectra(
 def flags(key: Key) -> pd.DataFrame:
     """Errors of the galaxies with each flag, and of those without."""
     return flag_table.flag_table(galaxies(key))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def beside_incumbent(key: Key) -> tuple[Beside, list[Bin], list[Bin]] | None:
+    """The run beside Gaia's own redshift, and the error table of each; None without that."""
+    predictions = galaxies(key)
+    judged_on = (predictions.z_spec, predictions.z_phot, predictions.incumbent)
+    both = incumbent.beside(*judged_on)
+    return both and (both, *incumbent.bins_beside(*judged_on))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -16,6 +16,7 @@ from pages.ui.evaluate.explain import show_explanation
 from pages.ui.evaluate.spectra import show_density, show_mean, show_spectrum
 from pages.ui.evaluate.state import GALAXIES, GALAXY, choose, current, select_rows
 from pages.ui.text import count
+from redshift_core.constants import INCUMBENT_COLUMNS
 from redshift_core.evaluation.predictions import BOX, BY_BRIGHTNESS, ORDERS, Choice, Predictions
 from redshift_core.settings.selection import Selection
 from redshift_core.store import RunFolder, Store
@@ -25,6 +26,7 @@ ORDER = "evaluate_order"
 SHOWN = 1000  # galaxies listed, at most
 FORMATS = {
     "z_spec": "%.4f", "z_phot": "%.4f", "error": "%+.4f", "brightness": "%.4g", "row": "%d",
+    INCUMBENT_COLUMNS[0]: "%.4f",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pages.ui.text import escape
 from redshift_core import jobs
 from redshift_core.errors import InputError
 from redshift_core.store import JobFolder, RunFolder, Store
+from redshift_core.store.base import is_base
 
 RECENT = 50  # newest jobs looked through for an evaluation of the run
 ON = "on"  # in the address: the dataset evaluated on
@@ -102,4 +103,8 @@ def unevaluated(store: Store, run: RunFolder, own: str) -> None:
         empty_state(f"{escape(run.name)} {waiting}.", "See the run", "pages/train.py")
         return
     st.info(f"{escape(run.name)} has not been evaluated yet.")
+    if is_base(run):  # the galaxies it has learned from are not here
+        st.caption("It has no test rows here; judge it on a dataset of yours with redshifts.")
+        other_datasets(store, run)
+        return
     evaluate_button(store, run, "Evaluate on its test rows", own, "evaluate_own")

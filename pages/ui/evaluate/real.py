@@ -11,6 +11,7 @@ from redshift_core import figures
 from redshift_core.errors import JUDGE_AGAIN, InputError
 from redshift_core.reference.real_galaxies import CAVEAT, SOURCE, RealAnswers, real_galaxies
 from redshift_core.store import RunFolder, Store, read_json, reading
+from redshift_core.store.origin import learned_on_simulated
 from redshift_core.store.records import Evaluation
 
 FORMATS = {
@@ -33,7 +34,7 @@ def show_real_galaxies(run: RunFolder, dataset: str, metrics: Evaluation) -> Non
             evaluate_button(store, run, "Evaluate again", dataset, "evaluate_real")
         return
     st.markdown(f"{answers.sentence()} {CAVEAT}")
-    trained = "; the run was trained on SIMULATED ones" if run.trained_on.get("simulated") else ""
+    trained = "; the run was trained on SIMULATED ones" if learned_on_simulated(run) else ""
     prior = " z_phot and intervals are those of the training prior, whatever estimate is chosen."
     table(
         answers.table(), f"real_galaxies_{run.id}",

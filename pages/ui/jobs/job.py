@@ -12,6 +12,7 @@ import streamlit as st
 
 from pages.ui.text import escape
 from redshift_core import jobs
+from redshift_core.constants import duration
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status, in_use
 from redshift_core.store import Folder, JobFolder, Store
@@ -41,7 +42,8 @@ def show_job(folder: JobFolder, title: str = "") -> Status:
     elif now.state in ("failed", "lost"):
         show_failure(folder, now)
     elif now.state == "stopped":
-        st.warning(now.message or "Stopped.", icon=":material/stop_circle:")
+        said = now.message if now.message.startswith("Stopped") else f"Stopped. {now.message}"
+        st.warning(escape(said), icon=":material/stop_circle:")
     return now
 
 
@@ -67,6 +69,8 @@ def progress_text(now: Status, title: str = "") -> str:
     """One line on a running job: title, message, state and how long it has been silent."""
     waiting = {"starting": "starting", "queued": "waiting", "stopping": "stopping"}
     parts = [title, now.message, waiting.get(now.state, "")]
+    if left := now.detail.get("seconds_left"):
+        parts.append(f"about {duration(left)} left")
     silent = time.time() - now.heartbeat if now.heartbeat else 0.0
     if silent > QUIET:
         parts.append(f"no sign of life for {silent:.0f} s")

@@ -87,6 +87,10 @@ def _about(folder: JobFolder) -> tuple[str, str, dict[str, Any]]:
     titles = {
         "ingest": (f"Reading {file}", "pages/data.py", own),
         "simulate": (f"Simulating {count(request.get('n', 0))} galaxies", "pages/data.py", own),
+        "fetch": (
+            f"Fetching {request['name']}" if request.get("name") else "Counting sources",
+            "pages/data.py", own,
+        ),
         "evaluate": (
             f"Evaluating {request.get('run', '')}", "pages/evaluate.py",
             {"run": request.get("run", "latest")},

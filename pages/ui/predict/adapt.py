@@ -14,6 +14,7 @@ from redshift_core.errors import InputError
 from redshift_core.settings.adapt import LEAST, WARNING
 from redshift_core.store import JobFolder, RunFolder, Store
 from redshift_core.store.arrays import load_arrays
+from redshift_core.store.base import base_id
 
 
 def offer(store: Store, predicted: JobFolder, median: float) -> None:
@@ -27,6 +28,12 @@ def offer(store: Store, predicted: JobFolder, median: float) -> None:
         Median of the redshifts it gave.
     """
     request = predicted.request
+    if request["run"] == base_id():  # its spectra are not here, so they cannot be moved
+        st.page_link(
+            "pages/train.py", label="Learn on from this network with redshifts of your own",
+            icon=":material/school:", query_params={"from_run": request["run"]},
+        )  # fmt: skip
+        return
     with st.expander("Adapt the run to these spectra", icon=":material/sync_alt:"):
         st.markdown(
             "Where the instrument, the noise or the galaxies' brightness differ from the run's "

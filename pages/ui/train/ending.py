@@ -20,7 +20,7 @@ def show_ending(run: RunFolder, now: Status) -> None:
     now : Status
         Of the run; not active.
     """
-    epochs = run.config.training.epochs
+    epochs = run.epochs
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if now.state == "finished":
             total = st.number_input(

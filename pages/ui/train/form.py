@@ -15,6 +15,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.train.from_run import from_run
 from pages.ui.train.from_trial import from_trial
 from redshift_core.errors import InputError
 from redshift_core.settings import names as choices
@@ -44,12 +45,15 @@ LABELS = {
     "fit_on": "Fit scaler on",
     "val_fraction": "Validation fraction",
 }
+FIXED = ("scaler", "model")  # sections that a run which starts from another takes from it
+MIN_STEPS = ("training", "min_steps")  # 0 where the user names a number of epochs
 LOSS = ("training", "loss")  # offered are those that judge what the chosen head gives
 IRRELEVANT: dict[tuple[str, str], Callable[[Values], bool]] = {
     ("training", "momentum"): lambda v: v["training"]["optimizer"] != "sgd",
     ("training", "weight_decay"): lambda v: v["training"]["optimizer"] != "adamw",
     ("training", "huber_delta"): lambda v: v["training"]["loss"] != "huber",
     ("training", "target_width"): lambda v: v["training"]["loss"] != "cross_entropy",
+    ("augmentation", "noise_rows"): lambda v: not v["augmentation"]["white_noise"],
     ("training", "min_delta"): lambda v: not v["training"]["early_stopping"],
     ("model", "pool_size"): lambda v: (
         v["model"]["pooling"] == "none" or v["model"]["architecture"] not in CONVOLVED
@@ -69,20 +73,16 @@ IRRELEVANT: dict[tuple[str, str], Callable[[Values], bool]] = {
 
 
 def settings_form(dataset: str) -> RunConfig | None:
-    """Preset or trial, and every setting; the configuration, or None with the reason shown.
+    """Preset, trial or trained run, and every setting; the configuration, or None.
+
+    Where the settings do not go together, the reason is shown.
 
     Parameters
     ----------
     dataset : str
         Id of the dataset to train on.
     """
-    if (trial := from_trial()) is None:
-        name = st.selectbox("Preset", list(PRESETS), key="preset", bind="query-params")
-        st.caption(choices.PRESETS[name])
-        base = preset(name, dataset)
-    else:
-        name = trial.config.preset
-        base = dataclasses.replace(trial.config, dataset=dataset, preset=trial.id)
+    name, base = _begin(dataset)
     values: Values = {"": {"seed": base.seed}, **{s: {} for s in SECTIONS}}
     for section in SECTIONS:
         values[section] = getattr(base, section).to_dict()
@@ -90,15 +90,30 @@ def settings_form(dataset: str) -> RunConfig | None:
         with column:
             _widget(base, path, values)
     for title, sections in GROUPS.items():
-        with st.expander(title):
-            _grid(base, [path for s in sections for path in _fields(s)], values)
+        own = [one for one in sections if not (base.start_from and one in FIXED)]
+        if own:
+            with st.expander(title):
+                _grid(base, [path for s in own for path in _fields(s)], values)
     with st.expander("Device"):
         _grid(base, DEVICE, values)
     try:
-        return RunConfig.from_dict({"dataset": dataset, "preset": name, **values.pop(""), **values})
+        about = {"dataset": dataset, "preset": name, "start_from": base.start_from}
+        return RunConfig.from_dict({**about, **values.pop(""), **values})
     except InputError as error:
         st.error(str(error))
         return None
+
+
+def _begin(dataset: str) -> tuple[str, RunConfig]:
+    """What the settings begin with: a trial, a trained run or a preset; its preset, and they."""
+    if trial := from_trial():
+        name = trial.config.preset
+        return name, dataclasses.replace(trial.config, dataset=dataset, preset=trial.id)
+    if tuned := from_run(dataset):
+        return tuned.preset, dataclasses.replace(tuned, preset=f"from {tuned.start_from}")
+    name = st.selectbox("Preset", list(PRESETS), key="preset", bind="query-params")
+    st.caption(choices.PRESETS[name])
+    return name, preset(name, dataset)
 
 
 def _fields(section: str) -> list[tuple[str, str]]:
@@ -139,6 +154,8 @@ def _widget(base: RunConfig, path: tuple[str, str], values: Values) -> None:
         limits = {**limits, "choices": {n: choices.LOSSES[n] for n in choices.LOSSES_OF[head]}}
         if default not in limits["choices"]:
             default, shared["key"] = choices.LOSSES_OF[head][0], f"{shared['key']}_{head}"
+    if path == MIN_STEPS and values["training"]["epochs"] != base.training.epochs:
+        default, shared["key"] = 0, f"{shared['key']}_own"
     value = values[section][name] = _ask(hint, default, limits, shared)
     st.caption(_line(limits, value))
 

@@ -16,6 +16,7 @@ from redshift_core.data.split import split_counts
 from redshift_core.errors import InputError
 from redshift_core.jobs import cost, preflight
 from redshift_core.settings.layers import LayerRow, layer_table
+from redshift_core.settings.length import run_length
 from redshift_core.settings.run import RunConfig
 from redshift_core.store import Store
 
@@ -57,7 +58,7 @@ def _cost(config: RunConfig, n_train: int, n_val: int, n_test: int) -> None:
     """Rows, memory and time, with what the time rests on."""
     needed = cost.memory(config, n_train, n_val)
     epoch = cost.epoch_time(config, n_train, n_val, _past_runs())
-    n_epochs = config.training.epochs
+    n_epochs = run_length(config.training, n_train).epochs
     with st.container(horizontal=True, gap="medium"):
         rows = f"{count(n_train)} · {count(n_val)} · {count(n_test)}"
         st.metric("Rows: training · validation · test", rows, width="content")

@@ -45,9 +45,10 @@ def _line(run: RunFolder, datasets: DatasetNames) -> dict[str, Any]:
         "name": line.pop("name"),
         "state": line.pop("state"),
         "validation MAE": run.result.get("val_mae", now.detail.get("val_mae")),
-        "epochs": config.training.epochs,
+        "epochs": run.epochs,
         "preset": config.preset,
         "dataset": datasets[config.dataset],
+        "started from": config.start_from or None,
         **line,
     }
 

@@ -97,12 +97,15 @@ def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
     """Figures of the run; the same ones from its start to its end, so that nothing moves."""
     last = history.iloc[-1] if len(history) else {}
     detail = now.detail
-    epochs = detail.get("epochs") or run.config.training.epochs
+    epochs = detail.get("epochs") or run.epochs
     numbers = {"Epochs done": f"{len(history)}/{epochs}"}
     if now.active:
         rate = detail.get("rate")
         numbers["Training MAE now"] = shown(detail.get("mae", last.get("mae")))
         numbers["Spectra per second"] = count(rate) if rate else MISSING
+    if run.config.start_from:
+        begun = run.result.get("start_val_mae", detail.get("start_val_mae"))
+        numbers["Validation MAE, start"] = shown(begun)
     numbers |= {
         "Validation MAE, last": shown(last.get("val_mae")),
         "Validation MAE, saved": shown(run.result.get("val_mae", detail.get("val_mae"))),
@@ -118,7 +121,7 @@ def _outcome(run: RunFolder) -> str:
     result, judged = run.result, None
     with contextlib.suppress(DamagedError):  # the Evaluate page says what is wrong with it
         judged = run.metrics(run.config.dataset)
-    done = result.get("epochs", run.config.training.epochs)
+    done = result.get("epochs", run.epochs)
     text = f"Finished after {done} epochs: validation MAE {shown(result.get('val_mae'))}"
     mae = judged and judged.figures.get("mae")
     return text + (f", test MAE {shown(mae)} in z." if mae else " in z.")

@@ -21,6 +21,7 @@ from redshift_core.settings.adapt import LEAST
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.selection import OPEN, Selection
 from redshift_core.store import JobContext, RunFolder, Stopped, Store
+from redshift_core.store.base import ADAPT, is_base
 
 BLOCK_ROWS = 8192  # spectra read at a time
 
@@ -54,6 +55,12 @@ def adapt_job(context: JobContext) -> dict[str, Any]:
 def _source(run: RunFolder, store: Store) -> data.Dataset:
     """Dataset of a run that can be adapted; InputError if it cannot."""
     config: RunConfig = run.config
+    if is_base(run):
+        raise InputError(
+            f"{run.id} is the base network that comes with Redshift Lab, without the SIMULATED "
+            f"spectra it learned on, so those cannot be moved. {ADAPT} Without redshifts, simulate "
+            "a survey, train a run on it, and adapt that."
+        )
     if Selection.parse(config.split.selection).brightness != OPEN:
         raise InputError(
             f"Run {run.id} was trained only on galaxies with {config.split.selection!r}. Adapting "
@@ -119,9 +126,14 @@ def _blocks(
 
 
 def _start(context: JobContext, run: RunFolder, dataset: str, about: dict[str, Any]) -> RunFolder:
-    """Start the run on the moved spectra, with a note that explains it."""
+    """Start the run on the moved spectra, with a note that explains it.
+
+    One that was fine-tuned is what the new run starts from: without its start, its few galaxies
+    would not train a network.
+    """
     name = context.request.get("name") or f"{run.name} adapted to {about['name']}"
-    config = dataclasses.replace(run.config, dataset=dataset)
+    start_from = run.id if run.config.start_from else ""
+    config = dataclasses.replace(run.config, dataset=dataset, start_from=start_from)
     new = jobs.start_training(context.store, config, name[:80])
     new.update_info(
         note=f"This is run {run.id}, trained again after its spectra were given the mean and "

@@ -37,6 +37,7 @@ class Progress:
     learning_rate: float = 0.0  # of the last step
     best_val_mae: float | None = None  # lowest so far
     kept_val_mae: float | None = None  # of the kept weights
+    start_val_mae: float | None = None  # of the weights of another run that it started from
     best_val_loss: float | None = None  # what early stopping compares with
     n_worse: int = 0  # epochs since the lowest validation loss
     finished: bool = False  # whether every requested epoch is done

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redshift_core import prediction
+from redshift_core.data.split import Split
 from redshift_core.errors import InputError
+from redshift_core.evaluation import spread
 from redshift_core.learning.training.checkpoint import (
     Progress,
     State,
@@ -18,6 +20,7 @@ from redshift_core.learning.training.checkpoint import (
     write_history,
 )
 from redshift_core.learning.training.prepare import environment, prepare, scaler_facts
+from redshift_core.settings.length import run_length
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.schedules import learning_rates
 from redshift_core.store import JobContext, RunFolder, Stopped, write_json
@@ -139,8 +142,13 @@ def train_job(
     context.report(message="Building the network.", device=devices.text, now=True)
     data = Data.place(prepared.train, prepared.val, devices)
     loop = Loop(config, prepared.scaler, data, devices)
+    if config.start_from and state is None:
+        loop.start_from(run.start.model_path)
     facts = environment(prepared.dataset, prepared.split, devices.describe())
     facts |= {"scaler": scaler_facts(prepared.scaler), "n_parameters": loop.n_parameters}
+    facts |= {spread.KEY: prepared.spectra}
+    if config.start_from:
+        facts |= {"started_from": run.started_from}
     write_json(run.environment_path, facts)
     del prepared.train, prepared.val  # the loop holds its own copy
     return Trainer(context, run, config, loop, state, n_steps).train()
@@ -151,7 +159,8 @@ def _state_to_resume(run: RunFolder, config: RunConfig) -> State | None:
     state = load_state(run)
     if state is None:
         return None
-    done, wanted = state.progress.epoch, config.training.epochs
+    n_train = Split.load(run.split_path).counts["train"]
+    done, wanted = state.progress.epoch, run_length(config.training, n_train).epochs
     if wanted < done or (state.progress.finished and wanted == done):
         raise InputError(
             f"{run.id} has completed {done} epochs already and is asked for {wanted} in all; "
@@ -191,7 +200,7 @@ class Trainer:
         n_steps: int | None = None,
     ):
         self.context, self.run, self.config, self.loop = context, run, config, loop
-        self.n_steps = n_steps or config.training.epochs * loop.n_steps  # in all
+        self.n_steps = n_steps or loop.length.n_steps  # in all
         self.progress = state.progress if state else Progress()
         self.kept = state.kept if state else []  # weights to be saved in model.keras
         self.model_is_saved = bool(state) and run.model_path.exists()
@@ -208,11 +217,10 @@ class Trainer:
         """Do the remaining epochs; returns the result of the job."""
         write_history(self.run, self.progress)
         self.saved = self.mark = time.monotonic()
-        stopped = False
-        while self.progress.epoch < self.config.training.epochs and not self._exhausted():
-            if not (self._train_epoch() and self._validate()):
-                stopped = True
-                break
+        stopped = not self._judge_start()
+        epochs = self.loop.length.epochs
+        while not (stopped or self.progress.epoch >= epochs or self._exhausted()):
+            stopped = not (self._train_epoch() and self._validate())
         self.progress.finished = not stopped
         self._calibrate()
         self._save()
@@ -228,8 +236,7 @@ class Trainer:
             self.model_is_saved = False
 
     def _exhausted(self) -> bool:
-        patience = self.config.training.early_stopping
-        return 0 < patience <= self.progress.n_worse
+        return 0 < self.loop.length.patience <= self.progress.n_worse
 
     def _train_epoch(self) -> bool:
         """Do the remaining steps of this epoch; False if the user stops."""
@@ -253,8 +260,32 @@ class Trainer:
                 return False
         return True
 
+    def _judge_start(self) -> bool:
+        """Validate the weights of another run that it starts from; False if the user stops.
+
+        They are what is saved unless an epoch does better.
+        """
+        progress = self.progress
+        begins = progress.epoch == progress.step == 0 and progress.start_val_mae is None
+        if not (self.config.start_from and begins):
+            return True
+        if (found := self._validation()) is None:
+            return False
+        progress.best_val_loss, progress.best_val_mae = found
+        progress.start_val_mae = progress.kept_val_mae = progress.best_val_mae
+        self.kept = self.loop.weights()
+        self.context.report(start_val_mae=progress.start_val_mae)
+        return True
+
     def _validate(self) -> bool:
         """Validate and close the epoch; False if the user stops before it is closed."""
+        if (found := self._validation()) is None:
+            return False
+        self._close_epoch(*found)
+        return True
+
+    def _validation(self) -> tuple[float, float] | None:
+        """Loss and MAE of the validation rows; None if the user stops before they are known."""
         loop = self.loop
         loop.sums.assign([0.0, 0.0, 0.0])
         sums, first = [0.0, 0.0, 0.0], 0
@@ -265,10 +296,9 @@ class Trainer:
             self.blocks.update(last - first, time.monotonic() - begin)
             first = last
             if not self._go_on(blocks_done=first):
-                return False
+                return None
         self._refuse_nan(sums)
-        self._close_epoch(val_loss=sums[0] / sums[2], val_mae=sums[1] / sums[2])
-        return True
+        return sums[0] / sums[2], sums[1] / sums[2]
 
     def _close_epoch(self, val_loss: float, val_mae: float) -> None:
         progress, training = self.progress, self.config.training
@@ -314,7 +344,7 @@ class Trainer:
         return True
 
     def _report(self, blocks_done: int | None) -> None:
-        progress, loop, epochs = self.progress, self.loop, self.config.training.epochs
+        progress, loop, epochs = self.progress, self.loop, self.loop.length.epochs
         loss, mae, n = progress.sums
         what = "Validating" if blocks_done is not None else "Training"
         rate = loop.batch / self.steps.seconds if self.steps.seconds else None
@@ -329,15 +359,15 @@ class Trainer:
             validated=(blocks_done or 0) / loop.n_blocks,
             rate=rate,
             seconds_left=self._seconds_left(blocks_done or 0),
-            loss=loss / n,
-            mae=mae / n,
+            loss=loss / n if n else None,  # before the first step of a run that starts from another
+            mae=mae / n if n else None,
             val_mae=progress.kept_val_mae,
         )
 
     def _seconds_left(self, blocks_done: int) -> float | None:
         if not self.steps.seconds:
             return None
-        epochs = self.config.training.epochs - self.progress.epoch
+        epochs = self.loop.length.epochs - self.progress.epoch
         # A validation row costs a third of a training row, until it has been measured.
         guess = self.steps.seconds / self.loop.batch / 3 * self.loop.block
         per_block = self.blocks.seconds or guess
@@ -375,6 +405,7 @@ def _result(run: RunFolder, progress: Progress, stopped: bool) -> dict[str, Any]
         "val_mae": progress.kept_val_mae,
         "epochs": progress.epoch,
         "stopped": stopped,
+        **({"start_val_mae": progress.start_val_mae} if progress.start_val_mae else {}),
     }
 
 

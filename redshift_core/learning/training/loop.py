@@ -22,13 +22,15 @@ from scipy.optimize import minimize_scalar
 
 from redshift_core.constants import N_Z_BINS, Z_MIN
 from redshift_core.data.scaling import Scaler
+from redshift_core.errors import InputError
 from redshift_core.learning.devices import Devices
-from redshift_core.learning.models import PDF, SCALING, build_model, trunk
+from redshift_core.learning.models import PDF, SCALING, build_model, load_model, trunk
 from redshift_core.learning.training.augmentation import Augmentation
 from redshift_core.learning.training.losses import make_loss, point_estimate
 from redshift_core.learning.training.prepare import Part
 from redshift_core.pdf import WIDTH
 from redshift_core.settings.layers import n_flops, n_outputs
+from redshift_core.settings.length import run_length
 from redshift_core.settings.run import ModelConfig, RunConfig, TrainingConfig
 from redshift_core.store import atomic
 
@@ -66,8 +68,8 @@ class Loop:
         self.strategy = devices.strategy
         self.n_replicas = devices.n_replicas
         self.n_train, self.n_val = (part[1].shape[0] for part in (data.train, data.val))
-        self.batch = min(config.training.batch_size, self.n_train)
-        self.n_steps = -(-self.n_train // self.batch)  # the last batch may be smaller
+        self.length = run_length(config.training, self.n_train)
+        self.batch, self.n_steps = self.length.batch, self.length.steps  # steps of an epoch
         costly = n_flops(config.model, scaler.name) > COSTLY
         self.block = BLOCK_SMALL if costly else BLOCK_LARGE
         self.n_blocks = -(-self.n_val // self.block)
@@ -85,8 +87,8 @@ class Loop:
             config.training.clip_norm > 0 or devices.precision == "mixed_float16"
         )
         self.loss = make_loss(config.training)
-        wanted = config.augmentation.active
-        self.augmentation = Augmentation(config.augmentation) if wanted else None
+        changes = config.augmentation.on(self.n_train)
+        self.augmentation = Augmentation(changes) if changes.active else None
         self.scale = self.model.get_layer(SCALING)
         self.data_device = data.device
         self.data = {"train": data.train, "val": data.val}
@@ -111,6 +113,18 @@ class Loop:
     def weights(self) -> list[NDArray]:
         """Current weights, averaged over the steps if the settings ask for it."""
         return [np.asarray(variable) for variable in self.judged.trainable_variables]
+
+    def start_from(self, path: Path) -> None:
+        """Set the weights to those of a saved model, which has the same layers."""
+        values = [np.asarray(one) for one in trunk(load_model(path)).trainable_variables]
+        own = self.trunk.trainable_variables
+        if [tuple(one.shape) for one in own] != [value.shape for value in values]:
+            raise InputError(
+                f"The model in {path} does not fit the settings of the run it belongs to, so no "
+                "run can start from it. Choose another run."
+            )
+        _assign(own, values)
+        _assign(self.judged.trainable_variables, values)
 
     def restore(self, values: list[NDArray]) -> bool:
         """Set every variable; False if the values belong to another configuration."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -16,7 +16,8 @@ from redshift_core.data import Dataset, open_dataset
 from redshift_core.data.scaling import BLOCK_ROWS, Scaler, fit_scaler
 from redshift_core.data.split import RowArray, Split, split_rows, training_rows
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.evaluation.training_range import fit_coverage
+from redshift_core.evaluation.spread import training_spread
+from redshift_core.evaluation.training_range import coverage_of, fit_coverage
 from redshift_core.pdf import training_prior
 from redshift_core.settings.run import RunConfig, SplitConfig
 from redshift_core.store import (
@@ -49,6 +50,7 @@ class Prepared:
     scaler: Scaler
     train: Part
     val: Part
+    spectra: dict[str, list[float]] | None  # quantiles of the validation spectra
 
 
 def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
@@ -62,18 +64,23 @@ def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
         split.save(run.split_path)
     if run.scaler_path.exists():
         scaler = Scaler.load(run.scaler_path)
+    elif config.start_from:
+        scaler = replace(Scaler.load(run.start.scaler_path), fit_on=config.scaler.fit_on)
+        scaler.save(run.scaler_path)
     else:
         scaler = fit_scaler(config.scaler, dataset.flux, split)
         scaler.save(run.scaler_path)
     if not run.coverage_path.exists():
         coverage = fit_coverage(dataset.flux, split.train, split.val, dataset.z_spec)
         coverage.save(run.coverage_path)
+    spectra = training_spread(dataset, split, coverage_of(run))
     if not run.prior_path.exists():
         prior = training_prior(np.asarray(dataset.z_spec)[split.train])
         save_arrays(run.prior_path, {"training": prior})
     context.report(message="Scaling the spectra.", now=True)
     train = training_part(config, dataset, scaler, split.train)
-    return Prepared(dataset, split, scaler, train, scaled_part(dataset, scaler, split.val))
+    val = scaled_part(dataset, scaler, split.val)
+    return Prepared(dataset, split, scaler, train, val, spectra)
 
 
 def environment(dataset: Dataset, split: Split, device: dict[str, Any]) -> dict[str, Any]:

@@ -165,7 +165,7 @@ class _Leader:
             run = jobs.start_training(self.store, config, f"{name}, {self.bench.id}")
             self._note(name, run=run.id, resumed=False)
         elif not _usable(run):
-            if len(read_history(run)) < run.config.training.epochs:
+            if len(read_history(run)) < run.epochs:
                 self._note(name, run=run.id, resumed=True)
                 jobs.resume(run)
             else:

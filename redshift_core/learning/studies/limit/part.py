@@ -47,6 +47,7 @@ def recipe(config: LimitConfig, one: Training, dataset: str = "") -> RunConfig:
         "epochs": math.ceil(n_steps(config, one) / _epoch_steps(config, one)),
         "seed": one.seed,
         "early_stopping": 0,
+        "epoch_steps": 0,  # every size learns in the same batches
         "keep": "last",
     }
     split = SplitConfig(test_fraction=0.0, val_fraction=share)

@@ -1,0 +1,99 @@
+"""The base network: a run that comes with the package, learned on SIMULATED galaxies alone.
+
+It stands in ``resources/base`` as a ZIP that `export_run` packed, named by the id of the run, and
+is never written to; ``scripts/make_base.py`` makes it. Whoever asks a store for the run ``base``
+gets a copy, which is taken in the first time; from then on that is a run like any imported one, and
+what it says of datasets is kept beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import filelock
+
+from redshift_core.errors import InputError
+from redshift_core.store.files import PACKAGE, read_json
+from redshift_core.store.folders import RunFolder
+
+if TYPE_CHECKING:
+    from redshift_core.store.store import Store
+
+BASE = "base"  # name of the run
+FOLDER = PACKAGE / "resources" / "base"
+CARD = "measured.json"  # what was measured of it, beside the ZIP
+MARK = "packaged"  # what the information of its copy in a store holds
+ADAPT = (
+    f"Learn on from it with redshifts of your own (`redshift-lab train DATASET --from {BASE}`), or "
+    f"fit its intervals anew (`redshift-lab predict {BASE} FILE --recalibrate DATASET`)."
+)
+
+
+def base_id() -> str | None:
+    """Id of the base network of this version; None where the package has none."""
+    return next((path.stem for path in FOLDER.glob("*.zip")), None)
+
+
+def is_base(run: RunFolder) -> bool:
+    """Whether a run is the base network, of this version or of an earlier one."""
+    return run.id == base_id() or bool(run.info.get(MARK))
+
+
+def base_run(store: Store) -> RunFolder:
+    """The base network in a store, taken in where it is not there yet.
+
+    Raises
+    ------
+    InputError
+        Where the package has none, or the copy in the store is damaged.
+    """
+    name = base_id()
+    if name is None:
+        raise InputError(f"This installation has no base network in {FOLDER}; install it again.")
+    with filelock.FileLock(store.locks / "base.lock"):
+        if not (store.root / "runs" / name).exists():
+            from redshift_core.store.archive import import_run
+
+            run, _ = import_run(store, FOLDER / f"{name}.zip")
+            run.update_info(**{MARK: True})
+    return store.run(name)
+
+
+def named_base(store: Store) -> RunFolder:
+    """What the name ``base`` means in a store: the base network, unless a user's run is called so.
+
+    Raises
+    ------
+    InputError
+        Where both could be meant; the sentence names their ids.
+    """
+    own = [run for run in store.runs() if run.name == BASE and not is_base(run)]
+    if not own:
+        return base_run(store)
+    ids = ", ".join(run.id for run in own)
+    raise InputError(
+        f"{BASE!r} may be your own {ids} or the base network that comes with Redshift Lab, "
+        f"{base_id()}; give the id, or rename yours."
+    )
+
+
+def card() -> dict[str, Any]:
+    """What ``scripts/make_base.py`` measured; empty where the package has no base network."""
+    return read_json(FOLDER / CARD)
+
+
+def about_base() -> str:
+    """What the base network has learned on and what was measured of it, in plain sentences."""
+    from redshift_core.reference.real_galaxies import RealAnswers
+
+    known = card()
+    if not known:
+        return ""
+    test, real = known["test"], RealAnswers.from_dict(known["real"])
+    return (
+        f"The base network comes with Redshift Lab. It has learned on {known['trained_on']:,} "
+        f"SIMULATED galaxies and on no real one. On {test['n']:,} fresh SIMULATED galaxies its "
+        f"mean absolute error is {test['mae']:.4f}, and its 68 % intervals hold "
+        f"{test['coverage68']:.1%} of the redshifts. {real.sentence()} Three galaxies can show a "
+        "failure; how well it does on a real survey has not been measured."
+    )

@@ -31,6 +31,7 @@ from redshift_core.store import (
     atomic,
     demo_file,
     file_digest,
+    origin,
     simulator_version,
 )
 from redshift_core.store.tables import check_out
@@ -78,6 +79,7 @@ def write_onnx(run: RunFolder, out: Path, store: Store) -> dict[str, Any]:
             "with precision = float32 gives the same in both."
         )
     simulated = bool(simulator_version.trained_on(run, store).get("simulated"))
+    simulated = simulated or origin.learned_on_simulated(run)
     facts = {"spectra": len(spectra), "difference": apart, "simulated": simulated}
     onnx.helper.set_model_props(file, metadata(run, facts, block))
     with atomic(out) as part:

@@ -19,6 +19,7 @@ from redshift_core.learning.training.checkpoint import (
     save_state,
     write_history,
 )
+from redshift_core.learning.training.portable import leave_onnx
 from redshift_core.learning.training.prepare import environment, prepare, scaler_facts
 from redshift_core.settings.length import run_length
 from redshift_core.settings.run import RunConfig
@@ -48,7 +49,7 @@ def train_and_judge(context: JobContext) -> dict[str, Any]:
     result = _trained_before(context, run) or train_job(context)
     if result["stopped"]:
         return result
-    _write_onnx(context, run)
+    leave_onnx(run, context.store)
     if not run.config.split.test_fraction:
         return result
     try:
@@ -74,17 +75,6 @@ def _trained_before(context: JobContext, run: RunFolder) -> dict[str, Any] | Non
 
     open_devices(run.config.training)
     return _result(run, state.progress, stopped=False)
-
-
-def _write_onnx(context: JobContext, run: RunFolder) -> None:
-    """Write the model for ONNX Runtime too; what goes wrong is only logged, the model is saved."""
-    run.onnx_path.unlink(missing_ok=True)
-    try:
-        from redshift_core.learning.onnx_file import write_onnx
-
-        write_onnx(run, run.onnx_path, context.store)
-    except Exception as error:
-        print(f"No {run.onnx_path.name} was written: {error}")
 
 
 def _judge(context: JobContext, run: RunFolder) -> None:
@@ -130,8 +120,7 @@ def train_job(
     config = run.config
     state = _state_to_resume(run, config) if context.request.get("resume") else None
     if state is None:
-        stale_paths = (run.history_path, run.split_path, run.scaler_path, run.model_path)
-        for stale in (*stale_paths, run.onnx_path):
+        for stale in (run.history_path, run.split_path, run.scaler_path, run.model_path):
             stale.unlink(missing_ok=True)
     prepared = prepare(context, run, config)
     context.report(message="Loading TensorFlow.", now=True)

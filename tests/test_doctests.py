@@ -18,6 +18,8 @@ MODULES = [
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_are_true(name):
+    if "onnx" in name:
+        pytest.importorskip("onnx", reason="onnx is not installed")
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 

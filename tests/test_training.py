@@ -217,6 +217,12 @@ def test_a_run_stopped_while_it_is_judged_is_trained_and_judged_when_it_is_resum
     assert not any("epoch" in said for said in judged["said"])  # it was not trained again
 
 
+def test_a_trained_run_has_its_onnx_file_too(lab):
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    assert lab.runs["judged"].onnx_path.exists()
+
+
 def test_a_run_that_stopped_early_and_is_asked_for_more_trains_on(lab):
     again = lab.outcome["judged again"]
     assert again["epochs"] == 3

@@ -85,15 +85,30 @@ def report(
 
 def export(
     run: RunArgument,
-    out: Annotated[Path, typer.Option(help="ZIP file to write.")],
+    out: Annotated[
+        Path | None, typer.Option(help="ZIP file to write; with --onnx RUN.onnx where not given.")
+    ] = None,
+    onnx: Annotated[
+        bool,
+        typer.Option("--onnx", help="Write the network as one ONNX file for other programs."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Pack a run into a ZIP file for another store: settings, model, history, evaluations."""
+    """Pack a run into a ZIP file for another store: settings, model, history, evaluations.
+
+    With --onnx: raw flux in, redshift or p(z) out, checked against Keras; docs/use-elsewhere.md.
+    """
     from redshift_core.store.archive import export_run
 
-    folder = Store().run(run)
+    store = Store()
+    folder = store.run(run)
     if (state := jobs.status(folder)).active:
         raise InputError(f"{folder.id} is {state.state}; export it when it has ended.")
+    if onnx:
+        _export_onnx(store, folder, out or Path(f"{folder.id}.onnx"), as_json)
+        return
+    if out is None:
+        raise InputError("The ZIP file to write is missing; name it: --out run.zip.")
     target = export_run(folder, out)
     emit(_written(folder, target), f"{folder.id} is packed in {target}.", as_json)
 
@@ -137,6 +152,20 @@ def _evaluated(store: Store, run: RunFolder, dataset: DatasetFolder, as_json: bo
         return True
     job = jobs.start(store, "evaluate", run=run.id, dataset=dataset.id)
     return bool(run_job(job, as_json))
+
+
+def _export_onnx(store: Store, run: RunFolder, out: Path, as_json: bool) -> None:
+    from redshift_core.store.tables import check_out
+
+    target = check_out(out, suffixes=(".onnx",))
+    result = run_job(jobs.start(store, "onnx", run=run.id, out=str(target)), as_json)
+    if result:
+        said = (
+            f"{run.id} is in {target}, equal to Keras to {result['difference']:.0e} on "
+            f"{result['spectra']:,} spectra."
+        )
+        mark = " The run was trained on SIMULATED spectra." if result["simulated"] else ""
+        emit({**_written(run, target), **result}, said + mark, as_json)
 
 
 def _written(run: RunFolder, path: Path) -> dict[str, Any]:

@@ -48,6 +48,7 @@ JOBS = {
     "adapt": "redshift_core.learning.adaptation:adapt_job",
     "stress": "redshift_core.prediction:stress_job",
     "explain": "redshift_core.learning.explain:explain_job",
+    "onnx": "redshift_core.learning.onnx_file:onnx_job",
     "report": "redshift_core.reports.run:report_job",
     "reproduce": "redshift_core.reports.reproduce:reproduce_job",
 }

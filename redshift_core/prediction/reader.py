@@ -1,10 +1,13 @@
 """Redshifts, p(z) and flags that a model gives for spectra, in blocks of bounded memory.
 
-TensorFlow is imported only when a model is loaded.
+ONNX Runtime computes a run that has its ``model.onnx``; TensorFlow, which takes seconds to import,
+the others, and all of a process that has imported it already.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,11 +22,13 @@ from redshift_core.evaluation.flags import density_flags
 from redshift_core.evaluation.recalibration import Recalibration
 from redshift_core.evaluation.training_range import Coverage, coverage_of
 from redshift_core.evaluation.verdict import Tally
-from redshift_core.store import RunFolder
+from redshift_core.store import RunFolder, file_digest
 
 BLOCK_CONV = 256  # spectra per call of a convolutional network on a CPU; larger blocks are slower
 BLOCK_CONV_GPU = 4096
 BLOCK_DENSE = 8192
+MADE_OF = "model.keras SHA-256"  # metadata of an ONNX file: the model that it was made of
+PER_CALL = "spectra per call"  # and how many to give it at a time
 LEVELS = (68, 95)  # % of p(z) inside the intervals given with a redshift
 
 
@@ -69,7 +74,36 @@ def predictor(model: Any, block: int | None = None) -> Predictor:
         input_signature=[tf.TensorSpec((None, N_PIXELS), tf.float32)],
     )
     size = block or _block_size(model, bool(tf.config.list_logical_devices("GPU")))
-    n_outputs = model.output_shape[-1]
+    return _in_blocks(call, model.output_shape[-1], size)
+
+
+def onnx_predictor(content: bytes, block: int = 0, made_of: str = "") -> Predictor:
+    """As `predictor`, of what an ONNX file holds; TensorFlow is not imported.
+
+    Raises
+    ------
+    ValueError
+        Where the file was made of another model than that with the SHA-256 ``made_of``, if given.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    threads = os.environ.get("OMP_NUM_THREADS", "")  # which ONNX Runtime does not look at
+    options.intra_op_num_threads = int(threads) if threads.isdecimal() else 0  # 0: all cores
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    about = session.get_modelmeta().custom_metadata_map
+    if made_of and about.get(MADE_OF) != made_of:
+        raise ValueError("it was made of another model.keras")
+    name, n_outputs = session.get_inputs()[0].name, session.get_outputs()[0].shape[1]
+    return _in_blocks(
+        lambda flux: session.run(None, {name: flux})[0],
+        n_outputs,
+        block or int(about[PER_CALL]),
+    )
+
+
+def _in_blocks(call: Callable[[NDArray], Any], n_outputs: int, size: int) -> Predictor:
+    """Predictor of a network that takes at most ``size`` spectra in one call."""
 
     def predict(flux: NDArray[np.floating]) -> Answer:
         if np.ndim(flux) != 2 or np.shape(flux)[1] != N_PIXELS:
@@ -148,11 +182,25 @@ def open_reader(
     estimate: pdf.Estimate | None = None,
     priors: Mapping[str, NDArray] | None = None,
 ) -> Reader:
-    """Reader of a run's model; imports TensorFlow."""
-    from redshift_core.learning import models
+    """Reader of a run's model; imports TensorFlow where the run has no ONNX file that fits."""
+    predict = _light_predictor(run)
+    if predict is None:
+        from redshift_core.learning import models
 
-    model = models.load_model(run.model_path)
-    return Reader(predictor(model), coverage, estimate or pdf.Estimate(), priors or {})
+        predict = predictor(models.load_model(run.model_path))
+    return Reader(predict, coverage, estimate or pdf.Estimate(), priors or {})
+
+
+def _light_predictor(run: RunFolder) -> Predictor | None:
+    """Predictor of a run's ONNX file; None where TensorFlow is to be used."""
+    if "tensorflow" in sys.modules or not run.onnx_path.exists():
+        return None
+    try:
+        made_of = file_digest(run.model_path)
+        return onnx_predictor(run.onnx_path.read_bytes(), made_of=made_of)
+    except Exception as error:  # whatever is wrong with it, the model itself is there
+        print(f"{run.onnx_path} is not used: {error}")
+        return None
 
 
 def flag_text(flags: dict[str, NDArray[np.bool_]]) -> NDArray[np.object_]:

@@ -29,6 +29,7 @@ from redshift_core.store import (
     Store,
     atomic,
     damage,
+    file_digest,
     read_json,
     reading,
     slug,
@@ -79,7 +80,7 @@ def export_run(run: RunFolder, out: Path) -> Path:
     names = {name: path for name, path in names.items() if _known(name)}
     manifest = {
         "format": FORMAT, "run": run.id, "name": run.name, "note": run.note, "state": state,
-        "files": {name: _digest(path) for name, path in names.items()},
+        "files": {name: file_digest(path) for name, path in names.items()},
     }  # fmt: skip
     with atomic(out) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
@@ -225,7 +226,7 @@ def _same(store: Store, manifest: dict[str, Any]) -> RunFolder | None:
     for run in store.runs():
         ids = (run.id, run.info.get("imported", {}).get("run"))
         here = manifest["run"] in ids and run.model_path.exists()
-        if here and _digest(run.model_path) == wanted:
+        if here and file_digest(run.model_path) == wanted:
             return run
     return None
 
@@ -247,8 +248,3 @@ def _place(store: Store, staged: Path, manifest: dict[str, Any]) -> RunFolder:
         except OSError:
             continue
     raise InputError(f"more than 1,000 runs are called {manifest['run']} here; delete some.")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

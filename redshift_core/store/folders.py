@@ -220,6 +220,11 @@ class RunFolder(LongFolder):
         return self.path / "model.keras"
 
     @property
+    def onnx_path(self) -> Path:
+        """The same model for ONNX Runtime, once the training has ended."""
+        return self.path / "model.onnx"
+
+    @property
     def checkpoint_path(self) -> Path:
         """Folder from which the run resumes."""
         return self.path / "checkpoint"

@@ -19,6 +19,7 @@ from redshift_core.learning.training.checkpoint import (
     save_state,
     write_history,
 )
+from redshift_core.learning.training.portable import leave_onnx
 from redshift_core.learning.training.prepare import environment, prepare, scaler_facts
 from redshift_core.settings.length import run_length
 from redshift_core.settings.run import RunConfig
@@ -46,7 +47,10 @@ def train_and_judge(context: JobContext) -> dict[str, Any]:
     """
     run = RunFolder(context.folder.path)
     result = _trained_before(context, run) or train_job(context)
-    if result["stopped"] or not run.config.split.test_fraction:
+    if result["stopped"]:
+        return result
+    leave_onnx(run, context.store)
+    if not run.config.split.test_fraction:
         return result
     try:
         _judge(context, run)

@@ -47,10 +47,9 @@ def train_and_judge(context: JobContext) -> dict[str, Any]:
     """
     run = RunFolder(context.folder.path)
     result = _trained_before(context, run) or train_job(context)
-    if result["stopped"]:
-        return result
-    leave_onnx(run, context.store)
-    if not run.config.split.test_fraction:
+    if not result["stopped"]:
+        leave_onnx(run, context.store)
+    if result["stopped"] or not run.config.split.test_fraction:
         return result
     try:
         _judge(context, run)
@@ -69,8 +68,7 @@ def _trained_before(context: JobContext, run: RunFolder) -> dict[str, Any] | Non
     state = load_state(run)
     if state is None or not state.progress.finished or not run.model_path.exists():
         return None
-    done = state.progress.epoch
-    context.report(done, done, "Loading TensorFlow.", now=True)
+    context.report(state.progress.epoch, state.progress.epoch, "Loading TensorFlow.", now=True)
     from redshift_core.learning.devices import open_devices
 
     open_devices(run.config.training)

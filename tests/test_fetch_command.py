@@ -88,7 +88,7 @@ def test_a_fetch_that_is_started_twice_killed_and_stopped_has_every_source_once(
         assert second.stderr.readline() == f"{store.jobs()[0].id} fetches this already.\n"
         os.kill(jobs.status(store.jobs()[0]).pid, signal.SIGKILL)
         for process in (first, second):
-            assert "the same command goes on: redshift-lab" in process.communicate(timeout=60)[1]
+            assert "the same command goes on: redshift-lab" in process.communicate(timeout=180)[1]
             assert process.returncode == 1
         assert len(store.jobs()) == 1
         gate.open.set()
@@ -96,7 +96,7 @@ def test_a_fetch_that_is_started_twice_killed_and_stopped_has_every_source_once(
         third = start(served, *arguments)
         until(lambda: served.counts["data-server"] >= 21)
         third.send_signal(signal.SIGINT)
-        out, err = third.communicate(timeout=60)
+        out, err = third.communicate(timeout=180)
         assert (third.returncode, json.loads(out)["state"]) == (0, "stopped")
         assert "the same command goes on: redshift-lab" in err
         kept, n_asked = kept_ids(store), len(served.asked)
@@ -117,7 +117,7 @@ def test_twelve_thousand_sources_with_faults_at_every_second_call_killed_twice(s
             until(lambda number=number: len(store.jobs()) == number)
             until(lambda share=share: len(kept_ids(store)) >= share * 12_000)
             os.kill(jobs.status(store.jobs()[0]).pid, signal.SIGKILL)
-            process.communicate(timeout=60)
+            process.communicate(timeout=180)
             assert process.returncode == 1
         kept, n_asked = kept_ids(store), len(served.asked)
         assert len(kept) < 12_000

@@ -54,7 +54,7 @@ def test_the_best_is_the_lowest_score_of_those_that_finished():
 def test_a_trial_without_a_folder_has_no_settings(store):
     tuning = make_tuning(store, make_dataset(store), entries=[make_entry(0)])
     tuning.trial("00").config_path.unlink()
-    with pytest.raises(InputError, match="left no settings"):
+    with pytest.raises(InputError, match="has no stored settings"):
         trials.run_config(tuning, "best")
 
 

@@ -5,15 +5,13 @@ The copy is made when the run is started, so whatever becomes of the other run, 
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from dataclasses import fields, replace
 
-from redshift_core.data import galaxies_of
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.settings.presets import fine_tuning
 from redshift_core.settings.run import ModelConfig, RunConfig
-from redshift_core.store import DatasetFolder, RunFolder, Store, write_json
+from redshift_core.store import DatasetFolder, RunFolder, Store, file_digest, write_json
 
 
 def fine_tuned(source: RunFolder, dataset: DatasetFolder) -> RunConfig:
@@ -70,7 +68,7 @@ def copy_start(store: Store, run: RunFolder, config: RunConfig, dataset: Dataset
     facts = {
         "run": source.id,
         "name": source.name,
-        "model_sha256": _digest(start),
+        "model_sha256": file_digest(start.model_path),
         "dataset": source.trained_on,
     }
     if before := source.started_from:
@@ -95,10 +93,7 @@ def _check_same_network(source: RunFolder, config: RunConfig) -> None:
 
 
 def _same_galaxies(source: RunFolder, dataset: DatasetFolder) -> bool:
+    from redshift_core.data import galaxies_of  # brings Arrow, and its threads, into a process
+
     seen = galaxies_of(source.trained_on)
     return bool(seen) and seen == galaxies_of(dataset.info)
-
-
-def _digest(start: RunFolder) -> str:
-    with start.model_path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

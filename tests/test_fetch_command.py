@@ -28,6 +28,8 @@ def start(archive, *arguments):
     return subprocess.Popen(
         [*COMMAND, "--service", archive.url, *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        # A shell that runs the tests in the background has SIGINT ignored, and children inherit it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 

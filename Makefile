@@ -19,7 +19,7 @@ test: .venv/.test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
-	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	.venv/bin/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 screenshots: .venv/.test
 	.venv/bin/python -m scripts.screenshots $(ARGS)

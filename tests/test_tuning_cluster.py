@@ -244,6 +244,7 @@ def _spawn(*command):
     )  # fmt: skip
 
 
+@pytest.mark.study  # takes half a minute; the same without workers is in test_tuning
 def test_a_search_is_stopped_within_a_trial_with_workers_too(store, dataset):
     config = TuningConfig(dataset=dataset.id, base=BASE, algorithm="random", workers=2, **LONG)
     tuning = jobs.start_tuning(store, config)

@@ -31,7 +31,7 @@ def archive(monkeypatch):
         yield archive
 
 
-@pytest.mark.study  # half a minute; tests/pages/test_archive.py has the same steps without a browser
+@pytest.mark.study  # half a minute; tests/pages/test_archive.py has its steps without a browser
 def test_a_fetch_is_stopped_and_resumed_in_the_browser(store, archive, tmp_path):
     server = Server(store.root, tmp_path / "server.txt").start()
     try:

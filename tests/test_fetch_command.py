@@ -20,7 +20,11 @@ from tests.archive_galaxies import ids_of, small_archive, write_ids
 from tests.archive_standin import serving
 
 ROOT = Path(__file__).parent.parent
-COMMAND = [sys.executable, "-m", "redshift_core.cli", "fetch"]
+# A shell that runs the tests in the background has SIGINT ignored, and children inherit it; a
+# preexec_fn that restores it can hang where another test has brought gRPC's threads.
+HEAR_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+CLI = HEAR_CTRL_C + "from redshift_core.cli import main; main()"
+COMMAND = [sys.executable, "-c", CLI, "fetch"]
 KINDS = ("html", "short", "500", "truncated", "502", "cut off", "service error")
 
 
@@ -28,8 +32,6 @@ def start(archive, *arguments):
     return subprocess.Popen(
         [*COMMAND, "--service", archive.url, *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
-        # A shell that runs the tests in the background has SIGINT ignored, and children inherit it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from redshift_core.data.archive import adql
 from redshift_core.data.archive.services import RELEASE, site_of
 from redshift_core.errors import InputError
 from redshift_core.settings.fields import Settings, setting
+from redshift_core.store import file_digest
 
 NONE, UGC = "none", "ugc"
 
@@ -79,7 +80,6 @@ class FetchRequest(Settings):
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None

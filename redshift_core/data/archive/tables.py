@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from redshift_core.data import headers
-from redshift_core.data.array_cells import lists_of
+from redshift_core.data.array_cells import list_array, lists_of
+from redshift_core.data.coefficients import BANDS
 from redshift_core.data.sniff import format_of
 from redshift_core.errors import InputError
 
-BANDS = ("bp", "rp")
 COEFFICIENTS = pa.list_(pa.float64())
 SPECTRA = pa.schema(
     [("source_id", pa.int64())]
@@ -187,9 +187,7 @@ def _of_arrays(cells: Sequence[Any]) -> pa.Array:
     """Arrow lists of arrays; an absent array is an empty list."""
     parts = [np.ma.filled(np.ma.asarray(() if c is None else c, np.float64), np.nan).ravel()
              for c in cells]  # fmt: skip
-    offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int32)
-    flat = np.concatenate(parts) if parts else np.empty(0)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, pa.float64()))
+    return list_array(parts)
 
 
 def _read_csv(path: Path) -> pa.Table:

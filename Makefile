@@ -39,9 +39,9 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/.app: .venv/bin/python pyproject.toml requirements.lock
-	.venv/bin/pip install --quiet --constraint requirements.lock --editable .
+	.venv/bin/pip install --quiet --constraint requirements.lock --editable '.[cluster,train]'
 	@touch $@
 
 .venv/.test: .venv/bin/python pyproject.toml requirements.lock
-	.venv/bin/pip install --quiet --constraint requirements.lock --editable '.[test]'
+	.venv/bin/pip install --quiet --constraint requirements.lock --editable '.[cluster,test,train]'
 	@touch $@ .venv/.app

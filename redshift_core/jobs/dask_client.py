@@ -90,8 +90,8 @@ def _connected(kind: type[Client], address: str) -> Iterator[Client]:
         client = kind(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"No Dask scheduler answered at {address!r} within {CONNECT_SECONDS} s ({error}); start "
-            "one with `dask scheduler`, and give its address as tcp://HOST:8786."
+            f"No Dask scheduler answered at {address!r} within {CONNECT_SECONDS} s ({error}); "
+            "start one with `dask scheduler`, and give its address as tcp://HOST:8786."
         ) from error
     with client:
         try:

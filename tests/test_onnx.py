@@ -237,7 +237,8 @@ def test_a_file_that_takes_its_numbers_from_elsewhere_is_left_alone(
     start = numbers.ctypes.data if "MEM" in place else 0
     tensor.ClearField("raw_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL
-    said = {"location": place or str(here / "weights.bin"), "offset": start, "length": numbers.nbytes}
+    whole = str(here / "weights.bin")
+    said = {"location": place or whole, "offset": start, "length": numbers.nbytes}
     for key, value in said.items():
         tensor.external_data.add(key=key, value=str(value))
     light_run.onnx_path.write_bytes(file.SerializeToString())

@@ -122,8 +122,8 @@ def _read(
 ) -> Iterator[tuple[data.Spectra, Any, Tally]]:
     """Each block, what `Reader.read` says of it, and its tally, in the order of the file.
 
-    As many blocks are computed side by side as there are threads, while the next is read; no more
-    than two others are in memory.
+    As many blocks are computed side by side as there are threads, while the next is read. Memory
+    grows with the number of threads and not with the file.
     """
 
     def ended() -> tuple[data.Spectra, Any, Tally]:

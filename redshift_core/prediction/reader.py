@@ -29,6 +29,7 @@ BLOCK_CONV_GPU = 4096
 BLOCK_DENSE = 8192
 MADE_OF = "model.keras SHA-256"  # metadata of an ONNX file: the model that it was made of
 PER_CALL = "spectra per call"  # and how many to give it at a time
+OTHER_FILES = "session.model_external_initializers_file_folder_path"  # where a file may find more
 LEVELS = (68, 95)  # % of p(z) inside the intervals given with a redshift
 
 
@@ -80,26 +81,35 @@ def predictor(model: Any, block: int | None = None) -> Predictor:
 def onnx_predictor(content: bytes, block: int = 0, made_of: str = "") -> Predictor:
     """As `predictor`, of what an ONNX file holds; TensorFlow is not imported.
 
+    The file may come from anybody: its numbers are taken from ``content`` alone, never from another
+    file that it names, and it has to answer a spectrum before it is used.
+
     Raises
     ------
-    ValueError
-        Where the file was made of another model than that with the SHA-256 ``made_of``, if given.
+    Exception
+        ValueError where the file was made of another model than that with the SHA-256 ``made_of``,
+        if given, or gives neither a redshift nor a p(z); errors of ONNX Runtime where it cannot be
+        read.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     threads = os.environ.get("OMP_NUM_THREADS", "")  # which ONNX Runtime does not look at
     options.intra_op_num_threads = int(threads) if threads.isdecimal() else 0  # 0: all cores
+    options.add_session_config_entry(OTHER_FILES, os.devnull)
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     about = session.get_modelmeta().custom_metadata_map
     if made_of and about.get(MADE_OF) != made_of:
         raise ValueError("it was made of another model.keras")
-    name, n_outputs = session.get_inputs()[0].name, session.get_outputs()[0].shape[1]
-    return _in_blocks(
-        lambda flux: session.run(None, {name: flux})[0],
-        n_outputs,
-        block or int(about[PER_CALL]),
-    )
+    name = session.get_inputs()[0].name
+
+    def call(flux: NDArray[np.float32]) -> NDArray[np.float32]:
+        return session.run(None, {name: flux})[0]
+
+    n, n_outputs = call(np.ones((2, N_PIXELS), np.float32)).shape
+    if n != 2 or n_outputs not in (1, N_Z_BINS):
+        raise ValueError(f"it gives {n_outputs} numbers for a spectrum, and not 1 or {N_Z_BINS}")
+    return _in_blocks(call, n_outputs, block or int(np.clip(int(about[PER_CALL]), 1, BLOCK_DENSE)))
 
 
 def _in_blocks(call: Callable[[NDArray], Any], n_outputs: int, size: int) -> Predictor:
@@ -193,14 +203,19 @@ def open_reader(
 
 def _light_predictor(run: RunFolder) -> Predictor | None:
     """Predictor of a run's ONNX file; None where TensorFlow is to be used."""
-    if "tensorflow" in sys.modules or not run.onnx_path.exists():
+    if tensorflow_is_loaded() or not run.onnx_path.exists():
         return None
     try:
         made_of = file_digest(run.model_path)
         return onnx_predictor(run.onnx_path.read_bytes(), made_of=made_of)
     except Exception as error:  # whatever is wrong with it, the model itself is there
-        print(f"{run.onnx_path} is not used: {error}")
+        print(f"{run.onnx_path} is not used, but the model beside it: {error}")
         return None
+
+
+def tensorflow_is_loaded() -> bool:
+    """Whether this process has paid for TensorFlow already."""
+    return "tensorflow" in sys.modules
 
 
 def flag_text(flags: dict[str, NDArray[np.bool_]]) -> NDArray[np.object_]:

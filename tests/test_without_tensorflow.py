@@ -20,7 +20,7 @@ from pages.ui.nav import SECTIONS
 from pages.ui.text import escape
 from redshift_core import data
 from redshift_core.errors import InputError
-from redshift_core.jobs import extras, launch
+from redshift_core.jobs import extras, launch, worker
 from redshift_core.settings.bench import BenchConfig
 from redshift_core.store import CHECKOUT, RunFolder, Store, write_json
 from redshift_core.store.archive import import_run
@@ -112,7 +112,7 @@ def test_the_blocked_process_is_like_one_without_the_package(tmp_path):
 
 
 def test_a_run_is_applied_judged_perturbed_reported_and_packed(scene):
-    folder, store, found = scene
+    folder, _, found = scene
     for name in ("predict", "evaluate", "stress", "report", "export"):
         done = found["commands"][name]
         assert done["code"] == 0, done["err"]
@@ -124,6 +124,12 @@ def test_a_run_is_applied_judged_perturbed_reported_and_packed(scene):
     assert (folder / "base.html").stat().st_size > 100_000
     arrived, _ = import_run(Store(folder / "away"), folder / "base.zip")
     assert arrived.onnx_path.exists()
+
+
+def test_every_kind_of_job_that_needs_tensorflow_is_known():
+    learning = {kind for kind, place in worker.JOBS.items() if ".learning." in place}
+    parts = {"baseline", "coordinate", "speed"}  # of a bench or a search, refused with these
+    assert learning - parts == extras.NEEDING.keys()
 
 
 def test_a_bench_of_baselines_needs_no_tensorflow(monkeypatch):

@@ -1,7 +1,7 @@
 """Runs commands and opens pages in one process, and tells what came of each, as JSON.
 
-``python -m tests.without_tensorflow_scenes FILE``: FILE holds ``{"commands": [[arguments]], "pages":
-[{"page": title, "query": parameters}]}``. Of a command: ``code``, ``out``, ``err``. Of a page:
+``python -m tests.without_tensorflow_scenes FILE``: FILE holds ``commands``, lists of arguments, and
+``pages``, each with ``page`` and ``query``. Of a command: ``code``, ``out``, ``err``. Of a page:
 ``error`` (None where it was drawn), ``info`` (sentences in boxes), ``off`` (labels of the buttons
 that are disabled), ``words``. ``loaded`` names what the process has loaded of TensorFlow.
 """

@@ -64,7 +64,7 @@ _DAMAGED = (
 )
 
 
-def export_run(run: RunFolder, out: Path) -> Path:
+def export_run(run: RunFolder, out: Path, compression: int = zipfile.ZIP_DEFLATED) -> Path:
     """Pack a run that is not at work, as ``.zip``; the path written, whole or not at all."""
     out = check_out(out, suffixes=(".zip",))
     if not run.model_path.exists():
@@ -83,7 +83,7 @@ def export_run(run: RunFolder, out: Path) -> Path:
         "format": FORMAT, "run": run.id, "name": run.name, "note": run.note, "state": state,
         "files": {name: file_digest(path) for name, path in names.items()},
     }  # fmt: skip
-    with atomic(out) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    with atomic(out) as part, zipfile.ZipFile(part, "w", compression) as archive:
         archive.writestr(MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
         for name, path in names.items():
             archive.write(path, name)

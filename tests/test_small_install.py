@@ -44,13 +44,13 @@ def small(tmp_path_factory) -> Path:
 def elsewhere(tmp_path_factory, survey_file) -> tuple[Path, pd.DataFrame]:
     """A run with p(z) that was trained and packed here, and what it predicts here."""
     folder = tmp_path_factory.mktemp("elsewhere")
-    settings = ("conv_filters=4", "conv_kernels=5", "dense_units=16", "members=2", "min_steps=0")
-    sets = [word for one in settings for word in ("--set", one)]
+    values = ("head=pdf", "loss=cross_entropy", "dense_units=16", "members=2", "min_steps=0")
+    settings = [word for one in values for word in ("--set", one)]
     with pytest.MonkeyPatch.context() as env:
         env.setenv("REDSHIFT_LAB_HOME", str(folder / "home"))
         for arguments in (
             ["ingest", survey_file, "--name", "small"],
-            ["train", "small", "--preset", "best", "--epochs", "3", *sets],
+            ["train", "small", "--preset", "fast", "--epochs", "3", *settings],
             ["predict", "latest", survey_file, "--out", folder / "z.parquet"],
             ["export", "latest", "--out", folder / "run.zip"],
         ):

@@ -72,8 +72,6 @@ def scene(tmp_path_factory, survey_file):
     table = pq.read_table(survey_file).slice(0, 100)
     pq.write_table(table.drop_columns(["z"]), folder / "new.parquet")
     own = store.run("base")
-    if not own.onnx_path.exists():  # TEMPORARY
-        shutil.copy("/tmp/rl15-install/base.onnx", own.onnx_path)
     old = make_run(store, dataset, name="elsewhere", evaluated=True)  # without an ONNX file
     broken = shutil.copytree(own.path, own.path.with_name("20260101-000000-broken"))
     RunFolder(broken).update_info(name="broken")

@@ -23,6 +23,7 @@ NEEDING = {  # kind of job → what needs TensorFlow
 }
 APPLYING = {  # and only where the run has no ONNX file that can be used
     "predict": "Predicting with a run that has no usable model.onnx",
+    "catalogue": "Predicting with a run that has no usable model.onnx",
     "evaluate": "Evaluating a run that has no usable model.onnx",
     "stress": "Perturbing the spectra of a run that has no usable model.onnx",
 }

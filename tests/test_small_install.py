@@ -100,12 +100,14 @@ def test_the_redshifts_are_those_of_where_the_run_was_trained(scene, elsewhere):
     [
         "--version", "datasets", "runs", "tunings", "jobs", "fetch --help", "train --help",
         "simulate --n 300 --out simulated.csv", "simulate --n 300",
-        "ingest new.parquet --name unknown", "evaluate latest", "evaluate latest --prior flat",
-        "evaluate base --dataset small", "stress latest", "report latest --out run.html",
+        "ingest new.parquet --name unknown", "evaluate latest --dataset small",
+        "evaluate latest --dataset small --prior flat",
+        "evaluate base --dataset small", "stress latest --dataset small",
+        "report latest --out run.html",
         "export latest --out again.zip", "import again.zip",
         "predict base new.parquet --out b.fits",
-        "predict latest new.parquet --out w.csv --recalibrate known.parquet --prior flat",
-        "bench --dataset small --only prior,ridge,knn", "rename latest mine", "jobs --clean",
+        "predict base new.parquet --out w.csv --recalibrate known.parquet --prior flat",
+        "bench --dataset small --only prior,ridge,knn", "note small seen", "jobs --clean",
     ],
 )  # fmt: skip
 def test_the_commands_work(text, scene):
@@ -114,7 +116,9 @@ def test_the_commands_work(text, scene):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("text", ["train small", "tune small", "limit", "explain latest --row 0"])
+@pytest.mark.parametrize(
+    "text", ["train small", "tune small", "limit", "explain base --row 0 --dataset small"]
+)
 def test_what_cannot_be_done_is_refused(text, scene):
     done = scene[1](text)
     assert done.returncode == 2
@@ -123,7 +127,9 @@ def test_what_cannot_be_done_is_refused(text, scene):
 
 @pytest.mark.browser
 def test_every_page_opens_in_a_browser_and_spectra_are_predicted_there(scene, small, tmp_path):
-    folder, _ = scene
+    folder, run = scene
+    listed = json.loads(run("datasets --json").stdout)
+    (dataset,) = (one["id"] for one in listed if one["name"] == "small")
     find = "from redshift_core.store import dashboard_root; print(dashboard_root())"
     root = subprocess.check_output([small, "-c", find], text=True, cwd=folder).strip()
     server = Server(folder / "home", tmp_path / "log", python=str(small), root=Path(root))
@@ -132,7 +138,7 @@ def test_every_page_opens_in_a_browser_and_spectra_are_predicted_there(scene, sm
         server.start()
     try:
         with browser() as context:
-            visit = Visit(context.new_page(), server).open()
+            visit = Visit(context.new_page(), server).open(f"?dataset={dataset}")
             for entries in SECTIONS.values():
                 for _, title, _, _ in entries:
                     if title != "Home":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import io
 import json
 import sys
@@ -42,11 +43,11 @@ def visit(page: str, query: dict[str, str]) -> dict:
 def main(scenes: dict) -> dict:
     scan = manifest_scanner.scan_component_manifests  # see conftest.packages_read_once
     manifest_scanner.scan_component_manifests = functools.cache(scan)
-    found = {
-        "commands": [run(arguments) for arguments in scenes["commands"]],
-        "pages": [visit(**one) for one in scenes["pages"]],
-    }
-    return {**found, "loaded": sorted({"tensorflow", "keras", "keras_tuner"} & set(sys.modules))}
+    commands = [run(arguments) for arguments in scenes["commands"]]
+    gc.freeze()  # see tests/pages/conftest.py
+    pages = [visit(**one) for one in scenes["pages"]]
+    loaded = {"tensorflow", "keras", "keras_tuner"} & set(sys.modules)
+    return {"commands": commands, "pages": pages, "loaded": sorted(loaded)}
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def test_a_run_is_applied_judged_perturbed_reported_and_packed(scene):
 def test_every_kind_of_job_that_needs_tensorflow_is_known():
     learning = {kind for kind, place in worker.JOBS.items() if ".learning." in place}
     parts = {"baseline", "coordinate", "speed"}  # of a bench or a search, refused with these
-    assert learning - parts == extras.NEEDING.keys()
+    assert learning - parts <= extras.NEEDING.keys()
 
 
 def test_a_bench_of_baselines_needs_no_tensorflow(monkeypatch):

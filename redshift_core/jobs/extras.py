@@ -17,6 +17,7 @@ NEEDING = {  # kind of job → what needs TensorFlow
     "tune": "Searching for a network",
     "limit": "A study of the information limit",
     "bench": "A bench with networks among its rows",
+    "scale": "A bench of sizes",
     "adapt": "Adapting a run",
     "explain": "Explaining a redshift",
     "onnx": "Writing a run as ONNX",

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.study, pytest.mark.timeout(1200)]
 
 PREDICTION_TESTS = (
     "prediction", "prediction_pdf", "flagged", "stress", "recalibration", "judged", "evaluation",
-    "evaluations", "incumbent", "real_galaxies", "base",
+    "incumbent", "real_galaxies", "base",
 )  # fmt: skip
 
 

@@ -103,7 +103,6 @@ def predict(
 
     store = Store()
     folder, source = store.run(run), existing_file(file, folder=True)
-    say_brittle(folder)
     target = check_out(out or Path(f"{source.name.partition('.')[0]}-redshifts.csv"), source)
     request: dict[str, Any] = {"run": folder.id, "file": str(source), "out": str(target)}
     request |= estimate_request(point, prior, share)
@@ -112,7 +111,9 @@ def predict(
         request["pdf"] = str(check_out(pdf, source, (".npy",)))
     if recalibrate:
         request |= _labels(store, recalibrate, request)
-    result = run_job(jobs.start(store, "predict", **request), as_json)
+    job = jobs.start(store, "predict", **request)
+    say_brittle(folder)  # while the worker begins
+    result = run_job(job, as_json)
     if result:
         value = {key: result[key] for key in ("rows", "flagged", "verdict", "out")}
         said = f"{value['rows']:,} redshifts in {value['out']}; flagged: "
@@ -160,10 +161,10 @@ def say_brittle(run: RunFolder) -> None:
 
 def estimate_request(point: str | None, prior: str | None, share: float | None) -> dict[str, Any]:
     """What a job is asked for of p(z); nothing where no option was given."""
-    from redshift_core.pdf import FLAT, TRAINING, USUAL, Estimate, read_prior
-
     if (point, prior, share) == (None, None, None):
         return {}
+    from redshift_core.pdf import FLAT, TRAINING, USUAL, Estimate, read_prior
+
     if share is not None and prior in (None, TRAINING):
         raise InputError("--share parts the way to another prior; name it with --prior.")
     name = (prior or TRAINING) if prior in (None, FLAT, TRAINING) else "own"

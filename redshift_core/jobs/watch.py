@@ -24,7 +24,8 @@ START_LIMIT = 60.0  # s a job may be "starting" without a process before it coun
 SILENCE = 120.0  # s without a sign of life after which a process of another machine is lost
 STATES = (*ACTIVE_STATES, "stopped", "finished", "failed", "lost")
 UNKNOWN = "How far it came is not known; a training run or a search can be resumed."
-POLL = 0.1  # s between two looks at a job's status
+POLL = 0.1  # s between two looks at a job's status …
+FIRST_POLL, FIRST = 0.02, 5.0  # … and during its first seconds, which may be all that it takes
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,11 @@ def wait(
     timeout: float | None = None,
 ) -> Status:
     """Wait until a job has ended, or for ``timeout`` seconds; its last status."""
-    end = time.monotonic() + timeout if timeout else float("inf")
+    begin = time.monotonic()
+    end = begin + timeout if timeout else float("inf")
     while (now := status(folder)).active and time.monotonic() < end:
         on_update(now)
-        time.sleep(POLL)
+        time.sleep(FIRST_POLL if time.monotonic() < begin + FIRST else POLL)
     on_update(now)
     return now
 

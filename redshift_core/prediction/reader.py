@@ -22,6 +22,7 @@ from redshift_core.evaluation.flags import density_flags
 from redshift_core.evaluation.recalibration import Recalibration
 from redshift_core.evaluation.training_range import Coverage, coverage_of
 from redshift_core.evaluation.verdict import Tally
+from redshift_core.jobs.machine import n_threads
 from redshift_core.store import RunFolder, file_digest
 
 BLOCK_CONV = 256  # spectra per call of a convolutional network on a CPU; larger blocks are slower
@@ -94,8 +95,8 @@ def onnx_predictor(content: bytes, block: int = 0, made_of: str = "") -> Predict
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    threads = os.environ.get("OMP_NUM_THREADS", "")  # which ONNX Runtime does not look at
-    options.intra_op_num_threads = int(threads) if threads.isdecimal() else 0  # 0: all cores
+    options.intra_op_num_threads = n_threads()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry(OTHER_FILES, os.devnull)
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     about = session.get_modelmeta().custom_metadata_map
@@ -120,11 +121,14 @@ def _in_blocks(call: Callable[[NDArray], Any], n_outputs: int, size: int) -> Pre
             raise ValueError(f"flux has shape {np.shape(flux)}; it must be (n, {N_PIXELS}).")
         answers = np.empty((len(flux), n_outputs), np.float32)
         for start in range(0, len(flux), size):
-            values = np.asarray(flux[start : start + size], np.float32)
+            values = np.ascontiguousarray(flux[start : start + size], np.float32)
             bad = bad_flux(values)
-            answer = np.asarray(call(np.where(bad[:, None], np.float32(0), values)), np.float32)
+            if bad.any():
+                values = np.where(bad[:, None], np.float32(0), values)
+            answer = np.asarray(call(values), np.float32)
             bad |= ~np.isfinite(answer).all(axis=1)
-            answers[start : start + size] = np.where(bad[:, None], np.nan, answer)
+            answers[start : start + size] = answer
+            answers[start : start + size][bad] = np.nan
         if n_outputs != N_Z_BINS:
             return Answer(answers[:, 0].astype(np.float64))
         answers /= np.float32(pdf.WIDTH)
@@ -165,10 +169,13 @@ class Reader:
             if self.recalibration:
                 density = self.recalibration.apply(density)
             density = self.estimate.densities(density, self.priors)
-            columns["z_phot"] = pdf.point(density, self.estimate.point)
-            for level in LEVELS:
-                ends = pdf.interval(density, level / 100)
-                columns |= {f"z_low{level}": ends[:, 0], f"z_high{level}": ends[:, 1]}
+            if self.recalibration or self.estimate != pdf.USUAL:  # else it is the median already
+                columns["z_phot"] = pdf.point(density, self.estimate.point)
+            tails = [(1 - level / 100) / 2 for level in LEVELS]
+            ends = pdf.quantiles(density, *tails, *(1 - tail for tail in tails))
+            for place, level in enumerate(LEVELS):
+                low, high = ends[:, place], ends[:, place + len(LEVELS)]
+                columns |= {f"z_low{level}": low, f"z_high{level}": high}
         departures = self.coverage.departures(flux)
         if tally:
             tally.add(flux, departures)

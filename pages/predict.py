@@ -11,7 +11,7 @@ import streamlit as st
 from pages.ui import choose, server
 from pages.ui.data import intake
 from pages.ui.display import chart
-from pages.ui.empty import empty_state, show_origin, simulated_badge
+from pages.ui.empty import empty_state, lacks_tensorflow, show_origin, simulated_badge
 from pages.ui.jobs.job import show_job
 from pages.ui.nav import guard
 from pages.ui.predict import adapt, estimate, summary
@@ -170,7 +170,8 @@ if note := brittle_note(run.scaler_path):
     st.warning(note)
 if estimate.gives_densities(run):
     estimate.choose_estimate()
-doors(store, run)
+if not lacks_tensorflow("predict", run):
+    doors(store, run)
 job = intake.current_job(store, KINDS)
 if job is not None:
     kind, file = job.request["kind"], Path(job.request.get("file", "")).name

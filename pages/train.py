@@ -4,7 +4,13 @@ import streamlit as st
 
 from pages.ui import choose
 from pages.ui.damaged import show_damaged
-from pages.ui.empty import demo_button, empty_state, show_origin, simulated_badge
+from pages.ui.empty import (
+    demo_button,
+    empty_state,
+    lacks_tensorflow,
+    show_origin,
+    simulated_badge,
+)
 from pages.ui.nav import guard
 from pages.ui.text import escape
 from pages.ui.train.ending import show_ending
@@ -56,7 +62,7 @@ def new_run(dataset: DatasetFolder, busy: list[tuple[JobFolder, Status]]) -> Non
     )
     clicked = st.button(
         "Start training", type="primary", icon=":material/play_arrow:", key="start_training",
-        disabled=not buildable,
+        disabled=lacks_tensorflow("train") or not buildable,
     )  # fmt: skip
     if clicked and config is not None and buildable:
         start(config, name)

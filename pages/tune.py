@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui import choose
 from pages.ui.damaged import show_damaged
-from pages.ui.empty import demo_button, empty_state, simulated_badge
+from pages.ui.empty import demo_button, empty_state, lacks_tensorflow, simulated_badge
 from pages.ui.nav import guard
 from pages.ui.text import escape
 from pages.ui.tune.ending import ERROR, manage_search
@@ -44,7 +44,7 @@ def new_search(dataset: DatasetFolder) -> None:
     )
     clicked = st.button(
         "Start the search", type="primary", icon=":material/play_arrow:", key="start_search",
-        disabled=config is None,
+        disabled=lacks_tensorflow("tune") or config is None,
     )  # fmt: skip
     if clicked and config is not None:
         start(config, name)

@@ -46,10 +46,18 @@ def chromium() -> str:
 
 
 class Server:
-    """``streamlit run app.py`` on a free port."""
+    """``streamlit run app.py`` on a free port; ``root`` is the folder of ``app.py``."""
 
-    def __init__(self, home: Path, log: Path, port: int | None = None):
+    def __init__(
+        self,
+        home: Path,
+        log: Path,
+        port: int | None = None,
+        python: str = sys.executable,
+        root: Path = CHECKOUT,
+    ):
         self.home, self.log = home, log
+        self.python, self.root = python, root
         self.port = port or _free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -62,11 +70,11 @@ class Server:
         return self.process.pid
 
     def start(self) -> Server:
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+        command = [self.python, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, f"--server.port={self.port}"],
-                cwd=CHECKOUT,
+                cwd=self.root,
                 env={**os.environ, "REDSHIFT_LAB_HOME": str(self.home)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -13,6 +13,7 @@ from streamlit.components.v2 import manifest_scanner
 from redshift_core import cli, data
 from redshift_core.simulation import open_table
 from redshift_core.store import DatasetFolder, Store, demo_file
+from tests import predict_elsewhere
 
 LONGEST = (  # files that take a minute or so, nearly all of it in child processes and browsers
     "test_training", "test_tuning_cluster", "test_journey", "test_drill_down",
@@ -40,6 +41,13 @@ def packages_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         scan = manifest_scanner.scan_component_manifests
         patch.setattr(manifest_scanner, "scan_component_manifests", functools.cache(scan))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=predict_elsewhere.WANTED)
+def predicting_elsewhere() -> Iterator[None]:
+    """Predict in a process without TensorFlow, where the environment asks for it."""
+    with pytest.MonkeyPatch.context() as patch, predict_elsewhere.patch_all(patch):
         yield
 
 

@@ -12,6 +12,7 @@ from pages.ui import choose
 from pages.ui.jobs.job import show_job
 from pages.ui.text import escape
 from redshift_core import jobs
+from redshift_core.jobs import extras
 from redshift_core.store import (
     DatasetFolder,
     JobFolder,
@@ -43,6 +44,20 @@ def empty_state(text: str, button_label: str, page: str) -> None:
         st.markdown(text)
         if st.button(button_label, type="primary", key="empty_button"):
             st.switch_page(page)
+
+
+def lacks_tensorflow(kind: str, run: RunFolder | None = None) -> bool:
+    """Say what must be installed for a kind of job, if anything; whether its button is of no use.
+
+    Parameters
+    ----------
+    run : RunFolder, optional
+        Run that the job applies.
+    """
+    said = extras.lacking(kind, run)
+    if said:
+        st.info(escape(said), icon=":material/download:")
+    return bool(said)
 
 
 def demo_button(label: str = "Load the demo survey", *, primary: bool = True) -> None:

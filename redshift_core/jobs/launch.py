@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from redshift_core.errors import DamagedError, InputError
+from redshift_core.jobs import extras
 from redshift_core.jobs.machine import n_cores, n_threads
 from redshift_core.jobs.start_from import copy_start
 from redshift_core.jobs.watch import status
@@ -114,11 +115,14 @@ def _threads_beside(root: Path) -> int:
 
 def start(store: Store, kind: str, **request: Any) -> JobFolder:
     """Start a job of its own folder: ingest, fetch, simulate, evaluate, predict and others."""
+    run = RunFolder(store.root / "runs" / request["run"]) if "run" in request else None
+    extras.check(kind, run)
     return submit(store.new_job(kind), {"kind": kind, **request})
 
 
 def start_training(store: Store, config: RunConfig, name: str = "") -> RunFolder:
     """Make a run folder for a configuration and start training it."""
+    extras.check("train")
     dataset = store.dataset(config.dataset)
     config = replace(config, dataset=dataset.id)
     tuned = "tuned-" if config.start_from else ""
@@ -142,6 +146,7 @@ def start_tuning(
     request : optional
         ``address``, "HOST:PORT": only coordinate, for workers that connect there.
     """
+    extras.check("tune")
     dataset = _with_redshifts(store, config.dataset)
     base = replace(config.base, dataset=dataset.id)
     config = replace(config, dataset=dataset.id, base=base)
@@ -159,12 +164,14 @@ def start_limit(
     against : list of str
         Ids of runs that are quoted against the limit.
     """
+    extras.check("limit")
     study = store.new_limit(name or f"limit-{config.base.preset}")
     return _start(study, config, name, kind="limit", against=against)
 
 
 def start_bench(store: Store, config: BenchConfig, name: str = "") -> BenchFolder:
     """Make a folder for a bench and start it."""
+    _check_networks(config)
     what = f"{config.n}"
     if config.dataset:
         dataset = _with_redshifts(store, config.dataset)
@@ -204,6 +211,7 @@ def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
     epochs : int, optional
         New total number of epochs.
     """
+    extras.check("train")
     config, is_finished = run.config, _is_finished(run)
     if is_base(run):
         raise InputError(
@@ -233,6 +241,7 @@ def resume_tuning(tuning: TuningFolder, trials: int | None = None, **request: An
 
     Trials that were interrupted are done again. ``request`` is that of `start_tuning`.
     """
+    extras.check("tune")
     config, is_finished = tuning.config, _is_finished(tuning)
     begun = len(tuning.trials)
     if trials is None and is_finished and begun >= config.trials:
@@ -250,17 +259,25 @@ def resume_tuning(tuning: TuningFolder, trials: int | None = None, **request: An
 
 def resume_limit(study: LimitFolder, against: list[str]) -> LimitFolder:
     """Do what a study lacks: its trainings, from where they stand, and further runs to quote."""
+    extras.check("limit")
     submit(study, {"kind": "limit", "against": against})
     return study
 
 
 def resume_bench(bench: BenchFolder) -> BenchFolder:
     """Go on with a bench that has ended: with the rows it lacks, half-trained ones included."""
+    _check_networks(bench.config)
     _is_finished(bench)
     if dataset := bench.config.dataset:
         _check_dataset(bench, dataset)
     submit(bench, {"kind": "bench"})
     return bench
+
+
+def _check_networks(config: BenchConfig) -> None:
+    """Refuse a bench that trains networks where that cannot be done."""
+    if config.networks:
+        extras.check("bench")
 
 
 def _is_finished(job: LongFolder) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from redshift_core.errors import InputError
-from redshift_core.jobs import housekeeping, queue
+from redshift_core.jobs import extras, housekeeping, queue
 from redshift_core.jobs.machine import peak_memory
 from redshift_core.store import (
     BenchFolder,
@@ -84,8 +84,14 @@ def main(path: str) -> int:
 
 
 def _execute(context: JobContext) -> dict[str, Any]:
-    module, function = JOBS[context.request["kind"]].split(":")
-    return getattr(importlib.import_module(module), function)(context)
+    kind = context.request["kind"]
+    module, function = JOBS[kind].split(":")
+    try:
+        return getattr(importlib.import_module(module), function)(context)
+    except ModuleNotFoundError as error:
+        if error.name in extras.PACKAGES:
+            raise InputError(extras.sentence(kind)) from error
+        raise
 
 
 def _spent(seconds: float) -> dict[str, float]:

@@ -73,3 +73,8 @@ class BenchConfig(Settings):
     def ordered(self) -> list[str]:
         """Rows in the order in which they are done."""
         return [name for name in ROWS if name in self.rows]
+
+    @property
+    def networks(self) -> list[str]:
+        """Rows that are trained with TensorFlow."""
+        return [name for name in self.rows if name in names.PRESETS]

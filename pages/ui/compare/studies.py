@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.ui.compare.runs import labels
 from pages.ui.display import chart, table
-from pages.ui.empty import simulated_badge
+from pages.ui.empty import lacks_tensorflow, simulated_badge
 from pages.ui.jobs.job import show_job
 from pages.ui.text import escape
 from redshift_core import figures, jobs
@@ -104,9 +104,10 @@ def _newest(
         return False
     now = show_job(folders[0], title)
     if now.state in ("stopped", "failed", "lost") or (now.state == "finished" and lacks):
+        kind = folders[0].request.get("kind", "")
         st.button(
             "Resume", key=f"resume_{folders[0].id}", icon=":material/play_arrow:",
-            on_click=_try, args=(resume, folders[0]),
+            on_click=_try, args=(resume, folders[0]), disabled=lacks_tensorflow(kind),
         )  # fmt: skip
     return now.active
 
@@ -115,6 +116,7 @@ def _start_button(key: str, action: Callable[..., Any], *arguments: Any) -> None
     st.button(
         "Start", key=f"start_{key}", type="primary", icon=":material/play_arrow:",
         on_click=_try, args=(action, *arguments),
+        disabled=lacks_tensorflow("limit" if key == "quote" else key),
     )  # fmt: skip
 
 

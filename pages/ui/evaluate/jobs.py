@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui import choose
-from pages.ui.empty import empty_state
+from pages.ui.empty import empty_state, lacks_tensorflow
 from pages.ui.jobs.job import show_job
 from pages.ui.text import escape
 from redshift_core import jobs
@@ -55,6 +55,7 @@ def evaluate_button(store: Store, run: RunFolder, label: str, dataset: str, key:
     st.button(
         label, key=key, icon=":material/play_arrow:", on_click=ask, args=(store, run, dataset),
         type="primary" if key == "evaluate_own" else "secondary",
+        disabled=lacks_tensorflow("evaluate", run),
     )  # fmt: skip
 
 

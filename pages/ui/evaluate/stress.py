@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui.display import chart, table
+from pages.ui.empty import lacks_tensorflow
 from pages.ui.jobs.job import show_job
 from pages.ui.text import count, escape
 from redshift_core import figures, jobs
@@ -47,6 +48,7 @@ def _offer(run: RunFolder, dataset: str, wanted: dict[str, str], label: str) -> 
     else:
         st.button(
             label, key="stress", icon=":material/waves:", on_click=_start, args=(wanted,),
+            disabled=lacks_tensorflow("stress", run),
             help="The same galaxies with fewer digits, more noise, calibration errors, a shift: "
             "how much worse the redshifts become, and whether the flags see it.",
         )  # fmt: skip

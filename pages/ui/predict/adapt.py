@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.data import intake
+from pages.ui.empty import lacks_tensorflow
 from pages.ui.text import count, escape
 from redshift_core import jobs, pdf
 from redshift_core.errors import InputError
@@ -55,7 +56,10 @@ def offer(store: Store, predicted: JobFolder, median: float) -> None:
             )
         if not Path(request["file"]).exists():
             st.caption("The file is not here any more; choose it again above to adapt to it.")
-        elif st.button("Adapt the run", key="adapt_run", icon=":material/sync_alt:"):
+        elif st.button(
+            "Adapt the run", key="adapt_run", icon=":material/sync_alt:",
+            disabled=lacks_tensorflow("adapt"),
+        ):  # fmt: skip
             asked: dict[str, Any] = {
                 key: request[key] for key in ("file", "columns", "run") if key in request
             }

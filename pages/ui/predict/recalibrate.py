@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.data import intake
+from pages.ui.empty import lacks_tensorflow
 from pages.ui.text import count, escape
 from redshift_core import jobs
 from redshift_core.errors import InputError
@@ -34,6 +35,8 @@ def recalibration(store: Store, predicted: JobFolder) -> None:
 
 
 def _offer(store: Store, predicted: JobFolder, n_own: int) -> None:
+    if lacks_tensorflow("predict", store.run(predicted.request["run"])):
+        return
     request: dict[str, Any] = {k: v for k, v in predicted.request.items() if k in KEPT}
     if n_own >= LEAST and st.button(
         f"Use the file's own {count(n_own)} redshifts", key="recalibrate_own",

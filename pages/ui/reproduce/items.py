@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import choose
+from pages.ui.empty import lacks_tensorflow
 from pages.ui.jobs.job import show_job
 from pages.ui.parts import show_part
 from pages.ui.text import escape
@@ -54,7 +55,7 @@ def next_step(store: Store, dataset: DatasetFolder, run: RunFolder | None) -> No
         st.button(
             "Train the dissertation's network", type="secondary" if run else "primary",
             key="train_dissertation", icon=":material/play_arrow:", on_click=_train,
-            args=(dataset,),
+            args=(dataset,), disabled=lacks_tensorflow("train"),
             help="Its preset: 20 epochs, batches of 16. An hour or more on a large survey.",
         )  # fmt: skip
 
@@ -66,7 +67,7 @@ def continue_button(run: RunFolder) -> None:
         return
     st.button(
         f"Continue to {LONGER} epochs", key="continue_run", icon=":material/forward:",
-        on_click=_continue, args=(run,),
+        on_click=_continue, args=(run,), disabled=lacks_tensorflow("train"),
         help="For Figure 14. The same run goes on, so its table and figures of the results "
         f"become those of epoch {LONGER}.",
     )  # fmt: skip
@@ -92,6 +93,7 @@ def _judge(store: Store, dataset: DatasetFolder, run: RunFolder) -> None:
         st.button(
             "Evaluate on its test rows", type="primary", key="evaluate_run",
             icon=":material/play_arrow:", on_click=_start, args=(store, wanted),
+            disabled=lacks_tensorflow("evaluate", run),
         )  # fmt: skip
 
 

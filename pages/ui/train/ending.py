@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.ui.empty import lacks_tensorflow
 from pages.ui.share import share
 from pages.ui.train.runs import manage
 from redshift_core import jobs
@@ -20,7 +21,7 @@ def show_ending(run: RunFolder, now: Status) -> None:
     now : Status
         Of the run; not active.
     """
-    epochs = run.epochs
+    epochs, lacking = run.epochs, lacks_tensorflow("train")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if now.state == "finished":
             total = st.number_input(
@@ -28,12 +29,12 @@ def show_ending(run: RunFolder, now: Status) -> None:
             )
             st.button(
                 "Continue for more epochs", key="continue_run", on_click=resume,
-                args=(run, int(total)),
+                args=(run, int(total)), disabled=lacking,
             )  # fmt: skip
         else:
             st.button(
                 "Resume", type="primary", key="resume_run", icon=":material/play_arrow:",
-                on_click=resume, args=(run, None),
+                on_click=resume, args=(run, None), disabled=lacking,
                 help="Goes on from the last checkpoint, inside an epoch too.",
             )  # fmt: skip
         share(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.ui.empty import lacks_tensorflow
 from pages.ui.text import escape
 from pages.ui.train.runs import manage
 from redshift_core import jobs
@@ -27,6 +28,7 @@ def show_ending(tuning: TuningFolder, config: TuningConfig, now: Status, begun: 
     finished = now.state == "finished"
     if message := st.session_state.pop(ERROR, None):  # of `resume`, which reruns this part only
         st.error(escape(message))
+    lacking = lacks_tensorflow("tune")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         total = st.number_input(
             "Trials in all", lowest, 100_000, max(lowest, config.trials),
@@ -35,7 +37,7 @@ def show_ending(tuning: TuningFolder, config: TuningConfig, now: Status, begun: 
         st.button(
             "Continue with more trials" if finished else "Resume", key="resume_tuning",
             type="secondary" if finished else "primary", icon=":material/play_arrow:",
-            on_click=resume, args=(tuning, int(total)),
+            on_click=resume, args=(tuning, int(total)), disabled=lacking,
             help="Finished trials are kept; those that were interrupted are done again.",
         )  # fmt: skip
         manage_search(tuning)

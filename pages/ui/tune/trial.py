@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.choose import select
+from pages.ui.empty import lacks_tensorflow
 from pages.ui.text import count, escape
 from pages.ui.train.network import show_layers
 from pages.ui.tune.charts import show_curve
@@ -70,11 +71,13 @@ def show_trial(tuning: TuningFolder, trial: Trial, found: list[Trial], title: st
     except InputError as error:
         st.caption(escape(str(error)))
         return
+    lacking = lacks_tensorflow("train")
     with st.container(horizontal=True):
         if best is not None and st.button(
             "Train the best", key="train_best", type="primary", icon=":material/model_training:",
             help=f"Starts trial {best.trial} at once: every training row, the starting point's "
             "epochs.",
+            disabled=lacking,
         ):  # fmt: skip
             _train(tuning, best)
         if st.button(

@@ -112,7 +112,7 @@ def keep_house(path: str) -> None:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(200_000)  # 700 would look through a million objects of TensorFlow over and over
+    gc.set_threshold(200_000)  # TensorFlow has a million objects; at 700 all is search for garbage
     code = main(sys.argv[1])
     keep_house(sys.argv[1])
     sys.exit(code)

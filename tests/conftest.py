@@ -1,6 +1,7 @@
 """What several test files share: a store in a temporary folder, a small survey, a dataset."""
 
 import functools
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,13 @@ def packages_read_once() -> Iterator[None]:
         scan = manifest_scanner.scan_component_manifests
         patch.setattr(manifest_scanner, "scan_component_manifests", functools.cache(scan))
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen_no_longer() -> Iterator[None]:
+    """Let what `open_page` kept out of the collection of garbage be collected after each file."""
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

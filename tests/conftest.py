@@ -23,6 +23,9 @@ LONGEST = (  # files that take a minute or so, nearly all of it in child process
 )  # fmt: skip
 
 
+gc.set_threshold(200_000)  # as in a worker; with 700, TensorFlow takes half a second more to load
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files, so that no process waits for one at the end.
 

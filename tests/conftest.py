@@ -1,6 +1,7 @@
 """What several test files share: a store in a temporary folder, a small survey, a dataset."""
 
 import functools
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ LONGEST = (  # files that take a minute or so, nearly all of it in child process
     "test_explore_journey", "test_limit", "test_damage", "test_sharing_journey",
     "test_accessibility", "test_watching", "test_adversaries",
 )  # fmt: skip
+
+
+gc.set_threshold(200_000)  # as in a worker; with 700, TensorFlow takes half a second more to load
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,6 +53,13 @@ def predicting_elsewhere() -> Iterator[None]:
     """Predict in a process without TensorFlow, where the environment asks for it."""
     with pytest.MonkeyPatch.context() as patch, predict_elsewhere.patch_all(patch):
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen_no_longer() -> Iterator[None]:
+    """Let what `open_page` kept out of the collection of garbage be collected after each file."""
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ What came out is written to ``outcomes.json`` there.
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from dataclasses import replace
@@ -94,4 +95,5 @@ def main(folder: Path, old: str, new: str) -> None:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(200_000)  # as in a worker
     main(Path(sys.argv[1]), *sys.argv[2:])

@@ -8,6 +8,7 @@ user at the look STOP_AT, and gone on with to its end. What each turn came to is
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -51,6 +52,7 @@ def play(store: Store, name: str, stop_at: int = FOREVER, kill_at: int = FOREVER
 
 
 if __name__ == "__main__":
+    gc.set_threshold(200_000)  # as in a worker
     job.SAVE_SECONDS = job.CALL_SECONDS = 0.0  # a checkpoint at every look, a look at every step
     part.MEASURE_SECONDS = 0.1
     here, kill_at, stop_at = Store(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])

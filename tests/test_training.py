@@ -26,10 +26,10 @@ from redshift_core.store import JobContext, RunFolder, Store, read_json, write_j
 from redshift_core.store.arrays import load_arrays
 from redshift_core.store.history import COLUMNS
 
-TINY = {
-    "conv_filters": "4,4",
-    "conv_kernels": "5,3",
-    "dense_units": "16,8",
+TINY = {  # each layer more takes longer to compile than to train
+    "conv_filters": "4",
+    "conv_kernels": "5",
+    "dense_units": "16",
     "dropout": 0.2,
     "batch_size": 16,
     "epochs": 3,
@@ -48,7 +48,7 @@ DENSITIES = {
     "architecture": "resmlp",
     "head": "pdf",
     "members": 2,
-    "dense_units": "16,16",
+    "dense_units": "16",
     "dropout": 0.1,
     "scaler": "whitened",
     "loss": "cross_entropy",

@@ -1,5 +1,6 @@
 """A run watched in a real browser: the page stands still while it learns, and tells its end."""
 
+import filelock
 import pytest
 
 from redshift_core import jobs
@@ -31,10 +32,11 @@ def test_a_watched_run_stands_still_while_it_learns_and_announces_its_end(store,
     server = Server(store.root, tmp_path / "server.txt").start()
     try:
         with browser() as context:
-            run = jobs.start_training(store, config, "Watched")
-            visit = Visit(context.new_page(), server).open(f"train?view=Runs&run={run.id}")
-            page = visit.page
-            page.get_by_text("curve appears after the first epoch").first.wait_for()
+            with filelock.FileLock(store.locks / "device.lock"):  # it begins when the page is there
+                run = jobs.start_training(store, config, "Watched")
+                visit = Visit(context.new_page(), server).open(f"train?view=Runs&run={run.id}")
+                page = visit.page
+                page.get_by_text("curve appears after the first epoch").first.wait_for()
             page.get_by_text("Time in epochs").wait_for()
             page.wait_for_timeout(500)  # the page's own parts are loaded
             page.evaluate(RECORD)

@@ -8,6 +8,7 @@ each returned, or the sentence it was refused with, is written to ``outcomes.jso
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -64,4 +65,5 @@ def main(folder: Path, virtual_cpus: int) -> None:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(200_000)  # as in a worker
     main(Path(sys.argv[1]), int(sys.argv[2]))

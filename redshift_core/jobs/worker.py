@@ -6,6 +6,7 @@ are named by strings, so this process loads only what its job needs.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import platform
 import sys
@@ -117,6 +118,7 @@ def keep_house(path: str) -> None:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(200_000)  # TensorFlow has a million objects; at 700 all is search for garbage
     code = main(sys.argv[1])
     keep_house(sys.argv[1])
     sys.exit(code)

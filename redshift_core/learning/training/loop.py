@@ -42,6 +42,8 @@ COSTLY = 5_000_000  # floating-point operations per spectrum above which a netwo
 CALIBRATION_ROWS = 20_000  # largest number of validation rows on which a temperature is fitted
 TEMPERATURES = (-1.5, 1.5)  # range of the logarithm of the temperature
 TINY = 1e-12  # smallest probability whose logarithm is taken
+# For code without a condition on a tensor: AutoGraph would take half a second to rewrite it.
+_as_written = tf.autograph.experimental.do_not_convert
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class Loop:
         place = tf.cast((self.data["val"][1][:n] - Z_MIN) / WIDTH, tf.int32)
         place = tf.clip_by_value(place, 0, N_Z_BINS - 1)
 
-        @tf.function
+        @tf.function(autograph=False)
         def surprise(log_temperature: tf.Tensor) -> tf.Tensor:
             p = tf.reduce_mean(tf.nn.softmax(logits / tf.exp(log_temperature)), axis=1)
             return -tf.reduce_mean(tf.math.log(tf.gather(p, place, batch_dims=1) + TINY))
@@ -230,6 +232,7 @@ class Loop:
             self._add(self.strategy.run(self._look, args=(rows,)))
         return self.sums.read_value()
 
+    @_as_written
     def _average(self) -> None:
         """Move the averaged weights towards the current ones, faster in the first steps."""
         steps = tf.cast(self.optimizer.iterations.value, tf.float32)
@@ -238,9 +241,11 @@ class Loop:
         for mean, weight in pairs:
             mean.assign(kept * mean.value + (1.0 - kept) * weight.value)
 
+    @_as_written
     def _add(self, replica_sums: tf.Tensor) -> None:
         self.sums.assign_add(self.strategy.reduce("SUM", replica_sums, axis=None))
 
+    @_as_written
     def _step(self, rows: tf.Tensor) -> tf.Tensor:
         """Do one step on this replica's share of a batch; returns its sums."""
         features, z_spec = self._gather("train", rows)
@@ -269,6 +274,7 @@ class Loop:
         place = context.replica_id_in_sync_group if self.n_replicas > 1 else 0
         return tf.stack([self.config.seed, 2 * (step * self.n_replicas + place)])
 
+    @_as_written
     def _look(self, rows: tf.Tensor) -> tf.Tensor:
         """Sums of this replica's share of a validation block."""
         features, z_spec = self._gather("val", rows)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,16 +29,13 @@ from redshift_core.evaluation import metrics
 from redshift_core.evaluation.incumbent import OWN_LIMITS
 from redshift_core.pdf import Estimate, read_prior
 from redshift_core.store import RunFolder, reading
-from redshift_core.store.arrays import load_arrays, open_array
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from redshift_core.store.arrays import load_arrays, open_array, read_columns
 
 IntArray = NDArray[np.integer]
 
 BOX = "box"
 LIMITS = {"z_spec": 2, "z_phot": 2, "brightness": 2, BOX: 4}  # kind of choice → its numbers
-NEEDED = ["row", "source_id", "z_spec", "z_phot", "flags"]  # columns of every table of predictions
+NEEDED = ("row", "source_id", "z_spec", "z_phot")  # and flags: of every table of predictions
 N_MEAN = 500  # galaxies averaged, at most
 
 
@@ -119,46 +116,37 @@ def read_judged(
     import pyarrow.parquet as pq
 
     with reading(path, JUDGE_AGAIN):
-        table = pq.read_table(path, read_dictionary=["flags"])
-        table.select(NEEDED)  # refuses a table that lacks one
-        spec, phot = (table[name].to_numpy() for name in ("z_spec", "z_phot"))
+        known = pq.read_schema(path).names
+        flags = pq.read_table(path, columns=["flags"], read_dictionary=["flags"])["flags"]
+        flags = flags.combine_chunks().to_pandas().astype("category").cat
+    further = ["brightness"]
+    if INCUMBENT_COLUMNS[0] in known:
+        further += INCUMBENT_COLUMNS + (OWN_LIMITS if estimate is None else ())
+    names = [*NEEDED, *(name for name in further if name in known)]
+    found = read_columns(path, names, JUDGE_AGAIN)
     if estimate is not None:
-        phot = estimate.redshifts(open_densities(pdf_path, len(spec)), priors or {})
-    flags = table["flags"].combine_chunks().to_pandas().astype("category").cat
+        densities = open_densities(pdf_path, len(found["row"]))
+        found["z_phot"] = estimate.redshifts(densities, priors or {})
     counted = [FLAGS.keys().isdisjoint(str(names).split("|")) for names in flags.categories]
-    unflagged = np.array([*counted, True])[flags.codes.to_numpy()]  # code −1: no flag is written
-    good = np.isfinite(spec) & np.isfinite(phot) & unflagged
-    has_brightness = "brightness" in table.column_names
-    arrays = {
-        "row": table["row"].to_numpy()[good],
-        "source_id": table["source_id"].to_numpy()[good],
-        "z_spec": spec[good],
-        "z_phot": phot[good],
-        "flag": flags.codes.to_numpy()[good],
-    }
-    brightness = table["brightness"].to_numpy()[good] if has_brightness else None
-    incumbent = _incumbent(table, good, own_limits=estimate is None)
-    further = [*incumbent.values(), *([brightness] if has_brightness else [])]
-    for values in (*arrays.values(), *further):
+    codes = flags.codes.to_numpy()
+    unflagged = np.array([*counted, True])[codes]  # code −1: no flag is written
+    good = unflagged & np.isfinite(found["z_spec"]) & np.isfinite(found["z_phot"])
+    found["flag"] = codes
+    if not good.all():
+        found = {name: values[good] for name, values in found.items()}
+    for values in found.values():
         values.setflags(write=False)
-    names = tuple(map(str, flags.categories))
-    n_flagged = int((~unflagged).sum())
+    n_flagged = int(len(good) - unflagged.sum())
     n_without = int(len(good) - good.sum()) - n_flagged
+    own = ("row", "source_id", "z_spec", "z_phot", "flag")
     return Predictions(
-        **arrays, brightness=brightness, flag_names=names, n_without=n_without, n_flagged=n_flagged,
-        incumbent=incumbent,
-    )  # fmt: skip
-
-
-def _incumbent(
-    table: pa.Table, good: NDArray[np.bool_], own_limits: bool
-) -> dict[str, NDArray[np.float64]]:
-    """Columns that `beside` takes, of some rows; none where the incumbent's redshift is unknown."""
-    if INCUMBENT_COLUMNS[0] not in table.column_names:
-        return {}
-    wanted = INCUMBENT_COLUMNS + (OWN_LIMITS if own_limits else ())
-    names = [name for name in wanted if name in table.column_names]
-    return {name: table[name].to_numpy()[good] for name in names}
+        **{name: found.pop(name) for name in own},
+        brightness=found.pop("brightness", None),
+        flag_names=tuple(map(str, flags.categories)),
+        n_without=n_without,
+        n_flagged=n_flagged,
+        incumbent=found,
+    )
 
 
 def read_priors(

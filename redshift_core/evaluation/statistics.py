@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from redshift_core.constants import BIN_WIDTH, Z_MAX, Z_MIN, FloatArray
 from redshift_core.errors import InputError
-from redshift_core.evaluation.bins import bin_edges, bin_index
+from redshift_core.evaluation.bins import bin_edges, bin_index, binned_order
 
 IntArray = NDArray[np.integer]
 
@@ -92,8 +92,9 @@ def redshift_plane(
         First axis z_phot, second z_spec, as a heat map wants them; sources outside are not counted.
     """
     edges = np.linspace(low, high, n_bins + 1)
-    counts, _, _ = np.histogram2d(z_phot, z_spec, bins=(edges, edges))
-    return edges, counts.astype(np.int64)
+    column, row = bin_index(z_spec, edges), bin_index(z_phot, edges)
+    cells = (row.astype(np.int32) * n_bins + column)[(column >= 0) & (row >= 0)]
+    return edges, np.bincount(cells, minlength=n_bins**2).reshape(n_bins, n_bins)
 
 
 @dataclass(frozen=True)
@@ -307,9 +308,7 @@ def running_percentiles(
     DataFrame
         ``x``, ``n`` and one column per percentile: ``p16``, ``p50``, ``p84``.
     """
-    index = bin_index(x, edges)
-    order = np.argsort(index, kind="stable")
-    starts = np.searchsorted(index[order], np.arange(len(edges)))
+    order, starts = binned_order(x, edges)
     lines = []
     for low, high in itertools.pairwise(starts):
         if high - low >= n_min:

@@ -103,13 +103,11 @@ def _tables(view: View) -> None:
         )  # fmt: skip
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
 def redshifts(view: View) -> np.ndarray:
-    """Known redshifts of the selection, read-only; shared by every session."""
+    """Known redshifts of the selection; not kept, since what is drawn of them is."""
     z = view.data.z_spec[selected_rows(view)]
-    z = z[np.isfinite(z)]
-    z.setflags(write=False)
-    return z
+    known = np.isfinite(z)
+    return z if known.all() else z[known]
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

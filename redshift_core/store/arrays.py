@@ -78,7 +78,7 @@ def read_columns(path: Path, names: Sequence[str], remedy: str = RESTORE) -> dic
     """
     import pyarrow.parquet as pq
 
-    with reading(path, remedy), pq.ParquetFile(path) as file:
+    with reading(path, remedy), pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
         types = {name: file.schema_arrow.field(name).type for name in names}
         n_rows = file.metadata.num_rows
         found = {name: np.empty(n_rows, one.to_pandas_dtype()) for name, one in types.items()}
@@ -105,7 +105,7 @@ def read_lines(path: Path, rows: NDArray[np.integer], remedy: str = RESTORE) -> 
 
     order = np.argsort(rows, kind="stable")
     wanted = np.asarray(rows)[order]
-    with reading(path, remedy), pq.ParquetFile(path) as file:
+    with reading(path, remedy), pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
         sizes = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
         ends = np.cumsum(sizes)
         kept = [file.schema_arrow.empty_table()]

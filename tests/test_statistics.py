@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from redshift_core.errors import InputError
-from redshift_core.evaluation.bins import bin_edges, bin_index, binned_order
+from redshift_core.evaluation.bins import bin_edges, bin_index, grouped
 from redshift_core.evaluation.statistics import (
     RANGES,
     average_spectra,
@@ -191,11 +191,10 @@ def test_counts_and_bins_are_those_of_a_search(edges):
     wanted[z == edges[-1]] = len(edges) - 2
     wanted[~((z >= edges[0]) & (z <= edges[-1]))] = -1
     np.testing.assert_array_equal(index, wanted)
-    order, starts = binned_order(z, edges)
-    for place in range(len(edges) - 1):
-        np.testing.assert_array_equal(
-            order[starts[place] : starts[place + 1]], np.flatnonzero(wanted == place)
-        )
+    rows = np.arange(len(z))
+    for place, found in enumerate(grouped(z, edges, rows, -rows)):
+        np.testing.assert_array_equal(found[0], np.flatnonzero(wanted == place))
+        np.testing.assert_array_equal(found[1], -found[0])
 
 
 def test_the_redshift_plane_is_numpys_histogram():

@@ -36,6 +36,7 @@ IntArray = NDArray[np.integer]
 BOX = "box"
 LIMITS = {"z_spec": 2, "z_phot": 2, "brightness": 2, BOX: 4}  # kind of choice → its numbers
 NEEDED = ("row", "source_id", "z_spec", "z_phot")  # and flags: of every table of predictions
+N_CELLS = 65_536  # of redshift, in which neighbours are looked for
 N_MEAN = 500  # galaxies averaged, at most
 
 
@@ -245,21 +246,22 @@ class Choice:
         return np.flatnonzero(_within(values, *self.limits, closed=self.limits[1] >= top))
 
 
-ORDERS: dict[str, Callable[[Predictions], FloatArray]] = {  # what a list is sorted by, rising
-    "Largest error first": lambda judged: -np.abs(judged.error),
-    "Smallest error first": lambda judged: np.abs(judged.error),
-    "Row": lambda judged: judged.row,
-    "z_spec": lambda judged: judged.z_spec,
-    "z_phot": lambda judged: judged.z_phot,
-    "Brightest first": lambda judged: -judged.brightness,
-    "Faintest first": lambda judged: judged.brightness,
+# What a list is sorted by, rising: the values of the galaxies at some positions.
+ORDERS: dict[str, Callable[[Predictions, IntArray], FloatArray]] = {
+    "Largest error first": lambda judged, at: -np.abs(judged.z_phot[at] - judged.z_spec[at]),
+    "Smallest error first": lambda judged, at: np.abs(judged.z_phot[at] - judged.z_spec[at]),
+    "Row": lambda judged, at: judged.row[at],
+    "z_spec": lambda judged, at: judged.z_spec[at],
+    "z_phot": lambda judged, at: judged.z_phot[at],
+    "Brightest first": lambda judged, at: -judged.brightness[at],
+    "Faintest first": lambda judged, at: judged.brightness[at],
 }
 BY_BRIGHTNESS = ("Brightest first", "Faintest first")  # orders that need to know it
 
 
 def ordered(judged: Predictions, positions: IntArray, order: str) -> IntArray:
     """The same positions, sorted by an entry of ``ORDERS``; equal ones by row."""
-    return positions[np.argsort(ORDERS[order](judged)[positions], kind="stable")]
+    return positions[np.argsort(ORDERS[order](judged, positions), kind="stable")]
 
 
 def match_well_predicted(
@@ -277,17 +279,38 @@ def match_well_predicted(
     drawn = positions
     if len(positions) > n:
         drawn = np.sort(np.random.default_rng(seed).choice(positions, n, replace=False))
-    e_z = np.abs(metrics.e_z(judged.z_spec, judged.z_phot))
-    good = np.flatnonzero(e_z < metrics.sigma_nmad(judged.z_spec, judged.z_phot))
+    e_z = metrics.e_z(judged.z_spec, judged.z_phot)
+    good = np.flatnonzero(np.abs(e_z) < metrics.nmad(e_z))
     if not len(good) or not len(drawn):
         return drawn, good[:0]
+    z = judged.z_spec[drawn]
+    good = _near(judged.z_spec, good, z)
     good = good[np.argsort(judged.z_spec[good], kind="stable")]
-    z_good, z = judged.z_spec[good], judged.z_spec[drawn]
+    z_good = judged.z_spec[good]
     right = np.clip(np.searchsorted(z_good, z), 1, max(1, len(good) - 1))
     right = np.minimum(right, len(good) - 1)
     left = np.maximum(right - 1, 0)
     nearer = np.where(np.abs(z_good[left] - z) <= np.abs(z_good[right] - z), left, right)
     return drawn, good[nearer]
+
+
+def _near(z_spec: FloatArray, good: IntArray, z: FloatArray) -> IntArray:
+    """Those of the galaxies at ``good`` whose redshift may be next to one of ``z``.
+
+    All of millions need not be sorted for some hundreds: their redshifts alone are, which is fast,
+    and what lies in the same cell of a fine grid as a neighbour is kept.
+    """
+    values = np.sort(z_spec[good])
+    right = np.searchsorted(values, z)
+    ends = np.r_[right - 1, right].clip(0, len(values) - 1)
+
+    def cell(redshift: FloatArray) -> IntArray:
+        scale = N_CELLS / max(values[-1] - values[0], 1e-12)
+        return ((redshift - values[0]) * scale).astype(np.int32)
+
+    wanted = np.zeros(N_CELLS + 1, bool)
+    wanted[cell(values[ends])] = True
+    return good[wanted[cell(z_spec[good])]]
 
 
 def mean_flux(flux: FloatArray, rows: IntArray) -> FloatArray:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from redshift_core.constants import BIN_WIDTH, Z_MAX, Z_MIN, FloatArray
 from redshift_core.errors import InputError
-from redshift_core.evaluation.bins import BLOCK, bin_edges, bin_index, binned_order
+from redshift_core.evaluation.bins import BLOCK, bin_edges, bin_index, grouped
 
 IntArray = NDArray[np.integer]
 
@@ -313,10 +313,9 @@ def running_percentiles(
     DataFrame
         ``x``, ``n`` and one column per percentile: ``p16``, ``p50``, ``p84``.
     """
-    order, starts = binned_order(x, edges)
-    lines = []
-    for low, high in itertools.pairwise(starts):
-        if high - low >= n_min:
-            here = order[low:high]
-            lines.append([x[here].mean(), high - low, *np.percentile(y[here], percentiles)])
+    lines = [
+        [here.mean(), len(here), *np.percentile(there, percentiles)]
+        for here, there in grouped(x, edges, x, y)
+        if len(here) >= n_min
+    ]
     return pd.DataFrame(lines, columns=["x", "n", *(f"p{p:g}" for p in percentiles)])

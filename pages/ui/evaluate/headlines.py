@@ -46,7 +46,7 @@ def _note(metrics: Evaluation) -> str:
     share = f"{100 * about['level']:.0f} %"
     return (
         f"e_z = (z_phot − z_spec) / (1 + z_spec). Intervals: the middle {share} of "
-        f"{about['n']} bootstrap draws of {of}the galaxies (seed {about['seed']}); they speak of the "
-        "choice of galaxies, not of another training. The dissertation reports a MAE of 0.021 "
+        f"{about['n']} bootstrap draws of {of}the galaxies (seed {about['seed']}); they speak of "
+        "the choice of galaxies, not of another training. The dissertation reports a MAE of 0.021 "
         "on its own, private data."
     )

@@ -21,8 +21,8 @@ def growth(time: Mapping[str, Curve], memory: Mapping[str, Curve]) -> go.Figure:
         margin={"t": 40, "b": 8, "l": 8, "r": 8},
         legend={"orientation": "v", "x": 1.02, "y": 1, "yanchor": "top"},
     )
-    figure.update_xaxes(type="log", title="Galaxies", automargin=True)
-    figure.update_yaxes(type="log", automargin=True)
+    figure.update_xaxes(type="log", title="Galaxies", automargin=True, dtick="D2")
+    figure.update_yaxes(type="log", automargin=True, dtick="D2")
     for column, curves in enumerate((time, memory), start=1):
         colours = range_colours(len(curves))
         for (name, curve), colour in zip(curves.items(), colours, strict=True):

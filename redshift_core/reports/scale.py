@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 
 from redshift_core.constants import shown
 from redshift_core.figures.scale import growth
@@ -24,7 +25,7 @@ LARGE = 3  # largest sizes that a slope is taken of: below them what is constant
 STEPS = {  # what is measured → title
     "ingest": "Ingest from Parquet",
     "ingest_csv": "Ingest from CSV",
-    "train": "Train `fast`, one epoch",
+    "train": "Train fast, one epoch",
     "predict": "Predict a file",
     "evaluate": "Evaluate",
     "page_explore": "First paint of Explore",
@@ -68,14 +69,18 @@ def write_scale(found: Scale, output: Path) -> None:
     """Write ``scale.json``, ``scale.md`` and ``scale.html``."""
     write_json(output / f"{NAME}.json", found.to_dict())
     write_text(output / f"{NAME}.md", scale_text(found))
-    curves = {key: _curves(found, key) for key in ("cpu_seconds", "private_memory")}
-    figure = growth(*(_named(one) for one in curves.values()))
+    figure = scale_figure(found)
     tables = [_table(found, key) for key in MEASURES]
-    spoken = "; ".join(name for one in curves.values() for name in _named(one))
+    spoken = "; ".join(line.name for line in figure.data)
     chart = Chart(figure, NOTES, f"Time and memory against galaxies, with slopes: {spoken}.")
     sections = [Section("Against the number of galaxies", [chart]), Section("Numbers", tables)]
     html = document.render(_title(found), _lead(found), sections, found.simulated)
     document.write(output / f"{NAME}.html", html)
+
+
+def scale_figure(found: Scale) -> go.Figure:
+    """Time and memory of every step against the number of galaxies; the legend has the slopes."""
+    return growth(*(_named(_curves(found, key)) for key in ("cpu_seconds", "private_memory")))
 
 
 def scale_text(found: Scale) -> str:
@@ -103,7 +108,7 @@ def _point(one: ScaleStep, key: str, factor: float) -> tuple[int, float]:
 def _named(curves: dict[str, list[tuple[int, float]]]) -> dict[str, list[tuple[int, float]]]:
     """The curves by their titles, each with its slope."""
     return {
-        f"{STEPS[name].replace('`', '')}, slope {shown(_slope(curve), '.2f')}": curve
+        f"{STEPS[name]}, slope {shown(_slope(curve), '.2f')}": curve
         for name, curve in curves.items()
     }
 

@@ -69,13 +69,15 @@ def count_rows(path: Path) -> int:
 def read_columns(path: Path, names: Sequence[str], remedy: str = RESTORE) -> dict[str, NDArray]:
     """Columns of numbers of a Parquet file, read-only, NaN where a float is missing.
 
-    Read block by block, so that the arrays are all the memory it takes.
+    Read block by block, so that the arrays are all the memory it takes; what Arrow would keep
+    for its next file is given back.
 
     Raises
     ------
     DamagedError
         As `read_table`.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with reading(path, remedy), pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
@@ -87,6 +89,7 @@ def read_columns(path: Path, names: Sequence[str], remedy: str = RESTORE) -> dic
             for name, values in found.items():
                 values[done : done + len(batch)] = batch[name].to_numpy(zero_copy_only=False)
             done += len(batch)
+    pa.default_memory_pool().release_unused()
     for values in found.values():
         values.setflags(write=False)
     return found

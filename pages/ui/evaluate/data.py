@@ -78,7 +78,7 @@ def seen(run: RunFolder, dataset: str, estimate: Estimate) -> Key:
     return Key(str(run.path), dataset, changed, estimate)
 
 
-@st.cache_resource(max_entries=3, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False)
 def galaxies(key: Key) -> Predictions:
     """The galaxies of one evaluation, read-only."""
     run, estimate = RunFolder(Path(key.run)), key.estimate
@@ -132,7 +132,7 @@ def has_brightness(key: Key) -> bool:
     return summary(key).by_brightness is not None
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=4, show_spinner=False)
 def chosen(key: Key, choice: Choice, order: str) -> np.ndarray:
     """Positions of the galaxies chosen, in the order of the list; read-only."""
     predictions = galaxies(key)

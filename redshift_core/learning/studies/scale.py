@@ -36,7 +36,7 @@ from redshift_core.store.study_records import Scale, ScaleStep
 CSV_ROWS = 200_000  # largest number of rows that is also read from CSV, 1.5 GB a million
 SEED = 5  # of the surveys; the run that predicts them learns on another
 LEARNED = 2_000  # galaxies that run learns on
-LOOK = 0.02  # s between two looks at the memory of a process
+LOOK = 0.05  # s between two looks at the memory of a process
 STOP_LIMIT = 60.0  # s that a job may take to stop
 PAGE = "pages.ui.first_paint"  # the module that opens a page; the core does not know Streamlit
 
@@ -78,11 +78,18 @@ class _Scale:
     def measure_all(self) -> None:
         """Every step of every size, the smallest first."""
         for rows in self.found.rows:
-            known = {one.step for one in self.found.steps if one.rows == rows}
-            csv = {"ingest_csv"} if rows > CSV_ROWS else set()
-            if missing := set(STEPS) - known - csv:
+            if missing := self._missing(rows):
                 self._size(rows, missing)
                 self.clear()
+
+    def _missing(self, rows: int) -> set[str]:
+        """Steps of a size that can be measured here and are not."""
+        left_out = {one.step for one in self.found.steps if one.rows == rows}
+        if rows > CSV_ROWS:
+            left_out.add("ingest_csv")
+        if not (find_spec("streamlit") and find_spec("pages")):
+            left_out |= {"page_explore", "page_evaluate"}
+        return set(STEPS) - left_out
 
     def clear(self) -> None:
         """Remove what is large and can be made again."""
@@ -169,7 +176,7 @@ class _Scale:
     def _page(self, page: str, rows: int, missing: set[str], **query: str) -> None:
         """Open a page in a process of its own, as the first visitor of a server does."""
         step = f"page_{page}"
-        if step not in missing or not (find_spec("streamlit") and find_spec("pages")):
+        if step not in missing:
             return
         self.message = f"{rows:,} galaxies: {STEPS[step]}."
         values = {**environment("bench"), "REDSHIFT_LAB_HOME": str(self.work)}
@@ -180,7 +187,7 @@ class _Scale:
                 stdout=subprocess.PIPE, stderr=log, env=values,
             )  # fmt: skip
             try:
-                memory = self._watch(lambda: process.pid, lambda: process.poll() is None)
+                memory = self._watch(lambda: process.pid if process.poll() is None else None)
             finally:
                 process.kill()
         answer = process.stdout.read()
@@ -194,11 +201,12 @@ class _Scale:
     def _follow(self, job: JobFolder) -> tuple[JobFolder, int]:
         """Wait for a job; it, and the most private memory that it had."""
 
-        def active() -> bool:
-            return jobs.status(job).active
+        def look() -> int | None:
+            now = jobs.status(job)
+            return now.pid if now.active else None
 
         try:
-            memory = self._watch(lambda: jobs.status(job).pid, active)
+            memory = self._watch(look)
         except Stopped:
             with contextlib.suppress(InputError):  # it has ended by itself
                 jobs.stop(job)
@@ -210,12 +218,12 @@ class _Scale:
             raise _Failed(f"{job.id} is {ended.state}. {ended.message}".strip())
         return job, memory
 
-    def _watch(self, pid: Callable[[], int], active: Callable[[], bool]) -> int:
-        """Most private memory of a process while it is at work, in bytes."""
+    def _watch(self, look: Callable[[], int | None]) -> int:
+        """Most private memory of a process, in bytes; ``look``: its id, None when it has ended."""
         most, done = 0, len(self.found.steps)
         total = max(len(self.found.rows) * len(STEPS), done)
-        while active():
-            most = max(most, private_memory(pid()))
+        while (pid := look()) is not None:
+            most = max(most, private_memory(pid))
             self.context.report_or_stop(done, total, self.message)
             time.sleep(LOOK)
         return most

@@ -113,8 +113,6 @@ class _Scale:
         if "ingest_csv" in missing:
             table = self._simulate("survey.csv", rows)
             self._step("ingest_csv", rows, missing, self._start("ingest", table))
-        config = _recipe(dataset.id)
-        self._step("train", rows, missing, lambda: jobs.start_training(self.store, config))
         out = str(self.work / "survey.redshifts.parquet")
         self._step("predict", rows, missing, self._start("predict", path, run=run.id, out=out))
         judge = {"run": run.id, "dataset": dataset.id}
@@ -124,6 +122,8 @@ class _Scale:
         self._page("explore", rows, missing, dataset=dataset.id)
         self._page("evaluate", rows, missing, run=run.id, on=dataset.id)
         shutil.rmtree(run.evaluation(dataset.id).path, ignore_errors=True)
+        config = _recipe(dataset.id)  # last, since it takes longest
+        self._step("train", rows, missing, lambda: jobs.start_training(self.store, config))
 
     def _run(self) -> RunFolder:
         """The run that predicts every size: the same for all, and none of them its own."""

@@ -87,9 +87,11 @@ def binned_by_brightness(
         e⁻ s⁻¹ per pixel.
     """
     spec, phot, flux = (np.asarray(v, np.float64) for v in (z_spec, z_phot, brightness))
-    good = np.isfinite(spec) & np.isfinite(phot) & np.isfinite(flux)
-    spec, phot = metrics.pair(spec[good], phot[good])
-    return _table(spec, phot, flux[good], brightness_edges(flux, n_bins), "brightness")
+    edges, good = brightness_edges(flux, n_bins), np.isfinite(spec) & np.isfinite(phot)
+    good &= np.isfinite(flux)
+    if not good.all():  # a copy of millions takes its time
+        spec, phot, flux = spec[good], phot[good], flux[good]
+    return _table(*metrics.pair(spec, phot), flux, edges, "brightness")
 
 
 def brightness_edges(brightness: ArrayLike, n_bins: int = N_BRIGHTNESS) -> NDArray[np.float64]:
@@ -241,5 +243,6 @@ def finite_pairs(
     spec, phot = np.asarray(z_spec, np.float64), np.asarray(z_phot, np.float64)
     if spec.shape == phot.shape:
         good = np.isfinite(spec) & np.isfinite(phot)
-        spec, phot = spec[good], phot[good]
+        if not good.all():
+            spec, phot = spec[good], phot[good]
     return metrics.pair(spec, phot)

@@ -40,7 +40,7 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     n_flagged, reservation = metrics.n_flagged, ""
     without = f"; flagged rows, not counted: {count(n_flagged)}" if n_flagged else ""
     if has_predictions:
-        known = data.galaxies(data.key(run, dataset))
+        known = data.summary(data.key(run, dataset))
         without += f"; {count(known.n_without)} more got no redshift" if known.n_without else ""
         reservation = known.reservation
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -35,9 +35,8 @@ dataset = open_cached(folder)
 info = dataset.info
 with st.container(horizontal=True):
     simulated_badge(info)
-    st.caption(
-        f"{count(len(dataset))} spectra, {count(len(dataset.usable_rows()))} usable for training"
-    )
+    n_usable = info["n_usable"] if "n_usable" in info else len(dataset.usable_rows())
+    st.caption(f"{count(len(dataset))} spectra, {count(n_usable)} usable for training")
 view = view_of(folder, run, current())
 selection_bar(view, has_flagged=bool(info.get("n_flagged")))
 found = len(selected_rows(view)) > 0

@@ -50,3 +50,15 @@ def test_progress_is_reported_before_each_draw():
 
 def test_no_galaxies_have_no_interval():
     assert set(bootstrap([], [])["intervals"].values()) == {None}
+
+
+def test_draws_of_a_part_of_the_galaxies_give_the_interval_of_all(monkeypatch):
+    """Of a mean its standard error, by √(drawn / n); the value itself stays that of all."""
+    spec, phot = made_up(20_000)
+    monkeypatch.setattr("redshift_core.evaluation.bootstrap.MOST", 2_000)
+    found = bootstrap(spec, phot)
+    low, high = found["intervals"]["bias_mean"]
+    e_z = (phot - spec) / (1 + spec)
+    assert high - low == pytest.approx(2 * e_z.std() / math.sqrt(20_000), rel=0.15)
+    assert low < e_z.mean() < high
+    assert found["bootstrap"]["drawn"] == 2_000

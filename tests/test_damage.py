@@ -194,7 +194,7 @@ def test_no_file_takes_others_out_of_the_lists(scene):
         check_listings(scene, whole, thing, path)
         n += 1
     assert scene.listed() == whole
-    assert n == 332
+    assert n == 338
 
 
 def test_a_run_with_a_damaged_file_answers_rightly_or_says_why(scene):
@@ -210,7 +210,7 @@ def test_a_run_with_a_damaged_file_answers_rightly_or_says_why(scene):
             check_action(scene, name, path, kind)
             put(path, content)  # what an evaluation has written anew is damaged again
             n += 1
-    assert n == 440
+    assert n == 470
 
 
 def test_the_command_lists_what_is_damaged_refuses_it_and_deletes_it(scene, capsys):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from redshift_core.errors import InputError
-from redshift_core.evaluation.bins import bin_edges
+from redshift_core.evaluation.bins import bin_edges, bin_index, grouped
 from redshift_core.evaluation.statistics import (
     RANGES,
     average_spectra,
@@ -176,3 +176,37 @@ def test_limits_that_do_not_rise_or_are_no_numbers_are_refused(text):
 
 def test_limits_may_be_parted_by_commas_semicolons_or_blanks():
     assert parse_edges("0, 0.1;0.2 0.3") == (0.0, 0.1, 0.2, 0.3)
+
+
+EDGES = [bin_edges(0.05), bin_edges(0.07), bin_edges(0.0013), np.array([0.1, 0.2, 0.25, 0.6])]
+
+
+@pytest.mark.parametrize("edges", EDGES, ids=["equal", "last narrower", "many", "unequal"])
+def test_counts_and_bins_are_those_of_a_search(edges):
+    """Also for redshifts on an edge, just below one, and outside; more than one block of them."""
+    random = np.random.default_rng(3)
+    z = np.r_[random.uniform(-0.1, 0.7, 70_000), edges, np.nextafter(edges, -1), np.nan, np.inf]
+    index = bin_index(z, edges)
+    wanted = np.searchsorted(edges, z, side="right") - 1
+    wanted[z == edges[-1]] = len(edges) - 2
+    wanted[~((z >= edges[0]) & (z <= edges[-1]))] = -1
+    np.testing.assert_array_equal(index, wanted)
+    rows = np.arange(len(z))
+    for place, found in enumerate(grouped(z, edges, rows, -rows)):
+        np.testing.assert_array_equal(found[0], np.flatnonzero(wanted == place))
+        np.testing.assert_array_equal(found[1], -found[0])
+
+
+def test_the_redshift_plane_is_numpys_histogram():
+    random = np.random.default_rng(4)
+    spec, phot = random.uniform(-0.05, 0.65, (2, 100_000))
+    edges, counts = redshift_plane(spec, phot, 150)
+    np.testing.assert_array_equal(counts, np.histogram2d(phot, spec, bins=(edges, edges))[0])
+
+
+def test_similar_rows_are_those_near_in_redshift_whatever_the_blocks():
+    random = np.random.default_rng(5)
+    z, rows = random.uniform(0, 0.6, 200_000), np.arange(0, 200_000, 2)
+    near = rows[np.abs(z[rows] - 0.3) <= 0.01]
+    np.testing.assert_array_equal(similar_rows(z, rows, 0.3, 0.01, 10**6), near)
+    assert len(similar_rows(z, rows[:0], 0.3)) == 0

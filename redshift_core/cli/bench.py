@@ -11,7 +11,15 @@ from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, emit, say
 from redshift_core.cli.training import DetachOption
 from redshift_core.errors import InputError
-from redshift_core.settings.bench import PEERS, QUICK, ROWS, BenchConfig, installed
+from redshift_core.settings.bench import (
+    PEERS,
+    QUICK,
+    ROWS,
+    SCALE,
+    BenchConfig,
+    installed,
+    scale_rows,
+)
 from redshift_core.store import BenchFolder, Store, read_json
 
 USUAL = BenchConfig()
@@ -48,6 +56,13 @@ def bench(
     resume: Annotated[
         str | None, typer.Option(metavar="BENCH", help="Go on with a bench; `latest` is one too.")
     ] = None,
+    scale: Annotated[
+        bool,
+        typer.Option("--scale", help="Measure instead what each step costs as galaxies grow."),
+    ] = False,
+    rows: Annotated[
+        str, typer.Option(help="Numbers of galaxies of --scale, by commas.")
+    ] = ",".join(map(str, SCALE)),
     name: Annotated[str, typer.Option(help="Name of the bench.")] = "",
     detach: DetachOption = False,
     as_json: JsonOption = False,
@@ -57,6 +72,11 @@ def bench(
     Needs an otherwise idle machine. Ctrl-C stops it, --resume goes on; each row is kept when done.
     """
     store = Store()
+    if scale:
+        if dataset or n or only or epochs or epochs_dissertation or flat_n or quick or name:
+            raise InputError("--scale goes only with --rows, --resume, --detach and --json.")
+        _measure_scale(store, rows, resume, detach, as_json)
+        return
     if resume:
         folder = store.bench(resume)
         if not jobs.status(folder).active:  # else it goes on by itself and is only followed
@@ -64,9 +84,9 @@ def bench(
     else:
         given = {"n": n, "epochs_dissertation": epochs_dissertation}
         values = {key: value for key, value in given.items() if value is not None}
-        rows = tuple(word.strip() for word in only.split(",")) if only else USUAL.rows
+        chosen = tuple(word.strip() for word in only.split(",")) if only else USUAL.rows
         config = BenchConfig(
-            dataset=dataset or "", seed=seed, rows=rows, epochs=epochs, flat_n=flat_n,
+            dataset=dataset or "", seed=seed, rows=chosen, epochs=epochs, flat_n=flat_n,
             flat_seed=flat_seed, **{**(QUICK if quick else {}), **values},
         )  # fmt: skip
         if dataset and n:
@@ -75,6 +95,31 @@ def bench(
         folder = jobs.start_bench(store, config, name)
     say(f"Bench {folder.id}; to resume it after a stop: redshift-lab bench --resume {folder.id}")
     _finish(folder, detach, as_json)
+
+
+def _measure_scale(
+    store: Store, rows: str, resume: str | None, detach: bool, as_json: bool
+) -> None:
+    """Start, or go on with, a bench of sizes; print its tables, and fail where a step failed."""
+    if resume:
+        folder = store.job(resume)
+        if not jobs.status(folder).active:
+            jobs.submit(folder, folder.request)
+    else:
+        folder = jobs.start(store, "scale", rows=scale_rows(rows))
+    command = f"redshift-lab bench --scale --resume {folder.id}"
+    say(f"Bench {folder.id} (SIMULATED); to resume it after a stop: {command}")
+    status = check(folder, jobs.status(folder) if detach else follow(folder))
+    value = {"state": status.state, **(read_json(folder.output / "scale.json") or {})}
+    text = folder.output / "scale.md"
+
+    def said() -> str:
+        ending = f"{folder.id} is {status.state}. Also in {folder.output}."
+        return f"{text.read_text(encoding='utf-8')}\n{ending}" if text.exists() else ending
+
+    emit(value, said, as_json)
+    if value.get("failed") and not status.active:
+        raise typer.Exit(1)
 
 
 def _say_what_is_left_out(only: str) -> None:

@@ -14,7 +14,7 @@ from redshift_core.constants import FLAGS
 from redshift_core.data.incumbent import read_incumbent
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.store import DatasetFolder, damage, reading
-from redshift_core.store.arrays import open_array
+from redshift_core.store.arrays import open_array, read_columns, read_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,22 +102,10 @@ class Dataset:
 
     def lines(self, rows: NDArray[np.int64]) -> pd.DataFrame:
         """Catalogue lines of some rows, in their order; nothing is kept in memory."""
-        import pyarrow.parquet as pq
-
-        with reading(self.folder.catalogue_path):
-            table = pq.read_table(self.folder.catalogue_path).take(rows)
-            return table.to_pandas(
-                integer_object_nulls=True  # a float column would round the ids beside a missing one
-            )
+        return read_lines(self.folder.catalogue_path, rows)
 
     def _column(self, name: str) -> NDArray[Any]:
-        import pyarrow.parquet as pq
-
-        with reading(self.folder.catalogue_path):
-            table = pq.read_table(self.folder.catalogue_path, columns=[name])
-            values = table.column(0).to_numpy()
-        values.setflags(write=False)
-        return values
+        return read_columns(self.folder.catalogue_path, [name])[name]
 
 
 def galaxies_of(info: Mapping[str, Any]) -> str | None:

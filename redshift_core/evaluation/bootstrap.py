@@ -3,6 +3,10 @@
 The galaxies are drawn again, with replacement, as many as there are; each metric is computed anew
 for every draw, and the middle 68 % of the results are its interval (Efron's percentile bootstrap).
 It speaks of the choice of test galaxies only, not of another training or another survey.
+
+Of more than a million galaxies each draw has a million, and the ends of the intervals are brought
+nearer by √(drawn / n), since a scatter falls with the root of the number (m out of n bootstrap;
+Bickel, Götze & van Zwet 1997, Statistica Sinica 7, 1): the time then does not grow with n.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from redshift_core.evaluation.metrics import METRICS, pair
 
 N_RESAMPLES = 200  # draws; their 16th and 84th percentiles are good to about a tenth of a σ
 SEED = 0  # of the draws
+MOST = 1_000_000  # galaxies of a draw
 LEVEL = 0.68  # share of the draws inside an interval
 
 
@@ -43,19 +48,25 @@ def bootstrap(
     -------
     dict
         ``intervals``: metric → [low, high], the 16th and 84th percentiles of the draws, or None
-        where there is no galaxy; ``bootstrap``: ``n``, ``seed`` and ``level``.
+        where there is no galaxy; ``bootstrap``: ``n``, ``seed`` and ``level``, and ``drawn``, the
+        galaxies of a draw where those are not all.
     """
     spec, phot = pair(z_spec, z_phot)
     about = {"n": n, "seed": seed, "level": LEVEL}
     if not len(spec):
         return {"intervals": dict.fromkeys(METRICS), "bootstrap": about}
+    drawn_at_once = min(len(spec), MOST)
     random = np.random.default_rng(seed)
     found = np.empty((n, len(METRICS)))
     for draw in range(n):
         report(draw, n)
-        rows = random.integers(0, len(spec), len(spec))
+        rows = random.integers(0, len(spec), drawn_at_once)
         drawn = spec[rows], phot[rows]
         found[draw] = [metric(*drawn) for metric in METRICS.values()]
+    if drawn_at_once < len(spec):
+        about["drawn"] = drawn_at_once
+        value = np.array([metric(spec, phot) for metric in METRICS.values()])
+        found = value + (found - value) * np.sqrt(drawn_at_once / len(spec))
     return {"intervals": middle(METRICS, found), "bootstrap": about}
 
 

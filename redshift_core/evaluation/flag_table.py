@@ -6,6 +6,9 @@ flagged are not among the galaxies judged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -38,6 +41,11 @@ def flag_table(known: Predictions) -> pd.DataFrame:
         _line(known, everyone, "all galaxies", "Flagged or not."),
     ]
     return pd.DataFrame(lines)
+
+
+def read(lines: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """The table from its lines as JSON holds them, None for NaN."""
+    return pd.DataFrame(lines).astype({METRICS[name].title: float for name in SHOWN})
 
 
 def _carrying(known: Predictions, chosen: list[bool]) -> NDArray[np.bool_]:

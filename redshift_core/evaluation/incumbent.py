@@ -9,7 +9,7 @@ galaxies it leaves out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,6 +75,14 @@ class Beside:
     interval: list[float] | None  # its 68 % interval: the galaxies drawn again, in pairs
     run_interval: Interval | None  # the run's own 68 % interval
     incumbent_interval: Interval | None  # the one that Gaia publishes
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Beside:
+        """What `to_dict` gave."""
+        found = {one.name: values[one.name] for one in fields(cls)}
+        for name in ("run_interval", "incumbent_interval"):
+            found[name] = found[name] and Interval(**found[name])
+        return cls(**found)
 
     @property
     def share(self) -> float:

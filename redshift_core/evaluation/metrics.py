@@ -97,7 +97,11 @@ def sigma_nmad(z_spec: ArrayLike, z_phot: ArrayLike) -> float:
     ----------
     RAIL ``PointSigmaMAD``; centred, so a bias does not leak into the scatter.
     """
-    values = e_z(z_spec, z_phot)
+    return nmad(e_z(z_spec, z_phot))
+
+
+def nmad(values: FloatArray) -> float:
+    """σ_NMAD of normalised errors, shape (n_sources,); see `sigma_nmad`."""
     return NMAD_FACTOR * _of(np.abs(values - _of(values, np.median)), np.median)
 
 

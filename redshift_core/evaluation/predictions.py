@@ -28,19 +28,17 @@ from redshift_core.evaluation import metrics
 from redshift_core.evaluation.incumbent import OWN_LIMITS
 from redshift_core.pdf import Estimate, read_prior
 from redshift_core.store import RunFolder, reading
-from redshift_core.store.arrays import load_arrays, open_array
+from redshift_core.store.arrays import load_arrays, open_array, read_columns
 
 if TYPE_CHECKING:
     import pandas as pd
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 IntArray = NDArray[np.integer]
 
 BOX = "box"
 LIMITS = {"z_spec": 2, "z_phot": 2, "brightness": 2, BOX: 4}  # kind of choice → its numbers
-NEEDED = ["row", "source_id", "z_spec", "z_phot", "flags"]  # columns of every table of predictions
+NEEDED = ("row", "source_id", "z_spec", "z_phot")  # and flags: of every table of predictions
+N_CELLS = 65_536  # of redshift, in which neighbours are looked for
 N_MEAN = 500  # galaxies averaged, at most
 
 
@@ -123,46 +121,37 @@ def read_judged(
     import pyarrow.parquet as pq
 
     with reading(path, JUDGE_AGAIN):
-        table = pq.read_table(path, read_dictionary=["flags"])
-        table.select(NEEDED)  # refuses a table that lacks one
-        spec, phot = (table[name].to_numpy() for name in ("z_spec", "z_phot"))
+        known = pq.read_schema(path).names
+        flags = pq.read_table(path, columns=["flags"], read_dictionary=["flags"])["flags"]
+        flags = flags.combine_chunks().to_pandas().astype("category").cat
+    further = ["brightness"]
+    if INCUMBENT_COLUMNS[0] in known:
+        further += INCUMBENT_COLUMNS + (OWN_LIMITS if estimate is None else ())
+    names = [*NEEDED, *(name for name in further if name in known)]
+    found = read_columns(path, names, JUDGE_AGAIN)
     if estimate is not None:
-        phot = estimate.redshifts(open_densities(pdf_path, len(spec)), priors or {})
-    flags = table["flags"].combine_chunks().to_pandas().astype("category").cat
+        densities = open_densities(pdf_path, len(found["row"]))
+        found["z_phot"] = estimate.redshifts(densities, priors or {})
     counted = [FLAGS.keys().isdisjoint(str(names).split("|")) for names in flags.categories]
-    unflagged = np.array([*counted, True])[flags.codes.to_numpy()]  # code −1: no flag is written
-    good = np.isfinite(spec) & np.isfinite(phot) & unflagged
-    has_brightness = "brightness" in table.column_names
-    arrays = {
-        "row": table["row"].to_numpy()[good],
-        "source_id": table["source_id"].to_numpy()[good],
-        "z_spec": spec[good],
-        "z_phot": phot[good],
-        "flag": flags.codes.to_numpy()[good],
-    }
-    brightness = table["brightness"].to_numpy()[good] if has_brightness else None
-    incumbent = _incumbent(table, good, own_limits=estimate is None)
-    further = [*incumbent.values(), *([brightness] if has_brightness else [])]
-    for values in (*arrays.values(), *further):
+    codes = flags.codes.to_numpy()
+    unflagged = np.array([*counted, True])[codes]  # code −1: no flag is written
+    good = unflagged & np.isfinite(found["z_spec"]) & np.isfinite(found["z_phot"])
+    found["flag"] = codes
+    if not good.all():
+        found = {name: values[good] for name, values in found.items()}
+    for values in found.values():
         values.setflags(write=False)
-    names = tuple(map(str, flags.categories))
-    n_flagged = int((~unflagged).sum())
+    n_flagged = int(len(good) - unflagged.sum())
     n_without = int(len(good) - good.sum()) - n_flagged
+    own = ("row", "source_id", "z_spec", "z_phot", "flag")
     return Predictions(
-        **arrays, brightness=brightness, flag_names=names, n_without=n_without, n_flagged=n_flagged,
-        incumbent=incumbent,
-    )  # fmt: skip
-
-
-def _incumbent(
-    table: pa.Table, good: NDArray[np.bool_], own_limits: bool
-) -> dict[str, NDArray[np.float64]]:
-    """Columns that `beside` takes, of some rows; none where the incumbent's redshift is unknown."""
-    if INCUMBENT_COLUMNS[0] not in table.column_names:
-        return {}
-    wanted = INCUMBENT_COLUMNS + (OWN_LIMITS if own_limits else ())
-    names = [name for name in wanted if name in table.column_names]
-    return {name: table[name].to_numpy()[good] for name in names}
+        **{name: found.pop(name) for name in own},
+        brightness=found.pop("brightness", None),
+        flag_names=tuple(map(str, flags.categories)),
+        n_without=n_without,
+        n_flagged=n_flagged,
+        incumbent=found,
+    )
 
 
 def read_priors(
@@ -261,21 +250,22 @@ class Choice:
         return np.flatnonzero(_within(values, *self.limits, closed=self.limits[1] >= top))
 
 
-ORDERS: dict[str, Callable[[Predictions], FloatArray]] = {  # what a list is sorted by, rising
-    "Largest error first": lambda judged: -np.abs(judged.error),
-    "Smallest error first": lambda judged: np.abs(judged.error),
-    "Row": lambda judged: judged.row,
-    "z_spec": lambda judged: judged.z_spec,
-    "z_phot": lambda judged: judged.z_phot,
-    "Brightest first": lambda judged: -judged.brightness,
-    "Faintest first": lambda judged: judged.brightness,
+# What a list is sorted by, rising: the values of the galaxies at some positions.
+ORDERS: dict[str, Callable[[Predictions, IntArray], FloatArray]] = {
+    "Largest error first": lambda judged, at: -np.abs(judged.z_phot[at] - judged.z_spec[at]),
+    "Smallest error first": lambda judged, at: np.abs(judged.z_phot[at] - judged.z_spec[at]),
+    "Row": lambda judged, at: judged.row[at],
+    "z_spec": lambda judged, at: judged.z_spec[at],
+    "z_phot": lambda judged, at: judged.z_phot[at],
+    "Brightest first": lambda judged, at: -judged.brightness[at],
+    "Faintest first": lambda judged, at: judged.brightness[at],
 }
 BY_BRIGHTNESS = ("Brightest first", "Faintest first")  # orders that need to know it
 
 
 def ordered(judged: Predictions, positions: IntArray, order: str) -> IntArray:
     """The same positions, sorted by an entry of ``ORDERS``; equal ones by row."""
-    return positions[np.argsort(ORDERS[order](judged)[positions], kind="stable")]
+    return positions[np.argsort(ORDERS[order](judged, positions), kind="stable")]
 
 
 def match_well_predicted(
@@ -293,17 +283,38 @@ def match_well_predicted(
     drawn = positions
     if len(positions) > n:
         drawn = np.sort(np.random.default_rng(seed).choice(positions, n, replace=False))
-    e_z = np.abs(metrics.e_z(judged.z_spec, judged.z_phot))
-    good = np.flatnonzero(e_z < metrics.sigma_nmad(judged.z_spec, judged.z_phot))
+    e_z = metrics.e_z(judged.z_spec, judged.z_phot)
+    good = np.flatnonzero(np.abs(e_z) < metrics.nmad(e_z))
     if not len(good) or not len(drawn):
         return drawn, good[:0]
+    z = judged.z_spec[drawn]
+    good = _near(judged.z_spec, good, z)
     good = good[np.argsort(judged.z_spec[good], kind="stable")]
-    z_good, z = judged.z_spec[good], judged.z_spec[drawn]
+    z_good = judged.z_spec[good]
     right = np.clip(np.searchsorted(z_good, z), 1, max(1, len(good) - 1))
     right = np.minimum(right, len(good) - 1)
     left = np.maximum(right - 1, 0)
     nearer = np.where(np.abs(z_good[left] - z) <= np.abs(z_good[right] - z), left, right)
     return drawn, good[nearer]
+
+
+def _near(z_spec: FloatArray, good: IntArray, z: FloatArray) -> IntArray:
+    """Those of the galaxies at ``good`` whose redshift may be next to one of ``z``.
+
+    All of millions need not be sorted for some hundreds: their redshifts alone are, which is fast,
+    and what lies in the same cell of a fine grid as a neighbour is kept.
+    """
+    values = np.sort(z_spec[good])
+    right = np.searchsorted(values, z)
+    ends = np.r_[right - 1, right].clip(0, len(values) - 1)
+
+    def cell(redshift: FloatArray) -> IntArray:
+        scale = N_CELLS / max(values[-1] - values[0], 1e-12)
+        return ((redshift - values[0]) * scale).astype(np.int32)
+
+    wanted = np.zeros(N_CELLS + 1, bool)
+    wanted[cell(values[ends])] = True
+    return good[wanted[cell(z_spec[good])]]
 
 
 def mean_flux(flux: FloatArray, rows: IntArray) -> FloatArray:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from redshift_core.constants import BIN_WIDTH, Z_MAX, Z_MIN, FloatArray
 from redshift_core.errors import InputError
-from redshift_core.evaluation.bins import bin_edges, bin_index
+from redshift_core.evaluation.bins import BLOCK, bin_edges, bin_index, grouped
 
 IntArray = NDArray[np.integer]
 
@@ -46,11 +46,15 @@ def redshift_statistics(z_spec: FloatArray) -> dict[str, float]:
         return dict.fromkeys(names, float("nan"))
     z = np.asarray(z_spec, dtype=np.float64)
     mean = z.mean()
-    squared = (z - mean) ** 2
-    variance = squared.mean()
+    sums = np.zeros(3)  # of the second to the fourth power
+    for start in range(0, len(z), BLOCK):
+        off = z[start : start + BLOCK] - mean
+        squared = off * off
+        sums += squared.sum(), (squared * off).sum(), (squared * squared).sum()
+    variance, third, fourth = sums / len(z)
     with np.errstate(divide="ignore", invalid="ignore"):
-        skewness = (squared * (z - mean)).mean() / variance**1.5
-        kurtosis = (squared * squared).mean() / variance**2 - 3
+        skewness = third / variance**1.5
+        kurtosis = fourth / variance**2 - 3
     values = (mean, np.median(z), np.sqrt(variance), skewness, kurtosis)
     return {name: float(value) for name, value in zip(names, values, strict=True)}
 
@@ -92,8 +96,9 @@ def redshift_plane(
         First axis z_phot, second z_spec, as a heat map wants them; sources outside are not counted.
     """
     edges = np.linspace(low, high, n_bins + 1)
-    counts, _, _ = np.histogram2d(z_phot, z_spec, bins=(edges, edges))
-    return edges, counts.astype(np.int64)
+    column, row = bin_index(z_spec, edges), bin_index(z_phot, edges)
+    cells = (row.astype(np.int32) * n_bins + column)[(column >= 0) & (row >= 0)]
+    return edges, np.bincount(cells, minlength=n_bins**2).reshape(n_bins, n_bins)
 
 
 @dataclass(frozen=True)
@@ -165,11 +170,10 @@ def average_spectra(
         Sources per range and seed of the draw; a range is drawn alike whatever the others are.
     """
     check_edges(edges)
-    z = z_spec[rows]
+    index = bin_index(z_spec[rows], np.asarray(edges, np.float64))
     averages = []
-    for low, high in itertools.pairwise(edges):
-        below = z <= high if high == edges[-1] else z < high
-        candidates = rows[(z >= low) & below]
+    for place, (low, high) in enumerate(itertools.pairwise(edges)):
+        candidates = rows[np.flatnonzero(index == place)]
         drawn = draw_rows(candidates, count, seed)
         block = np.asarray(flux[drawn], dtype=np.float64)
         if not len(drawn):
@@ -188,7 +192,9 @@ def similar_rows(
     seed: int = 0,
 ) -> IntArray:
     """Random rows of those given whose redshift is within ``half_width`` of ``z``, ascending."""
-    return draw_rows(rows[np.abs(z_spec[rows] - z) <= half_width], count, seed)
+    blocks = (rows[start : start + BLOCK] for start in range(0, max(len(rows), 1), BLOCK))
+    near = [some[np.abs(z_spec[some] - z) <= half_width] for some in blocks]
+    return draw_rows(np.concatenate(near), count, seed)
 
 
 def pixel_spread(flux: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -307,12 +313,9 @@ def running_percentiles(
     DataFrame
         ``x``, ``n`` and one column per percentile: ``p16``, ``p50``, ``p84``.
     """
-    index = bin_index(x, edges)
-    order = np.argsort(index, kind="stable")
-    starts = np.searchsorted(index[order], np.arange(len(edges)))
-    lines = []
-    for low, high in itertools.pairwise(starts):
-        if high - low >= n_min:
-            here = order[low:high]
-            lines.append([x[here].mean(), high - low, *np.percentile(y[here], percentiles)])
+    lines = [
+        [here.mean(), len(here), *np.percentile(there, percentiles)]
+        for here, there in grouped(x, edges, x, y)
+        if len(here) >= n_min
+    ]
     return pd.DataFrame(lines, columns=["x", "n", *(f"p{p:g}" for p in percentiles)])

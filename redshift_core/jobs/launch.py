@@ -41,7 +41,8 @@ from redshift_core.store.base import ADAPT, is_base
 from redshift_core.store.damage import WORDS
 
 LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")  # one at a time, on the device
-LEADING_KINDS = ("coordinate", "bench", "adapt", "fetch")  # others compute for them, or an archive
+# Others compute for these, or an archive does.
+LEADING_KINDS = ("coordinate", "bench", "scale", "adapt", "fetch")
 APPLYING = ("predict", "evaluate", "stress")  # short jobs that compute with a network
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 SEVERAL_THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")  # blocks, not matrices, are shared

@@ -58,14 +58,31 @@ def peak_memory() -> int:
     process that started this one.
     """
     with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+        return _status_bytes("self", "VmHWM")
     with contextlib.suppress(ImportError):
         import resource
 
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most if sys.platform == "darwin" else 1024 * most
     return 0
+
+
+def private_memory(pid: int) -> int:
+    """Memory of a process without the pages of files that it maps, in bytes; 0 where it is gone.
+
+    Where the system does not tell them apart, these count too.
+    """
+    with contextlib.suppress(OSError, StopIteration):
+        return _status_bytes(str(pid), "RssAnon")
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).memory_info().rss
+    return 0
+
+
+def _status_bytes(process: str, name: str) -> int:
+    """Value of a line of /proc/<process>/status, in bytes."""
+    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith(name)))
 
 
 def free_memory() -> int:

@@ -39,6 +39,7 @@ JOBS = {
     "coordinate": "redshift_core.learning.tuning:tune_job",
     "limit": "redshift_core.learning.studies.limit:limit_job",
     "bench": "redshift_core.learning.studies.bench.run:bench_job",
+    "scale": "redshift_core.learning.studies.scale:scale_job",
     "baseline": "redshift_core.learning.studies.bench.measure:baseline_job",
     "speed": "redshift_core.learning.studies.bench.measure:speed_job",
     "ingest": "redshift_core.data:ingest_job",

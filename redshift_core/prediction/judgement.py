@@ -17,9 +17,10 @@ from redshift_core.evaluation.bins import evaluate, finite_pairs
 from redshift_core.evaluation.bootstrap import bootstrap
 from redshift_core.evaluation.calibration import evaluate_pdf
 from redshift_core.evaluation.incumbent import OWN_LIMITS, beside
-from redshift_core.evaluation.predictions import open_densities
+from redshift_core.evaluation.predictions import open_densities, read_priors
 from redshift_core.evaluation.recalibration import recalibration_text
 from redshift_core.evaluation.stress import Report
+from redshift_core.evaluation.summary import write_summary
 from redshift_core.evaluation.verdict import Tally
 from redshift_core.prediction.reader import Reader, flag_text, open_coverage, open_reader
 from redshift_core.prediction.real import judge_real_galaxies
@@ -67,6 +68,7 @@ def evaluate_run(
         with TableWriter([new.predictions_path], about) as writer:
             writer.write(table)
         write_json(new.real_galaxies_path, judge_real_galaxies(reader).to_dict())
+        write_summary(new, read_priors(run, pdf.USUAL))
         write_json(new.metrics_path, result.to_dict())
     report(len(table), len(table), f"Judged {len(table):,} spectra.")
     return result

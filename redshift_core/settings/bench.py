@@ -18,7 +18,29 @@ ROWS = {name: (names.BASELINES | names.PRESETS)[name] for name in ORDER}
 PEERS = {  # rows of the extra ``peers`` → package that each needs
     "xgboost": "xgboost", "lightgbm": "lightgbm", "catboost": "catboost", "flexzboost": "xgboost",
 }  # fmt: skip
+FEWEST = 100  # galaxies of a size
+SCALE = (10_000, 50_000, 200_000, 1_000_000, 5_000_000)  # galaxies of --scale
 QUICK = {"n": 10_000, "epochs_dissertation": 3}  # what --quick replaces
+
+
+def scale_rows(text: str) -> list[int]:
+    """Numbers of galaxies of a bench of sizes, rising, from text such as ``10000,100000``.
+
+    Examples
+    --------
+    >>> scale_rows("100000, 10000")
+    [10000, 100000]
+    """
+    try:
+        rows = sorted({int(word) for word in text.split(",")})
+    except ValueError:
+        rows = []
+    if not rows or rows[0] < FEWEST:
+        raise InputError(
+            f"--rows {text!r} is no list of sizes; give whole numbers from {FEWEST} on, separated "
+            "by commas, such as 10000,100000."
+        )
+    return rows
 
 
 def installed(row: str) -> bool:

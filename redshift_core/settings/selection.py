@@ -24,6 +24,7 @@ Interval = tuple[float | None, float | None]  # low ≤ value < high; None leave
 
 OPEN: Interval = (None, None)
 LIMITS = {"z": "z", "brightness": "mean flux", "z_phot": "z_phot"}  # limit → what is limited
+COLUMNS = {"z": "z_spec", "brightness": "brightness"}  # limit → column of a catalogue
 FLAG_CHOICES = {  # besides the name of a single flag
     "none": "unflagged only",
     "all": "flagged or not",
@@ -133,12 +134,12 @@ class Selection:
             Predicted redshift, NaN where there is none; without it no row lies within limits on it.
         """
         keep = _flagged(np.asarray(catalogue.flags), self.flag)
-        values = {"z": catalogue.z_spec, "brightness": catalogue.brightness, "z_phot": z_phot}
         for name in LIMITS:
             low, high = limits = getattr(self, name)
             if limits == OPEN:
                 continue
-            column = np.full(len(keep), np.nan) if values[name] is None else values[name]
+            column = z_phot if name == "z_phot" else getattr(catalogue, COLUMNS[name])
+            column = np.full(len(keep), np.nan) if column is None else column
             if low is not None:
                 keep &= column >= low
             if high is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -16,6 +16,8 @@ from redshift_core.store import atomic, part_of, reading
 
 if TYPE_CHECKING:
     import pandas as pd
+
+READ_ROWS = 65_536  # rows of a table read at a time
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
@@ -54,6 +56,77 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
     with reading(path, JUDGE_AGAIN):
         return pd.read_parquet(path, columns=columns)
+
+
+def count_rows(path: Path) -> int:
+    """Rows of a table of predictions, from its last bytes; DamagedError as `read_table`."""
+    import pyarrow.parquet as pq
+
+    with reading(path, JUDGE_AGAIN):
+        return pq.read_metadata(path).num_rows
+
+
+def read_columns(path: Path, names: Sequence[str], remedy: str = RESTORE) -> dict[str, NDArray]:
+    """Columns of numbers of a Parquet file, read-only, NaN where a float is missing.
+
+    Read block by block, so that the arrays are all the memory it takes; what Arrow would keep
+    for its next file is given back.
+
+    Raises
+    ------
+    DamagedError
+        As `read_table`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with reading(path, remedy), pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+        types = {name: file.schema_arrow.field(name).type for name in names}
+        n_rows = file.metadata.num_rows
+        found = {name: np.empty(n_rows, one.to_pandas_dtype()) for name, one in types.items()}
+        done = 0
+        for batch in file.iter_batches(READ_ROWS, columns=list(names)):
+            for name, values in found.items():
+                values[done : done + len(batch)] = batch[name].to_numpy(zero_copy_only=False)
+            done += len(batch)
+    pa.default_memory_pool().release_unused()
+    for values in found.values():
+        values.setflags(write=False)
+    return found
+
+
+def read_lines(path: Path, rows: NDArray[np.integer], remedy: str = RESTORE) -> pd.DataFrame:
+    """Some lines of a Parquet file in the order given; only blocks that hold one are kept.
+
+    Raises
+    ------
+    DamagedError
+        As `read_table`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    order = np.argsort(rows, kind="stable")
+    wanted = np.asarray(rows)[order]
+    with reading(path, remedy), pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+        sizes = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
+        ends = np.cumsum(sizes)
+        kept = [file.schema_arrow.empty_table()]
+        for group in np.unique(np.searchsorted(ends, wanted, side="right")):
+            start = ends[group] - sizes[group]
+            last = wanted[np.searchsorted(wanted, ends[group]) - 1]
+            for batch in file.iter_batches(READ_ROWS, row_groups=[int(group)]):
+                low, high = np.searchsorted(wanted, (start, start + len(batch)))
+                if low < high:
+                    lines = pa.Table.from_batches([batch])
+                    kept.append(lines.take(wanted[low:high] - start))
+                start += len(batch)
+                if start > last:
+                    break
+        table = pa.concat_tables(kept).take(np.argsort(order, kind="stable"))
+        return table.to_pandas(
+            integer_object_nulls=True  # a float column would round the ids beside a missing one
+        )
 
 
 class RowWriter:

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from redshift_core.errors import JUDGE_AGAIN, DamagedError
 from redshift_core.store.files import lock_of, part_of, read_json
-from redshift_core.store.records import Evaluation, Stress
+from redshift_core.store.records import Evaluation, Stress, Summary
 from redshift_core.store.shapes import PERTURB_AGAIN
 
 SET_ASIDE = ".old-"  # before the name of a dataset: the evaluation that is being replaced
@@ -64,6 +64,19 @@ class EvaluationFolder:
     def stress_path(self) -> Path:
         """Errors on perturbed spectra: `prediction.stress_run`; added later, if at all."""
         return self.path / "stress.json"
+
+    @property
+    def summary_path(self) -> Path:
+        """What Evaluate shows at first; an evaluation by an earlier version lacks it."""
+        return self.path / "summary.json"
+
+    @property
+    def summary(self) -> Summary | None:
+        """Content of ``summary.json``; None where it is missing or cannot be used."""
+        with contextlib.suppress(DamagedError):
+            if found := read_json(self.summary_path):
+                return Summary.from_dict(found, self.summary_path)
+        return None
 
     @property
     def metrics(self) -> Evaluation | None:

@@ -216,6 +216,25 @@ class Evaluation(Judged):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Summary(Record):
+    """What the Evaluate page shows at first: content of ``summary.json``."""
+
+    n_without: int  # galaxies that got no redshift
+    reservation: str  # what is wrong with the figures of an earlier version
+    by_z_spec: tuple[Bin, ...]
+    by_z_phot: tuple[Bin, ...]
+    by_brightness: tuple[Bin, ...] | None  # None where no brightness is known
+    plane: tuple[list, ...]  # galaxies per cell: z_phot, z_spec
+    histograms: tuple[list, ...]  # galaxies per bin of z_spec, of z_phot
+    running: tuple[dict, ...]  # `statistics.running_percentiles`, line by line
+    flags: tuple[dict, ...]  # `flag_table`, line by line
+    incumbent: dict[str, Any] | None  # `Beside` Gaia's own redshift
+    own_bins: tuple[Bin, ...] | None  # of the galaxies that have both, the run's …
+    ugc_bins: tuple[Bin, ...] | None  # … and Gaia's
+    traded: str | None  # what a flat prior costs and brings; None where there is no p(z)
+
+
+@dataclass(frozen=True, kw_only=True)
 class StressLine(Record):
     """Errors of some galaxies whose spectra were perturbed in one way.
 

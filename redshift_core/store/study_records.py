@@ -163,3 +163,29 @@ class LimitResult(Record):
     rows: tuple[LimitRow, ...]  # of the trainings that are done
     recipes: tuple[QuotedRun, ...]
     limits: dict[str, Limit]  # mae and crps; empty where too few sizes are done
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScaleStep(Record):
+    """What one step cost at one number of galaxies."""
+
+    step: str  # of ``STEPS`` in `reports.scale`
+    rows: int
+    seconds: float  # s on the clock; of a training one epoch, of a page until it is drawn
+    cpu_seconds: float  # s of the CPU: of the whole worker, of a page as ``seconds``
+    private_memory: int  # bytes at most, without the pages of mapped files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale(Record):
+    """What is measured of a bench of sizes: content of ``scale.json``."""
+
+    bench: str  # id of its job
+    simulated: bool
+    machine: str
+    versions: dict[str, Any]
+    started: str  # date and time, UTC
+    finished: str | None = None  # of the last step
+    rows: tuple[int, ...]  # sizes asked for, rising
+    steps: tuple[ScaleStep, ...] = ()
+    failed: dict[str, str] = field(default_factory=dict)  # step and size → why

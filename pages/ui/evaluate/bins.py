@@ -28,8 +28,7 @@ def show_bins(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     """Error per bin: settings, table, copy, figure."""
     st.subheader("Error per bin")
     key = data.key(run, dataset)
-    predictions = data.galaxies(key)
-    by, size, other = _settings(run, dataset, predictions.brightness is not None)
+    by, size, other = _settings(run, dataset, data.has_brightness(key))
     bins = data.bins(key, by, size)
     others = None if other is None else data.bins(other, by, size)
     frame = error_table(bins, by, others)
@@ -89,7 +88,7 @@ def _settings(
     if not has_brightness:
         st.caption("Bins of brightness need an evaluation by this version: evaluate the run again.")
     other = data.key(runs[against], dataset) if against in runs else None
-    if other and by == "brightness" and data.galaxies(other).brightness is None:
+    if other and by == "brightness" and not data.has_brightness(other):
         st.caption("The other run's evaluation has no brightness values: evaluate it again.")
         other = None
     return by, float(size), other

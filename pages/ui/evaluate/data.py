@@ -15,19 +15,19 @@ import streamlit as st
 
 from pages.ui.choose import open_cached
 from pages.ui.estimate_picker import current_estimate, priors
+from redshift_core.constants import BIN_WIDTH, Z_MAX
 from redshift_core.errors import InputError
 from redshift_core.evaluation import bins as evaluation
-from redshift_core.evaluation import flag_table, incumbent, prior_cost, statistics
+from redshift_core.evaluation import flag_table, prior_cost, statistics
 from redshift_core.evaluation import predictions as judged
+from redshift_core.evaluation.bins import N_BRIGHTNESS
 from redshift_core.evaluation.incumbent import Beside
 from redshift_core.evaluation.predictions import Choice, Predictions
+from redshift_core.evaluation.summary import N_HISTOGRAM, N_PLANE, bins_by, summarise
 from redshift_core.pdf import FLAT, USUAL, Estimate
 from redshift_core.store import DatasetFolder, EvaluationFolder, RunFolder
-from redshift_core.store.arrays import load_arrays, read_table
-from redshift_core.store.records import Bin, Evaluation
-
-RUNNING_WIDTH = 0.01  # bin of the running median, in z_spec
-N_HISTOGRAM = 150  # bins of the histogram of true and predicted redshift, as published
+from redshift_core.store.arrays import count_rows, load_arrays, read_table
+from redshift_core.store.records import Bin, Evaluation, Summary
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _has_densities(run: RunFolder, dataset: str) -> bool:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _fault(predictions: str, densities: str, prior: str, *changed: int) -> str:
     try:
-        judged.open_densities(Path(densities), len(read_table(Path(predictions), ["row"])))
+        judged.open_densities(Path(densities), count_rows(Path(predictions)))
         load_arrays(Path(prior))
     except InputError as error:
         return str(error)
@@ -78,7 +78,7 @@ def seen(run: RunFolder, dataset: str, estimate: Estimate) -> Key:
     return Key(str(run.path), dataset, changed, estimate)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False)
 def galaxies(key: Key) -> Predictions:
     """The galaxies of one evaluation, read-only."""
     run, estimate = RunFolder(Path(key.run)), key.estimate
@@ -92,42 +92,47 @@ def galaxies(key: Key) -> Predictions:
     )
 
 
+@st.cache_resource(max_entries=32, show_spinner=False)
+def summary(key: Key) -> Summary:
+    """What is shown at first: stored as the run was judged, else computed from its galaxies."""
+    stored = RunFolder(Path(key.run)).evaluation(key.dataset).summary
+    return stored if stored and key.estimate == USUAL else summarise(galaxies(key))
+
+
 @st.cache_data(max_entries=128, show_spinner=False)
 def bins(key: Key, by: str, size: float) -> list[Bin]:
     """Error table by z_spec or z_phot (``size``: width) or by brightness (``size``: bins)."""
-    predictions = galaxies(key)
-    if by == "brightness":
-        return evaluation.binned_by_brightness(
-            predictions.z_spec, predictions.z_phot, predictions.brightness, int(size)
-        )
-    return evaluation.binned(predictions.z_spec, predictions.z_phot, by=by, bin_width=size)
+    if size == (N_BRIGHTNESS if by == "brightness" else BIN_WIDTH):
+        return list(getattr(summary(key), f"by_{by}"))
+    return bins_by(galaxies(key), by, size)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def redshift_plane(key: Key, n_bins: int, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Edges and counts of the two-dimensional histogram."""
+    if (n_bins, low, high) == (N_PLANE, 0.0, Z_MAX):
+        return np.linspace(low, high, n_bins + 1), np.array(summary(key).plane)
     predictions = galaxies(key)
     return statistics.redshift_plane(predictions.z_spec, predictions.z_phot, n_bins, high, low)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
 def running_percentiles(key: Key) -> pd.DataFrame:
     """16, 50 and 84 % of z_phot along z_spec."""
-    predictions = galaxies(key)
-    edges = evaluation.bin_edges(RUNNING_WIDTH)
-    return statistics.running_percentiles(predictions.z_spec, predictions.z_phot, edges)
+    return pd.DataFrame(summary(key).running, columns=["x", "n", "p16", "p50", "p84"])
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
 def histograms(key: Key) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Edges and counts of true and of predicted redshift."""
-    predictions = galaxies(key)
-    edges = np.linspace(0.0, 0.6, N_HISTOGRAM + 1)
-    counts = (statistics.histogram(z, edges) for z in (predictions.z_spec, predictions.z_phot))
-    return edges, *counts
+    counts = (np.array(one) for one in summary(key).histograms)
+    return np.linspace(0.0, Z_MAX, N_HISTOGRAM + 1), *counts
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+def has_brightness(key: Key) -> bool:
+    """Whether the evaluation knows how bright the galaxies are."""
+    return summary(key).by_brightness is not None
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
 def chosen(key: Key, choice: Choice, order: str) -> np.ndarray:
     """Positions of the galaxies chosen, in the order of the list; read-only."""
     predictions = galaxies(key)
@@ -148,19 +153,17 @@ def mean_spectra(
     return own, others, len(drawn)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
 def flags(key: Key) -> pd.DataFrame:
     """Errors of the galaxies with each flag, and of those without."""
-    return flag_table.flag_table(galaxies(key))
+    return flag_table.read(summary(key).flags)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
 def beside_incumbent(key: Key) -> tuple[Beside, list[Bin], list[Bin]] | None:
     """The run beside Gaia's own redshift, and the error table of each; None without that."""
-    predictions = galaxies(key)
-    judged_on = (predictions.z_spec, predictions.z_phot, predictions.incumbent)
-    both = incumbent.beside(*judged_on)
-    return both and (both, *incumbent.bins_beside(*judged_on))
+    known = summary(key)
+    if known.incumbent is None:
+        return None
+    return Beside.from_dict(known.incumbent), list(known.own_bins), list(known.ugc_bins)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -177,6 +180,8 @@ def traded(run: RunFolder, dataset: str, point: str) -> str:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _traded(training: Key, flat: Key) -> str:
+    if training.estimate == USUAL and (said := summary(training).traded) is not None:
+        return said
     one, other = galaxies(training), galaxies(flat)
     cost = prior_cost.prior_cost(one.z_spec, one.z_phot, other.z_phot)
     return cost.sentences() if cost else ""

@@ -28,7 +28,7 @@ def show_errors(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
         columns, ("z_phot", "brightness"), (BIN_WIDTH, N_BRIGHTNESS), strict=True
     ):
         with column:
-            if by == "brightness" and data.galaxies(key).brightness is None:
+            if by == "brightness" and not data.has_brightness(key):
                 st.info(
                     "This evaluation has no brightness values; evaluate the run again to see it."
                 )

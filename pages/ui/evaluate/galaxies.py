@@ -36,15 +36,15 @@ def show_galaxies(run: RunFolder, dataset: str, metrics: Evaluation) -> None:
     st.subheader("Galaxies", anchor="galaxies")
     choice = current()
     key = data.key(run, dataset)
-    predictions = data.galaxies(key)
-    if choice is None or (choice.by == "brightness" and predictions.brightness is None):
+    bright = data.has_brightness(key)
+    if choice is None or (choice.by == "brightness" and not bright):
         st.info(
             "Choose a row of the table, a point of an error figure or a box in the histogram "
             "above: the galaxies behind it appear here.",
             icon=":material/ads_click:",
         )
         return
-    order = _chip(choice, predictions.brightness is not None)
+    order, predictions = _chip(choice, bright), data.galaxies(key)
     positions = data.chosen(key, choice, order)
     if not len(positions):
         st.info("No galaxy lies there.")

@@ -42,10 +42,11 @@ def _note(metrics: Evaluation) -> str:
             "No intervals: this evaluation was made by an earlier version. "
             "Evaluate the run again to get them."
         )
+    of = f"{about['drawn']:,} of " if "drawn" in about else ""
     share = f"{100 * about['level']:.0f} %"
     return (
         f"e_z = (z_phot − z_spec) / (1 + z_spec). Intervals: the middle {share} of "
-        f"{about['n']} bootstrap draws of the galaxies (seed {about['seed']}); they speak of the "
-        "choice of galaxies, not of another training. The dissertation reports a MAE of 0.021 "
+        f"{about['n']} bootstrap draws of {of}the galaxies (seed {about['seed']}); they speak of "
+        "the choice of galaxies, not of another training. The dissertation reports a MAE of 0.021 "
         "on its own, private data."
     )

@@ -68,7 +68,7 @@ def show_spectrum(view: View) -> None:
         key="spectrum",
         caption=f"Row {count(row)}. {note}{_spread_note(n_similar, spread)}The dotted grey line "
         "is the seam between BP and RP. " + ("" if by_pixel else WAVELENGTH_NOTE),
-        alt=f"Spectrum of source {view.data.source_id[row]} over {axis.lower()}, "
+        alt=f"Spectrum of source {_line(view, row).source_id} over {axis.lower()}, "
         + (f"redshift {redshifts['z_spec']:.4f}" if "z_spec" in redshifts else "redshift unknown")
         + (f", with {len(overlay)} others" if overlay else ""),
         about=view.folder.info,
@@ -100,6 +100,13 @@ def similar_spread(
     return len(rows), statistics.pixel_spread(values.apply(view, data.flux[rows]))
 
 
+@st.cache_data(max_entries=128, show_spinner=False)
+def _line(view: View, row: int) -> pd.Series:
+    """Catalogue line of a galaxy; whole columns of it would stay in memory."""
+    line = view.data.lines(np.array([row]))[["source_id", "brightness"]]
+    return line.astype(object).iloc[0]  # a row of floats would round the id
+
+
 def _name(view: View, row: int) -> str:
     z = view.data.z_spec[row]
     return f"row {row}" + (f", z = {z:.4f}" if np.isfinite(z) else "")
@@ -115,12 +122,12 @@ def _spread_note(n: int, spread: object) -> str:
 
 
 def _facts(view: View, row: int, redshifts: dict[str, float]) -> None:
-    data = view.data
-    parts = [f"Source id **{data.source_id[row]}**", f"z_spec **{shown(redshifts.get('z_spec'))}**"]
+    line = _line(view, row)
+    parts = [f"Source id **{line.source_id}**", f"z_spec **{shown(redshifts.get('z_spec'))}**"]
     if view.predictions:
         parts.append(f"z_phot **{shown(redshifts.get('z_phot'))}**")
-    brightness = shown(float(data.brightness[row]), ".3g")
+    brightness = shown(float(line.brightness), ".3g")
     parts.append(f"mean flux **{brightness}** {constants.FLUX_UNIT}")
     st.markdown(" · ".join(parts))
-    if names := flag_names(int(data.flags[row])):
+    if names := flag_names(int(view.data.flags[row])):
         st.warning("Flagged by ingest: " + "; ".join(FLAG_TEXT[name] for name in names))

@@ -13,9 +13,10 @@ import streamlit as st
 
 from pages.ui import choose
 from redshift_core.data import BAD_FLUX, Dataset
+from redshift_core.errors import JUDGE_AGAIN
 from redshift_core.settings.selection import Selection
 from redshift_core.store import DatasetFolder, RunFolder, Store
-from redshift_core.store.arrays import read_table
+from redshift_core.store.arrays import read_columns
 
 NO_RUN = "none"
 
@@ -67,16 +68,16 @@ def z_phot(view: View) -> np.ndarray | None:
     return _z_phot(view.predictions, view.predicted, len(view.data))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False)
 def _z_phot(path: str, changed: int, n: int) -> np.ndarray:
-    table = read_table(Path(path), ["row", "z_phot"])
+    table = read_columns(Path(path), ["row", "z_phot"], JUDGE_AGAIN)
     values = np.full(n, np.nan)
-    values[table["row"].to_numpy()] = table["z_phot"].to_numpy()
+    values[table["row"]] = table["z_phot"]
     values.setflags(write=False)
     return values
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
+@st.cache_resource(max_entries=3, show_spinner=False)
 def selected_rows(view: View) -> np.ndarray:
     """Rows within the selection, ascending; shared by every session."""
     rows = view.chosen.rows(view.data, z_phot(view))
@@ -84,7 +85,7 @@ def selected_rows(view: View) -> np.ndarray:
     return rows
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
+@st.cache_resource(max_entries=3, show_spinner=False)
 def whole_rows(view: View) -> np.ndarray:
     """Rows within the selection whose flux is finite and not all zero."""
     rows = selected_rows(view)

@@ -125,7 +125,7 @@ def start_tuning(
     Parameters
     ----------
     request : optional
-        ``address``, "HOST:PORT": only coordinate, for workers that connect there.
+        ``scheduler``, "tcp://HOST:8786": only coordinate, for the workers of that Dask scheduler.
     """
     dataset = _with_redshifts(store, config.dataset)
     base = replace(config.base, dataset=dataset.id)
@@ -176,7 +176,7 @@ def _with_redshifts(store: Store, name: str) -> DatasetFolder:
 
 
 def _tuning_kind(request: dict[str, Any]) -> str:
-    return "coordinate" if request.get("address") else "tune"
+    return "coordinate" if request.get("scheduler") else "tune"
 
 
 def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:

@@ -28,8 +28,12 @@ def search(store, dataset="d", **values) -> TuningFolder:
 
 
 def opened(tuning):
-    from redshift_core.learning.tuning.oracle import open_oracle
-    from redshift_core.learning.tuning.trial_log import TrialLog
+    """The search as a process finds it that begins or resumes it."""
+    from redshift_core.learning.tuning.search import Search
 
-    config = tuning.config
-    return open_oracle(tuning, config, TrialLog(tuning, config))
+    return Search(tuning, tuning.config)
+
+
+def values_of(search, name) -> dict:
+    """Values of a trial, with those that KerasTuner adds."""
+    return search.oracle.trials[name].hyperparameters.values

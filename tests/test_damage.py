@@ -308,7 +308,7 @@ def ruins(scene):
         thing = scene.things[name]
         for path in files_of(thing):
             place = path.relative_to(thing.path)
-            if place.parts[0] in ("oracle", "trials") and "00" not in place.parts:
+            if place.parts[0] == "trials" and "00" not in place.parts:
                 continue
             for kind in kinds_of(path):
                 word = f"{name}-{place}-{kind}".lower().replace("/", "-").replace(".", "-")

@@ -6,66 +6,229 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
+import psutil
 import pytest
 
 from redshift_core import jobs
 from redshift_core.errors import InputError
+from redshift_core.jobs.dask_client import open_client
 from redshift_core.settings.search import TuningConfig
+from redshift_core.settings.space import Parameter
 from redshift_core.store import CHECKOUT, JobContext, write_json
+from tests.made_up_training import draws_alone, made_up
 from tests.searches import BASE, LONG, SMALL, TINY, opened, search
 
 
-class Pretender(threading.Thread):
-    """A worker that ends each trial at once; ``silent_at``: the trial it falls silent at."""
-
-    def __init__(self, address, name, silent_at=None):
-        super().__init__(daemon=True)
-        self.address, self.worker, self.silent_at = address, name, silent_at
-        self.done, self.refused, self.wake = [], [], threading.Event()
-
-    def run(self):
-        from redshift_core.learning.tuning.search import NotMine
-        from redshift_core.learning.tuning.worker import Client
-
-        client = Client(self.address, self.worker)
-        client.greet()
-        while (trial := client.create_trial(self.worker)).status != "STOPPED":
-            if trial.status == "IDLE":
-                time.sleep(0.02)
-                continue
-            if len(self.done) == self.silent_at:
-                client.gone = True  # ends the heartbeat
-                self.wake.wait(60)
-                client.gone = False
-            try:
-                time.sleep(0.05)
-                client.update_trial(trial.trial_id, {"val_mae": 0.1, "epochs": 1, "seconds": 1.0})
-                trial.status = "COMPLETED"
-                client.end_trial(trial)
-                self.done.append(trial.trial_id)
-            except NotMine:
-                self.refused.append(trial.trial_id)
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    """Two workers without TensorFlow, which every made-up search of this file uses."""
+    pytest.importorskip("distributed")
+    with open_client(2, None, tmp_path_factory.mktemp("dask")) as client:
+        yield client
 
 
-@pytest.fixture
-def chief(store, monkeypatch):
-    """A chief in a thread of this process, which takes two seconds of silence for death."""
-    from redshift_core.learning.tuning import chief as module
-    from redshift_core.learning.tuning import worker
+def made_up_search(store, note="", **values):
+    usual = {"algorithm": "random", "trials": 8, "epochs": 2}
+    tuning = search(store, **{**usual, **values})
+    write_json(tuning.request_path, {"kind": "tune"})
+    tuning.update_info(note=note)
+    return tuning
 
-    monkeypatch.setattr(module, "SILENCE", 2.0)
-    monkeypatch.setattr(worker, "SILENCE", 2.0)
-    monkeypatch.setattr(worker, "BEAT", 0.2)
-    tuning = search(store, algorithm="random", trials=8)
-    oracle = opened(tuning)
-    chief = module.Chief(JobContext(tuning, store), tuning.config, oracle, oracle.trial_log)
-    chief.where = f"127.0.0.1:{free_port()}"
-    chief.thread = threading.Thread(target=chief.run, args=(chief.where,), daemon=True)
-    chief.thread.start()
-    return chief
+
+def led(tuning, store, client):
+    """Whether the user stopped the search, and the search."""
+    from redshift_core.learning.tuning.cluster import lead
+
+    fleet = opened(tuning)
+    return lead(JobContext(tuning, store), fleet, client, 1, made_up), fleet
+
+
+def begun(tuning, name) -> int:
+    """How often a made-up trial began."""
+    return len(list(tuning.path.glob(f"begun-{name}-*")))
+
+
+def test_two_workers_do_every_trial_once(store, client):
+    tuning = made_up_search(store)
+    assert led(tuning, store, client)[0] is False
+    assert [one.trial for one in tuning.trials] == [str(n) for n in range(8)]
+    assert [one.score for one in tuning.trials] == [1.0 + n for n in range(8)]
+    assert {one.state for one in tuning.trials} == {"finished"}
+    assert len({one.worker for one in tuning.trials}) == 2
+    assert [begun(tuning, n) for n in range(8)] == [1] * 8
+    assert os.listdir(tuning.trial("0").path) == ["config.json"]
+
+
+def test_dask_does_not_draw_from_the_numbers_that_a_network_begins_with(client):
+    assert client.submit(draws_alone, 1.5, pure=False).result(timeout=60)
+
+
+def test_the_trial_of_a_killed_worker_is_done_by_another(store, client):
+    tuning = made_up_search(store, "die 2 once")
+    led(tuning, store, client)
+    assert [one.state for one in tuning.trials] == ["finished"] * 8
+    assert [one.score for one in tuning.trials] == [1.0 + n for n in range(8)]
+    assert begun(tuning, 2) == 2
+    assert tuning.trials[2].retries == 1
+
+
+def test_a_trial_that_kills_its_worker_each_time_fails_and_the_others_go_on(store, client):
+    tuning = made_up_search(store, "die 2 always")
+    led(tuning, store, client)
+    states = [one.state for one in tuning.trials]
+    assert states == ["finished"] * 2 + ["failed"] + ["finished"] * 5
+    assert "Its process died 3 times" in tuning.trials[2].message
+    assert [begun(tuning, n) for n in range(8)] == [1, 1, 3, 1, 1, 1, 1, 1]
+
+
+def test_a_trial_that_fails_says_why(store, client):
+    tuning = made_up_search(store, "refuse 2", trials=3)
+    led(tuning, store, client)
+    assert (tuning.trials[2].state, tuning.trials[2].message) == ("failed", "The loss became NaN.")
+    assert begun(tuning, 2) == 1
+
+
+def test_a_stopped_search_waits_for_its_trials_and_is_resumed(store, client):
+    tuning = made_up_search(store, trials=3, epochs=10_000)
+    fleet = opened(tuning)
+    context = JobContext(tuning, store)
+    from redshift_core.learning.tuning.cluster import lead
+
+    def stops() -> bool:
+        """Whether both have begun, at which the user stops the search."""
+        if all(entry["worker"] for entry in fleet.log.entries.values()) and fleet.log.entries:
+            tuning.stop_path.touch()
+        return tuning.stop_path.exists()
+
+    context.should_stop = stops
+    assert lead(context, fleet, client, 1, made_up)
+    assert {one.state for one in tuning.trials} == {"running"}
+    assert all(one.worker for one in tuning.trials)
+    fleet.log.stop()
+    tuning.stop_path.unlink()
+    write_json(tuning.config_path, {**tuning.config.to_dict(), "epochs": 2})
+    assert led(tuning, store, client)[0] is False
+    assert [one.state for one in tuning.trials] == ["finished"] * 3
+    assert {one.retries for one in tuning.trials} == {0}
+
+
+def test_an_attempt_that_was_begun_again_elsewhere_ends_before_it_writes(store):
+    from redshift_core.learning.tuning.attempt import Attempt, TakenError, look
+
+    tuning = made_up_search(store)
+    folder = tuning.trial("0")
+    folder.path.mkdir(parents=True)
+    silent = Attempt(folder, tuning.stop_path)
+    silent.tell({"epochs_done": 1})
+    folder.history_path.write_text("epoch\n1\n")
+    other = Attempt(folder, tuning.stop_path)
+    assert not folder.history_path.exists()
+    assert look(folder)[1] == {}
+    other.tell({"epochs_done": 2})
+    with pytest.raises(TakenError, match="begun this trial again"):
+        silent.tell({"epochs_done": 3})
+    with pytest.raises(TakenError):
+        silent.should_stop()
+    assert not other.should_stop()
+    assert look(folder)[1]["epochs_done"] == 2
+
+
+def test_a_search_that_begins_a_trial_ends_what_is_still_at_it(store):
+    from redshift_core.learning.tuning.attempt import Attempt, TakenError
+
+    tuning = made_up_search(store)
+    name, _ = opened(tuning).begin()
+    left_over = Attempt(tuning.trial(name), tuning.stop_path)
+    assert opened(tuning).begin()[0] == name
+    with pytest.raises(TakenError):
+        left_over.check()
+
+
+def test_a_worker_that_does_not_see_the_store_says_so(tmp_path):
+    from redshift_core.learning.tuning.attempt import train_one
+
+    answer = train_one(str(tmp_path / "elsewhere"), "0", 1, 1)
+    assert "does not see" in answer["failed"]
+    assert "under the same path" in answer["failed"]
+
+
+# Real processes.
+
+
+def wait_for(condition, seconds=240):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    return pytest.fail("waited in vain")
+
+
+def in_state(tuning, state):
+    return [one for one in tuning.trials if one.state == state]
+
+
+def figures(tuning):
+    return [(one.trial, one.values, one.score, one.val_mae, one.epochs) for one in tuning.trials]
+
+
+def test_two_workers_one_killed_the_search_killed_and_resumed_give_the_figures_of_one(
+    store, dataset
+):
+    rate = Parameter("learning_rate", "float", low=1e-4, high=1e-2, log=True)
+    usual = {"dataset": dataset.id, "base": BASE, "space": (*TINY, rate), "algorithm": "random"}
+    config = TuningConfig(**usual, trials=8, epochs=5, workers=2)
+    tuning = jobs.start_tuning(store, config)
+    wait_for(lambda: len({one.worker for one in in_state(tuning, "running")} - {""}) == 2)
+    lost = in_state(tuning, "running")[1]  # which loads TensorFlow
+    os.kill(int(lost.worker.rpartition(":")[2]), signal.SIGKILL)
+    wait_for(lambda: in_state(tuning, "finished"))
+    main = psutil.Process(jobs.status(tuning).pid)
+    workers = main.children(recursive=True)
+    main.kill()
+    wait_for(lambda: jobs.status(tuning).state == "lost")
+    assert psutil.wait_procs(workers, timeout=30)[1] == []  # they end with the search
+    before = {one.trial: one for one in in_state(tuning, "finished")}
+    jobs.resume_tuning(tuning)
+    assert jobs.wait(tuning, timeout=280).state == "finished", jobs.log_tail(tuning, 60)
+    after = {one.trial: one for one in tuning.trials}
+    assert sorted(after) == [str(n) for n in range(8)]
+    assert all(one.state == "finished" for one in after.values())
+    assert {name: after[name] for name in before} == before
+    assert after[lost.trial].retries >= 1
+    assert sum(one.retries for one in after.values()) <= 3  # of the worker, and of the search
+
+    alone = jobs.start_tuning(store, TuningConfig(**usual, trials=3, epochs=5))
+    assert jobs.wait(alone, timeout=240).state == "finished", jobs.log_tail(alone, 60)
+    assert figures(alone) == figures(tuning)[:3]
+
+
+@pytest.mark.study  # takes a minute: a scheduler and two workers of the user's, each with its own
+def test_a_scheduler_of_the_users_does_eight_trials(store, dataset):
+    with contextlib.ExitStack() as stack:
+        address = f"tcp://127.0.0.1:{free_port()}"
+        run = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1"]
+        spawned(stack, *run, "--port", address.rpartition(":")[2], "--no-dashboard")
+        for _ in range(2):
+            run = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1"]
+            spawned(stack, *run, "--no-dashboard", "--local-directory", str(store.root / "dask"))
+        space = store.root / "space.json"
+        write_json(space, [one.to_dict() for one in SMALL[3:]])
+        command = [sys.executable, "-m", "redshift_core.cli", "tune", dataset.id, "--json"]
+        command += ["--trials", "8", "--epochs", "2", "--algorithm", "random", "--space", space]
+        command += ["--set", "threads=1", "--set", "batch_size=64", "--scheduler", address]
+        done = subprocess.run(
+            [str(one) for one in command], cwd=CHECKOUT, capture_output=True, text=True, timeout=240
+        )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    tuning = store.tuning(told["tuning"])
+    assert (told["trials"], told["state"]) == (8, "finished")
+    assert [one.state for one in tuning.trials] == ["finished"] * 8
+    assert len({one.worker for one in tuning.trials}) == 2
+    assert jobs.status(tuning).kind == "coordinate"  # takes no turn on this machine's device
 
 
 def free_port() -> int:
@@ -76,175 +239,22 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-def test_two_workers_do_every_trial_once_and_the_chief_ends(chief):
-    workers = [Pretender(chief.where, name) for name in "ab"]
-    for one in workers:
-        one.start()
-    chief.thread.join(30)
-    assert not chief.thread.is_alive()
-    assert sorted(workers[0].done + workers[1].done) == [str(n) for n in range(8)]
-    assert [one.state for one in chief.tuning.trials] == ["finished"] * 8
-    assert {one.worker for one in chief.tuning.trials} == {"a", "b"}
-    for one in workers:
-        one.join(30)
-        assert not one.is_alive()
+def spawned(stack, *command):
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    process = stack.enter_context(subprocess.Popen(command, env=environment, cwd=CHECKOUT))
+    stack.callback(process.terminate)
 
 
-def test_the_trial_of_a_silent_worker_goes_to_another_and_its_late_result_is_refused(chief):
-    silent, other = Pretender(chief.where, "a", silent_at=1), Pretender(chief.where, "b")
-    silent.start()
-    deadline = time.monotonic() + 20
-    while len(silent.done) < 1 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    other.start()
-    while len(other.done) < 7 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    silent.wake.set()
-    chief.thread.join(30)
-    assert not chief.thread.is_alive()
-    assert sorted(silent.done + other.done) == [str(n) for n in range(8)]
-    assert silent.done == ["0"]
-    entries = {one.trial: one for one in chief.tuning.trials}
-    assert [entries[str(n)].state for n in range(8)] == ["finished"] * 8
-    again = [name for name, one in entries.items() if one.retries]
-    assert again == silent.refused or silent.refused == []  # the chief may have ended before
-    assert len(again) == 1
+def test_a_search_whose_scheduler_is_not_there_fails_with_a_sentence(store, dataset, monkeypatch):
+    tuning = search(store, dataset.id, algorithm="random", trials=2)
+    write_json(tuning.request_path, {"kind": "coordinate", "scheduler": "nonsense://x"})
+    from redshift_core.learning.tuning.job import tune_job
+
+    with pytest.raises(InputError, match="No Dask scheduler answered at 'nonsense://x'"):
+        tune_job(JobContext(tuning, store))
 
 
-def test_a_stopped_chief_waits_only_for_workers_that_are_still_at_it(chief):
-    from redshift_core.learning.tuning.worker import Client
-
-    client = Client(chief.where, "a")
-    assert client.create_trial("a").trial_id == "0"
-    chief.tuning.stop_path.touch()
-    time.sleep(0.5)
-    assert chief.thread.is_alive()
-    client.leave()
-    client.gone = True
-    chief.thread.join(30)
-    assert not chief.thread.is_alive()
-
-
-def test_a_worker_whose_chief_is_gone_ends_with_a_sentence(monkeypatch):
-    from redshift_core.learning.tuning import worker
-
-    monkeypatch.setattr(worker, "SILENCE", 1.0)
-    monkeypatch.setattr(worker, "BEAT", 0.2)
-    monkeypatch.setattr(worker, "GREETING", 0.5)
-    client = worker.Client(f"127.0.0.1:{free_port()}", "a")
-    with pytest.raises(InputError, match=r"No chief answered at 127\.0\.0\.1"):
-        client.greet()
-    with pytest.raises(worker.ChiefGoneError, match="is gone: it ended, or the network failed"):
-        client.create_trial("a")
-
-
-def test_a_chief_that_cannot_listen_says_so(store):
-    from redshift_core.learning.tuning.chief import Chief
-
-    tuning = search(store, algorithm="random")
-    oracle = opened(tuning)
-    chief = Chief(JobContext(tuning, store), tuning.config, oracle, oracle.trial_log)
-    with pytest.raises(InputError, match=r"cannot listen at nowhere\.invalid:5500: give HOST:PORT"):
-        chief.run("nowhere.invalid:5500")
-
-
-# Real processes.
-
-
-def wait_for(condition, seconds=90):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    pytest.fail("waited in vain")
-
-
-def in_state(tuning, state):
-    return [one for one in tuning.trials if one.state == state]
-
-
-def test_a_killed_search_goes_on_and_repeats_only_what_was_under_way(store, dataset):
-    config = TuningConfig(
-        dataset=dataset.id, base=BASE, space=TINY, algorithm="random", trials=3, epochs=40
-    )
-    tuning = jobs.start_tuning(store, config)
-    running = wait_for(lambda: in_state(tuning, "finished") and in_state(tuning, "running"))
-    os.kill(jobs.status(tuning).pid, signal.SIGKILL)
-    wait_for(lambda: jobs.status(tuning).state == "lost")
-    before = {one.trial: one for one in tuning.trials}
-    jobs.resume_tuning(tuning)
-    assert jobs.wait(tuning, timeout=90).state == "finished", jobs.log_tail(tuning)
-    assert running
-    after = {one.trial: one for one in tuning.trials}
-    assert sorted(after) == ["0", "1", "2"]
-    assert all(one.state == "finished" for one in after.values())
-    for name, entry in before.items():
-        again = entry.state != "finished"
-        assert (after[name].started != entry.started) == again
-    assert sum(one.retries for one in after.values()) <= 1
-
-
-def test_a_killed_worker_is_not_waited_for(store, dataset):
-    config = TuningConfig(
-        dataset=dataset.id, base=BASE, space=TINY, algorithm="random", trials=6, epochs=30,
-        workers=2,
-    )  # fmt: skip
-    tuning = jobs.start_tuning(store, config)
-    wait_for(lambda: {one.worker for one in in_state(tuning, "running")} == {"0", "1"})
-    lost = next(one.trial for one in in_state(tuning, "running") if one.worker == "1")
-    os.kill(worker_pid(jobs.status(tuning).pid, "1"), signal.SIGKILL)
-    assert jobs.wait(tuning, timeout=120).state == "finished", jobs.log_tail(tuning, 60)
-    entries = {one.trial: one for one in tuning.trials}
-    assert [entries[str(n)].state for n in range(6)] == ["finished"] * 6
-    assert tuning.result["trials"] == 6
-    again = [name for name, one in entries.items() if one.retries]
-    assert len(again) <= 1
-    assert again in ([lost], []) or entries[lost].state == "finished"
-    assert f"Worker 1 ended; its trial {again[0] if again else ''}" in jobs.log_tail(tuning, 60)
-
-
-def worker_pid(chief: int, name: str) -> int:
-    import psutil
-
-    for child in psutil.Process(chief).children():
-        if child.cmdline()[-2:] == ["--name", name]:
-            return child.pid
-    pytest.fail(f"no worker {name}")
-
-
-def test_a_chief_and_two_workers_of_a_cluster_do_eight_trials(store, dataset):
-    address = f"127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "redshift_core.cli", "tune", dataset.id]
-    space = store.root / "space.json"
-    write_json(space, [one.to_dict() for one in SMALL[3:]])
-    chosen = ["--trials", 8, "--epochs", 1, "--algorithm", "random", "--space", space, "--json"]
-    chosen += ["--set", "threads=1", "--set", "batch_size=64"]
-    chief = _spawn(*command, *chosen, "--role", "chief", "--chief", address)
-    workers = [_spawn(*command, "--role", "worker", "--chief", address) for _ in range(2)]
-    out, err = chief.communicate(timeout=120)
-    assert chief.returncode == 0, err
-    told = json.loads(out)
-    tuning = store.tuning(told["tuning"])
-    assert (told["trials"], told["state"]) == (8, "finished")
-    assert told["val_mae"] == min(one.val_mae for one in tuning.trials)
-    assert [one.state for one in tuning.trials] == ["finished"] * 8
-    assert len({one.trial for one in tuning.trials}) == 8
-    assert all(one.retries == 0 for one in tuning.trials)
-    for one in workers:
-        out, err = one.communicate(timeout=60)
-        assert one.returncode == 0, err
-        assert "no trial is left" in out
-
-
-def _spawn(*command):
-    return subprocess.Popen(
-        [str(part) for part in command],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT,
-    )  # fmt: skip
-
-
-@pytest.mark.study  # takes half a minute; the same without workers is in test_tuning
+@pytest.mark.study  # takes half a minute; the same without workers is in test_tuning_trials
 def test_a_search_is_stopped_within_a_trial_with_workers_too(store, dataset):
     config = TuningConfig(dataset=dataset.id, base=BASE, algorithm="random", workers=2, **LONG)
     tuning = jobs.start_tuning(store, config)

@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 
 from redshift_core.errors import InputError
-from redshift_core.learning.tuning import tune_job
+from redshift_core.learning.tuning.job import tune_job
 from redshift_core.store import JobContext, Store
 
 

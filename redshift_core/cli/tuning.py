@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +22,6 @@ from redshift_core.store import Store, TuningFolder
 from redshift_core.store.records import Trial, dicts
 from redshift_core.store.simulator_version import simulated_mark
 
-ROLES = ("chief", "worker")
 USUAL = TuningConfig()
 
 
@@ -37,7 +34,7 @@ def tune(
     ] = None,
     epochs: Annotated[int, typer.Option(help="Epochs of each trial.")] = USUAL.epochs,
     algorithm: Annotated[str, typer.Option(help=f"{', '.join(ALGORITHMS)}.")] = USUAL.algorithm,
-    workers: Annotated[int, typer.Option(help="Trials at a time.")] = USUAL.workers,
+    workers: Annotated[int, typer.Option(help="Trials at a time here.")] = USUAL.workers,
     hours: Annotated[
         float, typer.Option(help="Begin no trial later than this; 0 sets no limit.")
     ] = USUAL.hours,
@@ -68,12 +65,12 @@ def tune(
     resume: Annotated[
         str | None, typer.Option(metavar="TUNING", help="Go on with a search; --trials in all.")
     ] = None,
-    role: Annotated[
-        str | None, typer.Option(help="chief or worker of a search on several machines.")
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers train the trials."),
     ] = None,
-    chief: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Where the chief listens.")
-    ] = None,
+    role: Annotated[str | None, typer.Option(hidden=True)] = None,
+    chief: Annotated[str | None, typer.Option(hidden=True)] = None,
     name: Annotated[str, typer.Option(help="Name of the search.")] = "",
     detach: DetachOption = False,
     as_json: JsonOption = False,
@@ -83,9 +80,12 @@ def tune(
     Parameters of --space look like {"name": "learning_rate", "kind": "float", "low": 1e-4,
     "high": 1e-2, "log": true}; kinds are int, float, choice (with "choices") and fixed ("value").
     """
-    request = _request(role, chief)
-    if role == "worker":
-        raise typer.Exit(_work(str(chief), dataset))
+    if role or chief:
+        raise InputError(
+            "--role and --chief are gone: start `dask scheduler` and `dask worker`, and give the "
+            "scheduler's address with --scheduler tcp://HOST:8786."
+        )
+    request = {"scheduler": scheduler} if scheduler else {}
     store = Store()
     if resume:
         if dataset:
@@ -163,28 +163,6 @@ def run_of_trial(store: Store, text: str) -> RunConfig:
     if not colon or not name or not trial:
         raise InputError(f"--from-trial {text!r} is not TUNING:TRIAL, for example latest:best.")
     return trials.run_config(store.tuning(name), trial)
-
-
-def _request(role: str | None, chief: str | None) -> dict[str, Any]:
-    """What a job is asked beside its settings: the address of a chief."""
-    if role is None and chief is None:
-        return {}
-    if role not in ROLES:
-        raise InputError(f"--role {role!r} is not known; choose {' or '.join(ROLES)}.")
-    _, colon, port = (chief or "").rpartition(":")
-    if not colon or not port.isdigit() or not 0 < int(port) < 65536:
-        raise InputError(
-            f"--role {role} needs --chief HOST:PORT, the address at which the chief listens; "
-            f"got {chief!r}."
-        )
-    return {"address": chief}
-
-
-def _work(address: str, dataset: str | None) -> int:
-    """Be a worker of a chief, in a process of its own; its exit code."""
-    folder = Store().dataset(dataset) if dataset else None
-    command = [sys.executable, "-m", "redshift_core.learning.tuning.worker", address]
-    return subprocess.call([*command, "--dataset", folder.id if folder else ""])
 
 
 def _space(path: Path | None) -> tuple[Parameter, ...]:

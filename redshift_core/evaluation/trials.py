@@ -23,7 +23,7 @@ from redshift_core.store.records import Trial
 
 FEWEST = 8  # finished trials below which importance is not computed
 FOLDS, TREES, SHUFFLES = 5, 60, 10
-_FACTS = ("trial", "state", "score", "val_mae", "epochs", "seconds", "n_parameters")
+_FACTS = ("trial", "state", "score", "val_mae", "epochs", "seconds", "n_parameters", "worker")
 
 
 @dataclass(frozen=True)

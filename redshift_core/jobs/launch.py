@@ -145,7 +145,7 @@ def start_tuning(
     Parameters
     ----------
     request : optional
-        ``address``, "HOST:PORT": only coordinate, for workers that connect there.
+        ``scheduler``, "tcp://HOST:8786": only coordinate, for the workers of that Dask scheduler.
     """
     extras.check("tune")
     dataset = _with_redshifts(store, config.dataset)
@@ -199,7 +199,7 @@ def _with_redshifts(store: Store, name: str) -> DatasetFolder:
 
 
 def _tuning_kind(request: dict[str, Any]) -> str:
-    return "coordinate" if request.get("address") else "tune"
+    return "coordinate" if request.get("scheduler") else "tune"
 
 
 def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:

@@ -35,8 +35,8 @@ from redshift_core.store import (
 FOLDERS = {"runs": RunFolder, "tuning": TuningFolder, "limits": LimitFolder, "bench": BenchFolder}
 JOBS = {
     "train": "redshift_core.learning.training:train_and_judge",
-    "tune": "redshift_core.learning.tuning:tune_job",
-    "coordinate": "redshift_core.learning.tuning:tune_job",
+    "tune": "redshift_core.learning.tuning.job:tune_job",
+    "coordinate": "redshift_core.learning.tuning.job:tune_job",
     "limit": "redshift_core.learning.studies.limit:limit_job",
     "bench": "redshift_core.learning.studies.bench.run:bench_job",
     "scale": "redshift_core.learning.studies.scale:scale_job",

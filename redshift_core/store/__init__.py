@@ -7,7 +7,7 @@
                      evaluations/<dataset>/metrics.json  predictions.parquet  pdf.npy
                      real_galaxies.json  stress.json
     tuning/<id>/     config.json  environment.json  split.npz  trials.json
-                     oracle/ (KerasTuner's own)  trials/<trial>/config.json  history.csv
+                     trials/<trial>/config.json  history.csv  attempt.json  progress.json
     limits/<id>/     config.json  environment.json  plan.json  rows.json  recipes.json
                      limit.json  limit.md  limit.html
                      trainings/<galaxies>-<repeat>/ (a run)  answers.npz

@@ -304,13 +304,11 @@ class TuningFolder(LongFolder):
     """A search for a network, and its trials."""
 
     @property
-    def oracle_path(self) -> Path:
-        """KerasTuner's own folder, from which the search resumes."""
-        return self.path / "oracle"
-
-    @property
     def trials_path(self) -> Path:
-        """What is known of every trial, in the order in which they began."""
+        """What is known of every trial, in the order in which they began; a search resumes from it.
+
+        Searches of earlier versions have a folder ``oracle`` beside it, which nothing reads.
+        """
         return self.path / "trials.json"
 
     @property

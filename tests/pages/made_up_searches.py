@@ -69,6 +69,7 @@ def make_tuning(
     write_json(tuning.environment_path, {"dataset": about})
     ended = [one for one in entries if one["state"] in ("finished", "failed")]
     detail = {"trials": config.trials, "seconds_left": 75.0, "device": "CPU, 2 threads"}
+    detail |= {"seconds_total": 300.0}
     status = {
         "state": state, "kind": "tune", "message": message, "done": len(ended),
         "total": config.trials, "submitted": time.time() - 100, "heartbeat": time.time(),

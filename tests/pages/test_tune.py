@@ -158,7 +158,7 @@ def test_a_running_search_shows_where_it_is_and_can_be_stopped(store, alive):
     entries = [
         make_entry(0),
         make_entry(1, "failed", message="The loss is not a number."),
-        make_entry(2, "running", epochs=1),
+        make_entry(2, "running", epochs=1, worker="node01:17"),
     ]
     said = "Trial 3 of 12, epoch 2 of 3."
     tuning = make_tuning(store, make_dataset(store), "running", entries, message=said, **alive)
@@ -167,7 +167,9 @@ def test_a_running_search_shows_where_it_is_and_can_be_stopped(store, alive):
     assert metrics(at)["Failed"] == "1"
     progress = at.get("progress")[0].proto.text
     assert "Trial 3 of 12, epoch 2 of 3" in progress
-    assert "1 min 15 s left" in progress
+    assert progress.count("1 min 15 s left") == 1
+    assert "about 5 min 0 s for all 12 trials" in progress
+    assert "At work: trial 02 on node01\\:17 (1 of at most 3 epochs)." in texts(at)
     assert "Trial 02" in [heading.value for heading in at.subheader]
     at.button(key=f"stop_{tuning.id}").click().run()
     assert not at.exception

@@ -34,6 +34,7 @@ def show_trials(tuning: TuningFolder, found: list[Trial], title: str) -> None:
             "val_mae": st.column_config.NumberColumn("validation MAE", format="%.5f"),
             "seconds": st.column_config.NumberColumn("time, s", format="%.1f"),
             "n_parameters": st.column_config.NumberColumn("parameters", format="localized"),
+            "worker": st.column_config.TextColumn(help="Machine and process at the trial"),
             "remark": st.column_config.TextColumn(width="medium"),
         },
         placeholder="",

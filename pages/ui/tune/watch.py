@@ -26,6 +26,7 @@ from redshift_core.settings.search import TuningConfig
 from redshift_core.store import TuningFolder
 
 POLL = 2.0  # s between two looks at a search that is at work
+AT_WORK = 8  # trials under way that are named with their workers
 METRIC_WIDTH = 172  # px; five side by side on a desktop, two on a phone
 TITLES = {"val_mae": "Validation MAE in z"}
 
@@ -57,6 +58,8 @@ def _panel(tuning: TuningFolder, config: TuningConfig, shown_state: str) -> None
     title = score_title(config)
     _head(tuning, config, now, len(entries))
     _numbers(entries, config)
+    if now.active:
+        st.caption(_at_work(entries, config))
     if now.state in ("failed", "lost"):
         show_failure(tuning, now)
     left, right = st.columns(2, vertical_alignment="bottom")
@@ -88,8 +91,8 @@ def _head(tuning: TuningFolder, config: TuningConfig, now: Status, begun: int) -
         if device := now.detail.get("device"):
             st.caption(escape(str(device)), width="content")
     if now.active:
-        left = now.detail.get("seconds_left")
-        more = f" · about {duration(left)} left" if left is not None else ""
+        total = now.detail.get("seconds_total")
+        more = f" · about {duration(total)} for all {config.trials} trials" if total else ""
         plain = dataclasses.replace(now, message=now.message.rstrip("."))
         st.progress(now.fraction, text=progress_text(plain) + more)
         st.button(
@@ -117,6 +120,19 @@ def _numbers(found: list[Trial], config: TuningConfig) -> None:
     with st.container(horizontal=True):
         for label, value in values.items():
             st.metric(label, value, width=METRIC_WIDTH)
+
+
+def _at_work(found: list[Trial], config: TuningConfig) -> str:
+    """Which process has which trial, the newest first."""
+    running = [one for one in reversed(found) if one.state == "running" and one.worker]
+    most = f"of at most {config.epochs} epochs"
+    lines = [
+        f"trial {one.trial} on {escape(one.worker)} ({one.epochs} {most})"
+        for one in running[:AT_WORK]
+    ]
+    rest = len(running) - len(lines)
+    more = [f"{rest} more, see the column *worker* below"] if rest else []
+    return f"At work: {', '.join(lines + more)}." if lines else "No worker is at a trial yet."
 
 
 def _stop(tuning: TuningFolder) -> None:

@@ -1,15 +1,12 @@
 """Search for a network: KerasTuner chooses the trials, and our training loop trains them.
 
 * ``job``: runs a search from start to end, in one process or with workers
-* ``oracle``: makes KerasTuner's four algorithms resumable after a kill
+* ``oracle``: KerasTuner's four algorithms, as functions of what stands in trials.json
+* ``search``: which trial begins next, and what became of those that began
 * ``trial_log``: keeps trials.json, the record of every trial
 * ``trial``: trains and scores one trial
-* ``search``: does one trial after the other, in a single process or in a worker
-* ``chief``: serves the oracle to workers, and survives the death of any of them
-* ``worker``: a process that trains trials for the chief:
-  ``python -m redshift_core.learning.tuning.worker HOST:PORT``
+* ``cluster``: hands the trials to the workers of a Dask cluster
+* ``attempt``: what such a worker does: an attempt at a trial, which counts while it is the newest
+
+Nothing is imported here, so that a worker of Dask loads what its task needs and nothing else.
 """
-
-from redshift_core.learning.tuning.job import tune_job
-
-__all__ = ["tune_job"]

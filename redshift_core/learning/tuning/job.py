@@ -1,14 +1,16 @@
-"""The job that runs a search, in this process alone or with workers."""
+"""The job that runs a search, in this process alone or with the workers of a Dask cluster."""
 
 from __future__ import annotations
 
-import time
+import shutil
 from typing import Any
 
 from redshift_core.errors import InputError
+from redshift_core.jobs.dask_client import open_client
 from redshift_core.learning.training.prepare import environment
-from redshift_core.learning.tuning.oracle import open_oracle
-from redshift_core.learning.tuning.trial import Rows
+from redshift_core.learning.tuning.attempt import process_name
+from redshift_core.learning.tuning.search import Search
+from redshift_core.learning.tuning.trial import Rows, do_trial
 from redshift_core.learning.tuning.trial_log import TrialLog
 from redshift_core.settings.search import TuningConfig
 from redshift_core.store import JobContext, Stopped, TuningFolder, write_json
@@ -17,8 +19,8 @@ from redshift_core.store import JobContext, Stopped, TuningFolder, write_json
 def tune_job(context: JobContext) -> dict[str, Any]:
     """Run or resume a search until its trials are done.
 
-    With an ``address`` in the request, this process becomes the chief of workers on other machines.
-    Otherwise it trains the trials itself, or starts the workers that the settings ask for.
+    With a ``scheduler`` in the request, the workers of that Dask scheduler train the trials; where
+    the settings ask for several workers, processes of this machine do; else this process.
 
     Returns
     -------
@@ -30,64 +32,65 @@ def tune_job(context: JobContext) -> dict[str, Any]:
     config = tuning.config
     context.report(message="Dividing the rows.", now=True)
     rows = Rows(tuning, config, context.store)
-    trial_log = TrialLog(tuning, config)
-    oracle = open_oracle(tuning, config, trial_log)
-    address = context.request.get("address")
-    if address or config.workers > 1:
-        stopped = _lead(context, config, rows, oracle, trial_log, address)
+    search = Search(tuning, config)
+    scheduler = context.request.get("scheduler")
+    if scheduler or config.workers > 1:
+        stopped = _lead(context, config, rows, search, scheduler)
     else:
-        stopped = _search_alone(context, config, rows, oracle, trial_log)
+        stopped = _search_alone(context, config, rows, search)
+    trial_log = search.log
     if stopped:
         trial_log.stop()
-    trial_log.report(context, 1)
-    if oracle.failed:
-        raise InputError(f"The search ended: {oracle.closed}")
-    context.report(message=_ending(trial_log, oracle.closed, stopped), seconds_left=None, now=True)
+    trial_log.report(context)
+    if search.failed:
+        raise InputError(f"The search ended: {search.closed}")
+    context.report(message=_ending(trial_log, search.closed, stopped), seconds_left=None, now=True)
     return _result(tuning, trial_log, stopped)
 
 
-def _search_alone(
-    context: JobContext, config: TuningConfig, rows: Rows, oracle: Any, trial_log: TrialLog
-) -> bool:
+def _search_alone(context: JobContext, config: TuningConfig, rows: Rows, search: Search) -> bool:
     """Train every trial in this process; True if the user stopped the search."""
     context.report(message="Loading TensorFlow.", now=True)
     from redshift_core.learning.devices import open_devices
-    from redshift_core.learning.tuning.search import Searcher
 
     devices = open_devices(config.base.training)
     _describe(context, rows, devices.describe())
-    deadline = time.monotonic() + 3600 * config.hours if config.hours else float("inf")
+    tuning, worker = TuningFolder(context.folder.path), process_name()
+    while not context.should_stop():
+        if (begun := search.begin(worker)) is None:
+            return False
+        name, epochs = begun
 
-    def tell(trial: str, progress: dict[str, Any]) -> None:
-        trial_log.progress(trial, progress)
-        trial_log.report(context, 1)
-        if time.monotonic() > deadline:
-            oracle.closed = oracle.closed or "the time limit was reached"
+        def tell(progress: dict[str, Any], name: str = name) -> None:
+            search.log.progress(name, progress)
+            search.log.report(context)
 
-    tuning = TuningFolder(context.folder.path)
-    try:
-        searcher = Searcher(tuning, config, rows, devices, tell, context.should_stop)
-        searcher.search(oracle, worker="0")
-    except Stopped:
-        return True
-    return False
+        try:
+            folder, stop = tuning.trial(name), context.should_stop
+            search.end(name, do_trial(config, folder, epochs, rows, devices, tell, stop))
+        except Stopped:
+            break
+    return True
 
 
 def _lead(
-    context: JobContext,
-    config: TuningConfig,
-    rows: Rows,
-    oracle: Any,
-    trial_log: TrialLog,
-    address: str | None,
+    context: JobContext, config: TuningConfig, rows: Rows, search: Search, scheduler: str | None
 ) -> bool:
-    """Let workers train the trials; True if the user stopped the search."""
+    """Let Dask's workers train the trials; True if the user stopped the search."""
     from redshift_core.learning.devices import cpu_name, n_cores
-    from redshift_core.learning.tuning.chief import Chief
+    from redshift_core.learning.tuning.cluster import lead
 
-    where = f"workers at {address}" if address else f"{config.workers} workers, {cpu_name()}"
+    where = f"workers of {scheduler}" if scheduler else f"{config.workers} workers, {cpu_name()}"
     _describe(context, rows, {"text": where, "cores": n_cores()})
-    return Chief(context, config, oracle, trial_log).run(address)
+    threads = config.base.training.threads
+    if not scheduler:
+        threads = threads or max(1, n_cores() // config.workers)
+    scratch = context.folder.path / "dask"
+    try:
+        with open_client(config.workers, scheduler, scratch, threads) as client:
+            return lead(context, search, client, threads)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _describe(context: JobContext, rows: Rows, device: dict[str, Any]) -> None:

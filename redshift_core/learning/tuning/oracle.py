@@ -1,20 +1,22 @@
-"""KerasTuner's four search algorithms, made resumable after a kill at any moment.
+"""KerasTuner's four search algorithms, as functions of what stands in trials.json.
 
 The parameters of layer i exist only if there are at least i layers (KerasTuner's conditions). So
 random and grid search never train the same network twice because of a layer that it does not have,
 and the Bayesian model treats two identical networks as one point.
 
-``Resumable`` works around four faults of KerasTuner 1.4.8: it writes its files in place, it repeats
-finished trials after a reload, its grid search forgets its position, and three failures in a row
-raise an exception while its lock is held.
+An oracle has no file of its own: whoever opens one gives it the trials so far, in the order in
+which they began, and it knows what it would know had it never been closed. Of KerasTuner it uses
+the public interface and, because nothing public does it, these private names: ``_seed_state`` (how
+far the random draws have come), ``_random_values`` and ``_random_populate_space`` (the next draw
+that was not tried), ``_record_values`` and ``_duplicate`` (what was tried),
+``_get_next_combination`` (of a grid), ``_brackets`` and ``_get_epochs`` (rounds of Hyperband) and
+``_maybe_conditional_scope`` (a condition that may be none).
 """
 
 from __future__ import annotations
 
-import sys
 import warnings
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras_tuner
@@ -24,137 +26,69 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from redshift_core.errors import InputError
-from redshift_core.learning.tuning.trial_log import ENDED, TrialLog
 from redshift_core.settings.layers import CONVOLVED
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.search import TuningConfig
 from redshift_core.settings.space import CONV_SETTINGS, PER_LAYER, Parameter, fixed, free, n_layers
-from redshift_core.store import TuningFolder, write_json
 
-LOST_LIMIT = 2  # deaths of its process after which a trial counts as failed
-FAILURE_LIMIT = 5  # failures in a row that end a search, since they probably share one cause
 HYPERBAND_FACTOR = 3  # Li et al. 2018: one trial in three continues, for three times the epochs
 NOISE = 0.1  # variance of a score's noise, in units of that of the scores (KerasTuner: 1e-4)
 N_CANDIDATES = 500  # random candidates of a Bayesian step
 N_BEST, N_NEAR = 5, 100  # best trials so far, candidates near each
 SHARE_CHANGED = 0.2  # of the values of a candidate near a trial
-_ENDED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
+OWN = "tuner/"  # prefix of the values that KerasTuner adds for itself
 
 
-class Resumable:
-    """Mixin for an oracle of KerasTuner: it writes files atomically and reloads without losses."""
+class Recalling:
+    """Mixin for an oracle of KerasTuner: it chooses values, and is told what became of trials."""
 
-    trial_log: TrialLog
-    closed = ""  # why no further trial begins
-    failed = False  # whether the reason is a failure
-    n_failed = 0  # failures in a row
-
-    def save(self) -> None:
-        """Write oracle.json atomically."""
-        write_json(Path(self._get_oracle_fname()), self.get_state())
-
-    def _save_trial(self, trial: Trial) -> None:
-        write_json(Path(self._get_trial_dir(trial.trial_id)) / "trial.json", trial.get_state())
-
-    def reload(self) -> None:
-        """Continue from the files: finished trials stay, interrupted trials are queued again."""
-        super().reload()
-        self.ongoing_trials = {}
-        self._retry_queue = []
-        self.start_order += sorted(set(self.trials) - set(self.start_order))
-        for name in reversed(self.start_order):  # the queue is served from its end
-            trial = self.trials[name]
-            if name not in self.trial_log.entries:
-                self.trial_log.begin(trial, worker="")
-            state = self.trial_log.entries[name]["state"]
-            if trial.status not in _ENDED:
-                self._queue(trial, lost=state == "running")
-            elif state not in ENDED:
-                self.trial_log.end(trial)
-        self.save()
-
-    @keras_tuner.synchronized
-    def create_trial(self, tuner_id: str) -> Trial:
-        """Next trial of a worker: RUNNING, IDLE (ask again) or STOPPED (no trial is left)."""
-        if self.closed and tuner_id not in self.ongoing_trials:
-            return Trial(keras_tuner.HyperParameters(), status=TrialStatus.STOPPED)
-        trial = super().create_trial(tuner_id)
-        if trial.status == TrialStatus.RUNNING:
-            self.trial_log.begin(trial, tuner_id)
-        elif trial.status == TrialStatus.STOPPED and self.ongoing_trials:
-            trial.status = TrialStatus.IDLE  # another worker may die and lose its trial
-        elif trial.status == TrialStatus.STOPPED:
-            self.closed = "every combination was tried"
-            if len(self.trials) >= self.max_trials:
-                self.closed = "all trials are done"
-        return trial
-
-    @keras_tuner.synchronized
-    def end_trial(self, trial: Trial) -> None:
-        """Take note of how a trial ended; too many failures in a row close the search."""
-        super().end_trial(trial)
-        self.save()  # again, because only now the trial is no longer in progress
-        ended = self.trials[trial.trial_id]
-        self.trial_log.end(ended)
-        self.n_failed = self.n_failed + 1 if ended.status == TrialStatus.FAILED else 0
-        if self.n_failed >= FAILURE_LIMIT:
-            self.failed = True
-            self.closed = f"{self.n_failed} trials in a row failed. The last failure was: " + (
-                ended.message or "no reason given"
-            )
-
-    @keras_tuner.synchronized
-    def end_trial_of(self, worker: str, trial: Trial) -> bool:
-        """End a trial of a worker; False if the trial has been given to another worker."""
-        if not self.owns(worker, trial.trial_id):
-            return False
-        self.end_trial(trial)
-        return True
-
-    @keras_tuner.synchronized
-    def give_back(self, worker: str) -> str | None:
-        """Queue the trial of a worker that is gone; returns the id of the trial, if it had one."""
-        self.tuner_ids.discard(worker)
-        trial = self.ongoing_trials.pop(worker, None)
-        if trial is None:
+    def choose(self) -> tuple[str, dict[str, Any]] | None:
+        """Name and values of a new trial; None if none can begin now, or ever (see `exhausted`)."""
+        name = f"{len(self.trials):0{len(str(self.max_trials))}d}"
+        answer = self.populate_space(name)
+        self.exhausted = answer["status"] == TrialStatus.STOPPED
+        if answer["status"] != TrialStatus.RUNNING:
             return None
-        self._queue(trial, lost=True)
-        self.save()
-        return trial.trial_id
+        self._keep(name, answer["values"])
+        return name, answer["values"]
 
-    def owns(self, worker: str, trial_id: str) -> bool:
-        """Whether a worker is training this trial."""
-        trial = self.ongoing_trials.get(worker)
-        return trial is not None and trial.trial_id == trial_id
+    def recall(self, entries: Iterable[dict[str, Any]]) -> None:
+        """Take over the trials of trials.json; those that have not ended count as under way."""
+        entries = list(entries)
+        for entry in entries:
+            self._keep(entry["trial"], self._again(entry["trial"], entry["values"]))
+        for entry in entries:
+            if entry["state"] in ("finished", "failed"):
+                self.close(entry["trial"], entry["score"])
 
-    @property
-    def done(self) -> bool:
-        """Whether no trial is in progress and no further trial will begin."""
-        if self.ongoing_trials:
-            return False
-        full = len(self.trials) >= self.max_trials and not self._retry_queue
-        return bool(self.closed) or full
+    def close(self, name: str, score: float | None) -> None:
+        """Take note that a trial has ended, without a score if it failed."""
+        trial = self.ongoing_trials.pop(name)
+        trial.score = score
+        trial.status = TrialStatus.FAILED if score is None else TrialStatus.COMPLETED
 
-    def _queue(self, trial: Trial, lost: bool) -> None:
-        """Queue an interrupted trial again, unless its process has died too often."""
-        n_lost = self.trial_log.entries[trial.trial_id]["retries"] + int(lost)
-        trial.metrics, trial.score = type(trial.metrics)(), None
-        if n_lost >= LOST_LIMIT:
-            trial.status = TrialStatus.FAILED
-            trial.message = (
-                f"Its process died {n_lost} times (it was killed or ran out of memory), "
-                "so it is left out."
-            )
-            self.end_order.append(trial.trial_id)
-            self.trial_log.end(trial)
-        else:
-            trial.status = TrialStatus.INVALID
-            self._retry_queue.append(trial.trial_id)
-            self.trial_log.queue(trial.trial_id, lost)
-        self._save_trial(trial)
+    def _keep(self, name: str, values: dict[str, Any]) -> None:
+        trial = Trial(keras_tuner.HyperParameters(), name, TrialStatus.RUNNING)
+        trial.hyperparameters.values = values
+        self.trials[name] = self.ongoing_trials[name] = trial
+        self.start_order.append(name)
+        self._record_values(trial)
+
+    def _again(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Values of a trial that was chosen before, with KerasTuner's own."""
+        self._draw_again(values)
+        return values
+
+    def _draw_again(self, values: dict[str, Any]) -> bool:
+        """Draw again what may have been drawn; False, and nothing is drawn, if it was not."""
+        before = self._seed_state
+        if self._random_values() == values:
+            return True
+        self._seed_state = before
+        return False
 
 
-class Bayesian(Resumable, keras_tuner.oracles.BayesianOptimizationOracle):
+class Bayesian(Recalling, keras_tuner.oracles.BayesianOptimizationOracle):
     """Gaussian process over the trials so far; the next trial is the best of many candidates.
 
     The process, the kernel and the bound (the lowest mean − β · deviation wins) are KerasTuner's.
@@ -163,11 +97,14 @@ class Bayesian(Resumable, keras_tuner.oracles.BayesianOptimizationOracle):
     candidates are networks that can be built: random ones, and variations of the best trials.
     """
 
+    has_begun = False  # whether the process has chosen a trial; more trials do not undo that
+
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Values of the most promising candidate; random values while there are few trials."""
         finished = [t for t in self.trials.values() if t.status == TrialStatus.COMPLETED]
-        if len(finished) < self.num_initial_points:
+        if not finished or (len(finished) < self.num_initial_points and not self.has_begun):
             return self._random_populate_space()
+        self.has_begun = True
         self._fit(finished)
         generator = np.random.default_rng([self.seed, len(self.trials)])
         best = sorted(finished, key=lambda trial: trial.score)[:N_BEST]
@@ -179,6 +116,10 @@ class Bayesian(Resumable, keras_tuner.oracles.BayesianOptimizationOracle):
         mean, deviation = self.gpr.predict(self._embedded(candidates), return_std=True)
         values = candidates[int(np.argmin(mean - self.beta * deviation))]
         return {"status": TrialStatus.RUNNING, "values": values}
+
+    def _again(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
+        self.has_begun = not self._draw_again(values) or self.has_begun
+        return values
 
     def _fit(self, finished: list[Trial]) -> None:
         """Fit the process; a running trial counts with a pessimistic guess, as in KerasTuner."""
@@ -215,15 +156,41 @@ class Bayesian(Resumable, keras_tuner.oracles.BayesianOptimizationOracle):
         return drawn.values
 
 
-class Random(Resumable, keras_tuner.oracles.RandomSearchOracle):
+class Random(Recalling, keras_tuner.oracles.RandomSearchOracle):
     """Independent draws."""
 
 
-class Hyperband(Resumable, keras_tuner.oracles.HyperbandOracle):
+class Hyperband(Recalling, keras_tuner.oracles.HyperbandOracle):
     """Many short trials, of which the best are trained for longer."""
 
+    def _again(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Put the trial where it was: values that were there before come from the round before."""
+        same = (one for one in reversed(self.start_order) if self._plain(one) == values)
+        past = next(same, None)
+        if past is None:
+            return self._first_round(name, values)
+        for bracket in reversed(self._brackets):
+            for number, trials in enumerate(bracket["rounds"][:-1], start=1):
+                if past in (one["id"] for one in trials):
+                    bracket["rounds"][number].append({"past_id": past, "id": name})
+                    epochs = self._get_epochs(bracket["bracket_num"], number)
+                    return {**values, f"{OWN}trial_id": past, f"{OWN}epochs": epochs}
+        raise LookupError(f"trial {name} repeats trial {past}, which was in the last round")
 
-class Grid(Resumable, keras_tuner.oracles.GridSearchOracle):
+    def _first_round(self, name: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Put the trial into the first round that has room; no trial counts as finished yet."""
+        before = self._seed_state
+        drawn = self.populate_space(name)["values"]
+        own = {key: value for key, value in drawn.items() if key.startswith(OWN)}
+        if drawn != {**values, **own}:
+            self._seed_state = before
+        return {**values, **own}
+
+    def _plain(self, name: str) -> dict[str, Any]:
+        return plain(self.trials[name].hyperparameters.values)
+
+
+class Grid(Recalling, keras_tuner.oracles.GridSearchOracle):
     """Every combination in turn; the last trial determines the next, so a search can resume."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -239,34 +206,33 @@ class Grid(Resumable, keras_tuner.oracles.GridSearchOracle):
         return {"status": TrialStatus.RUNNING, "values": values}
 
 
-def open_oracle(tuning: TuningFolder, config: TuningConfig, trial_log: TrialLog) -> Any:
-    """Oracle of a search, in its last saved state.
+def plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Values without those that KerasTuner adds for itself."""
+    return {name: value for name, value in values.items() if not name.startswith(OWN)}
+
+
+def open_oracle(config: TuningConfig, entries: Iterable[dict[str, Any]]) -> Any:
+    """Oracle of a search that has had these trials, entries of trials.json.
 
     Raises
     ------
     InputError
-        If its files cannot be read.
+        If the trials cannot be those of such a search.
     """
-    space = hyperparameters(config.space, config.base)
     common = {
         "objective": keras_tuner.Objective(config.objective, "min"),
-        "hyperparameters": space,
+        "hyperparameters": hyperparameters(config.space, config.base),
         "seed": _spread(config.seed),
-        "max_consecutive_failed_trials": sys.maxsize,  # Resumable counts the failures itself
     }
     oracle = _ORACLES[config.algorithm](config, common)
     oracle.max_trials = config.trials
-    oracle.trial_log = trial_log
-    oracle.verbose = 0
-    oracle._set_project_dir(str(tuning.path), tuning.oracle_path.name)
-    if Path(oracle._get_oracle_fname()).exists():
-        try:
-            oracle.reload()
-        except (ValueError, LookupError, TypeError, RuntimeError, OSError) as error:
-            raise InputError(
-                f"{tuning.id} cannot continue: {tuning.oracle_path} cannot be read ({error}). Its "
-                "trials can still be read; start a new search."
-            ) from error
+    try:
+        oracle.recall(entries)
+    except (ValueError, LookupError, TypeError) as error:
+        raise InputError(
+            f"This search cannot continue: what trials.json says of its trials does not fit its "
+            f"settings ({error}). Its trials can still be read; start a new search."
+        ) from error
     return oracle
 
 

@@ -1,119 +1,84 @@
-"""The loop over the trials of a search, in a single process or in a worker.
-
-This loop asks the oracle directly, because KerasTuner's own loop (``BaseTuner.search``) cannot be
-stopped inside a trial, asks an idle oracle without a pause, and reports failures as tracebacks.
-"""
+"""The trials of a search: which begins next, and what became of those that began."""
 
 from __future__ import annotations
 
 import time
-import traceback
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from keras_tuner.engine.trial import Trial, TrialStatus
-
-from redshift_core.errors import InputError
-from redshift_core.learning.devices import Devices
-from redshift_core.learning.tuning.trial import Rows, train_trial, trial_run
-from redshift_core.learning.tuning.trial_log import read_trial
+from redshift_core.jobs.dask_client import RETRIES
+from redshift_core.learning.tuning.oracle import OWN, open_oracle
+from redshift_core.learning.tuning.trial_log import TrialLog
 from redshift_core.settings.search import TuningConfig
-from redshift_core.store import Stopped, TuningFolder
-from redshift_core.store.context import InnerContext
+from redshift_core.store import TuningFolder
 
-IDLE_SECONDS = 0.5  # s between two requests to an oracle that waits for other workers
-REASON_LENGTH = 500  # characters of an error message that are kept
-
-Tell = Callable[[str, dict[str, Any]], None]
+FAILURE_LIMIT = 5  # failures in a row that end a search, since they probably share one cause
 
 
-class NotMine(Exception):  # noqa: N818 - not an error
-    """The trial was given to another worker because this one was silent for too long."""
+class Search:
+    """Asks the oracle for trials and keeps the record of them, from which it can be made again.
 
+    What was under way when its process ended is done again first, with the same values.
+    """
 
-class Oracle(Protocol):
-    """The methods of KerasTuner's oracle, or of the chief that serves it, that a search uses."""
+    def __init__(self, tuning: TuningFolder, config: TuningConfig):
+        self.config = config
+        self.log = TrialLog(tuning, config)
+        self.oracle = open_oracle(config, self.log.entries.values())
+        self.closed = ""  # why no further trial begins
+        self.failed = False  # whether the reason is a failure
+        self.n_failed = 0  # failures in a row
+        self.deadline = time.monotonic() + 3600 * config.hours if config.hours else float("inf")
+        under_way = list(self.oracle.ongoing_trials)
+        self.waiting = [name for name in under_way if self._is_tried_again(name)]
 
-    def create_trial(self, tuner_id: str) -> Trial: ...  # noqa: D102
-
-    def update_trial(self, trial_id: str, metrics: dict[str, float]) -> Any: ...  # noqa: D102
-
-    def end_trial(self, trial: Trial) -> None: ...  # noqa: D102
-
-
-class Searcher:
-    """Trains the trials of a search in this process."""
-
-    def __init__(
-        self,
-        tuning: TuningFolder,
-        config: TuningConfig,
-        rows: Rows,
-        devices: Devices,
-        tell: Tell,
-        should_stop: Callable[[], bool],
-    ):
-        self.tuning, self.config, self.rows, self.devices = tuning, config, rows, devices
-        self.tell, self.should_stop = tell, should_stop
-
-    def search(self, oracle: Oracle, worker: str) -> None:
-        """Do trials until the oracle has none left.
-
-        Raises
-        ------
-        Stopped
-            If the user stops the search.
-        """
-        while not self.should_stop():
-            trial = oracle.create_trial(worker)
-            if trial.status == TrialStatus.STOPPED:
-                return
-            if trial.status == TrialStatus.IDLE:
-                time.sleep(IDLE_SECONDS)
-                continue
-            try:
-                self._do(oracle, trial)
-            except NotMine:
-                continue
-        raise Stopped
-
-    def _do(self, oracle: Oracle, trial: Trial) -> None:
-        try:
-            metrics = self._train(trial)
-        except (Stopped, NotMine, ConnectionError):
-            raise
-        except Exception as error:
-            trial.status, trial.message = TrialStatus.FAILED, reason(error)
+    def begin(self, worker: str = "") -> tuple[str, int] | None:
+        """Begin a trial; its name and epochs, or None where none can begin now."""
+        if not self.closed and time.monotonic() > self.deadline:
+            self.closed = "the time limit was reached"
+        if self.closed:
+            return None
+        if self.waiting:
+            name = self.waiting.pop(0)
+            values = self.oracle.trials[name].hyperparameters.values
+        elif len(self.oracle.trials) >= self.config.trials:
+            self.closed = "all trials are done"
+            return None
+        elif (chosen := self.oracle.choose()) is None:
+            self.closed = "every combination was tried" if self.oracle.exhausted else ""
+            return None
         else:
-            oracle.update_trial(trial.trial_id, metrics)
-            trial.status = TrialStatus.COMPLETED
-        oracle.end_trial(trial)
+            name, values = chosen
+        self.log.begin(name, values, worker)
+        return name, int(values.get(f"{OWN}epochs", self.config.epochs))  # Hyperband's own
 
-    def _train(self, trial: Trial) -> dict[str, float]:
-        epochs = trial.hyperparameters.values.get("tuner/epochs", self.config.epochs)  # Hyperband's
-        _, run, _ = read_trial(self.config, trial)
-        folder = self.tuning.trial(trial.trial_id)
-        progress: dict[str, Any] = {}
+    def end(self, name: str, answer: dict[str, Any]) -> None:
+        """Take what a training gave; too many failures in a row close the search.
 
-        def tell(new: dict[str, Any]) -> None:
-            progress.update(new)
-            self.tell(trial.trial_id, progress)
+        Parameters
+        ----------
+        answer : dict
+            See `redshift_core.learning.tuning.trial.do_trial`.
+        """
+        failed = answer.get("failed")
+        self.oracle.close(name, None if failed else answer[self.config.objective])
+        self.log.end(name, answer)
+        self.n_failed = self.n_failed + 1 if failed else 0
+        if self.n_failed >= FAILURE_LIMIT:
+            self.failed = True
+            self.closed = f"{self.n_failed} trials in a row failed. The last failure was: {failed}"
 
-        return train_trial(
-            self.config,
-            trial_run(self.config, run, epochs),
-            folder,
-            self.rows,
-            self.devices,
-            InnerContext(folder, self.rows.store, tell, self.should_stop),
-        )
+    def _is_tried_again(self, name: str) -> bool:
+        """Queue an interrupted trial again, unless its process has died too often."""
+        entry = self.log.entries[name]
+        n_lost = entry["retries"] + (entry["state"] == "running")
+        if n_lost <= RETRIES:
+            self.log.queue(name, n_lost)
+            return True
+        self.oracle.close(name, None)
+        self.log.end(name, {"failed": lost(n_lost)})
+        return False
 
 
-def reason(error: Exception) -> str:
-    """One sentence on why a trial failed; the traceback goes to the log."""
-    if isinstance(error, InputError):
-        return str(error)
-    traceback.print_exc()
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-        return "Out of memory: the network or its batch is too large for this machine."
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:REASON_LENGTH]
+def lost(n: int) -> str:
+    """Reason of a trial that has ended its process so often."""
+    return f"Its process died {n} times (it was killed or ran out of memory), so it is left out."

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import time
+import traceback
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from redshift_core.data.scaling import Scaler, fit_scaler
 from redshift_core.data.split import Split
+from redshift_core.errors import InputError
 from redshift_core.evaluation.metrics import METRICS
 from redshift_core.learning.devices import Devices
 from redshift_core.learning.training.job import Trainer
 from redshift_core.learning.training.loop import Data, Loop, start_session
 from redshift_core.learning.training.prepare import new_split, open_for, scaled_part, training_part
+from redshift_core.learning.tuning.attempt import TakenError
 from redshift_core.settings.run import RunConfig, ScalerConfig
 from redshift_core.settings.search import TuningConfig
 from redshift_core.store import RunFolder, Stopped, Store, TuningFolder
 from redshift_core.store.context import InnerContext
+
+REASON_LENGTH = 500  # characters of an error message that are kept
 
 
 class Rows:
@@ -55,6 +61,58 @@ class TrialTrainer(Trainer):
     def _close_epoch(self, val_loss: float, val_mae: float) -> None:
         super()._close_epoch(val_loss, val_mae)
         self.context.report(epochs_done=self.progress.epoch, now=True)
+
+
+def do_trial(
+    config: TuningConfig,
+    folder: RunFolder,
+    epochs: int,
+    rows: Rows,
+    devices: Devices,
+    tell: Callable[[dict[str, Any]], None],
+    should_stop: Callable[[], bool],
+) -> dict[str, Any]:
+    """Train the run whose settings stand in a trial's folder.
+
+    Parameters
+    ----------
+    tell : callable
+        Takes all that is known of the progress so far, whenever there is something new.
+
+    Returns
+    -------
+    dict
+        See `train_trial`; or ``failed`` alone, with the reason in a sentence.
+
+    Raises
+    ------
+    Stopped, TakenError
+        If the user stops the search, or another process has begun the trial again.
+    """
+    progress: dict[str, Any] = {}
+
+    def add(new: dict[str, Any]) -> None:
+        progress.update(new)
+        tell(progress)
+
+    context = InnerContext(folder, rows.store, add, should_stop)
+    try:
+        run = trial_run(config, folder.config, epochs)
+        return train_trial(config, run, folder, rows, devices, context)
+    except (Stopped, TakenError):
+        raise
+    except Exception as error:
+        return {"failed": reason(error)}
+
+
+def reason(error: Exception) -> str:
+    """One sentence on why a trial failed; the traceback goes to the log."""
+    if isinstance(error, InputError):
+        return str(error)
+    traceback.print_exc()
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return "Out of memory: the network or its batch is too large for this machine."
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:REASON_LENGTH]
 
 
 def train_trial(

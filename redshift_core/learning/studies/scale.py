@@ -179,7 +179,7 @@ class _Scale:
         if step not in missing:
             return
         self.message = f"{rows:,} galaxies: {STEPS[step]}."
-        values = {**environment("bench"), "REDSHIFT_LAB_HOME": str(self.work)}
+        values = {**environment("scale", self.work), "REDSHIFT_LAB_HOME": str(self.work)}
         words = [f"{name}={value}" for name, value in query.items()]
         with (self.work / "page.log").open("wb") as log:
             process = subprocess.Popen(

@@ -8,7 +8,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core import data, pdf
@@ -18,10 +17,10 @@ from redshift_core.evaluation.predictions import read_priors
 from redshift_core.evaluation.spread import known_spread
 from redshift_core.evaluation.training_range import FLAGS
 from redshift_core.evaluation.verdict import Tally
-from redshift_core.prediction.columns import COLUMNS
+from redshift_core.prediction.columns import COLUMNS, prediction_table
 from redshift_core.prediction.judgement import STORED, evaluate_run, judge_again, metadata
 from redshift_core.prediction.labels import labelled, recalibrated
-from redshift_core.prediction.reader import flag_text, open_coverage, open_reader
+from redshift_core.prediction.reader import open_coverage, open_reader
 from redshift_core.prediction.stress import stress_run
 from redshift_core.settings.names import USUAL_ENDINGS
 from redshift_core.store import (
@@ -36,8 +35,6 @@ from redshift_core.store.arrays import RowWriter
 from redshift_core.store.tables import check_out
 from redshift_core.store.writers import TableWriter
 
-DECIMALS = 7  # decimals of an exported redshift, as many as the float32 of the network holds
-
 
 def evaluate_job(context: JobContext) -> dict[str, Any]:
     """Job: ``run`` and, if not the run's own, ``dataset`` → run, dataset, metrics.
@@ -46,7 +43,7 @@ def evaluate_job(context: JobContext) -> dict[str, Any]:
     those of `judge_again`; the stored metrics remain those of the run's own estimate.
     """
     run, dataset = _run_and_dataset(context)
-    estimate, priors = _asked_estimate(run, context.request)
+    estimate, priors = asked_estimate(run, context.request)
     report = context.report_or_stop
     try:
         metrics = evaluate_run(run, dataset, report)
@@ -83,7 +80,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     run, source = context.store.run(request["run"]), Path(request["file"])
     files = _tables(context, source)
     coverage = open_coverage(run)
-    estimate, priors = _asked_estimate(run, request)
+    estimate, priors = asked_estimate(run, request)
     path = _density_path(context, source)
     blocks = data.read_blocks(source, request.get("columns"))
     simulated = bool(simulator_version.trained_on(run, context.store).get("simulated"))
@@ -92,16 +89,14 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     try:
         first = next(blocks)  # a bad file fails before the model is loaded
         reader, fitted = open_reader(run, coverage, estimate, priors), {}
-        if _fits_intervals(request):
+        if fits_intervals(request):
             reader, fitted = recalibrated(reader, run, context)
         about = metadata(run, simulated, estimate, fitted)
         densities = RowWriter(path, N_Z_BINS, STORED) if path else nullcontext()
         with TableWriter(files, about, COLUMNS) as writer, densities as density_writer:
             for block in chain([first], blocks):
                 columns, flags, density = reader.read(block.flux, seen.tally)
-                table = {"row": block.row, "source_id": block.source_id}
-                table |= {name: values.round(DECIMALS) for name, values in columns.items()}
-                writer.write(pd.DataFrame({**table, "flags": flag_text(flags)}))
+                writer.write(prediction_table(block, columns, flags))
                 if density_writer:
                     density_writer.write(density)
                 seen.add(block, flags)
@@ -141,19 +136,19 @@ class _Seen:
         }
 
 
-def _fits_intervals(request: dict[str, Any]) -> bool:
+def fits_intervals(request: dict[str, Any]) -> bool:
     """Whether a request names galaxies with known redshifts."""
     return bool(request.get("dataset") or request.get("labels"))
 
 
-def _asked_estimate(
+def asked_estimate(
     run: RunFolder, request: dict[str, Any]
 ) -> tuple[pdf.Estimate, dict[str, NDArray]]:
     """Point and prior of a request, and the available priors of the run and the user."""
     estimate, file = pdf.Estimate.asked_of(request), request.get("prior_file")
     wishes = estimate != pdf.USUAL or file or request.get("pdf")
-    if request["kind"] == "predict":
-        wishes = wishes or _fits_intervals(request)
+    if request["kind"] != "evaluate":
+        wishes = wishes or fits_intervals(request)
     if wishes and run.config.model.head != "pdf":
         raise InputError(
             f"Run {run.id} gives one redshift for each spectrum and no p(z), so no point, prior, "

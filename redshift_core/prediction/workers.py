@@ -1,0 +1,109 @@
+"""Who predicts the parts of a catalogue: this process, processes of this machine, or a cluster's.
+
+A worker has one part at a time, and no part waits at a worker, so the death of a worker says
+something of its part alone; and however many parts there are, the scheduler knows only those that
+are under way.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from redshift_core.data.parts import Part
+from redshift_core.errors import InputError
+from redshift_core.jobs import at_work
+from redshift_core.jobs.dask_client import RETRIES, open_client
+from redshift_core.jobs.launch import LONG_KINDS
+from redshift_core.jobs.machine import n_cores
+from redshift_core.prediction.parts import Order, predict_part
+from redshift_core.store import JobContext, Store
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+LOOK = 0.5  # s between two looks at the wish to stop while workers compute
+
+Look = Callable[[int], None]  # told the rows under way in this process; raises Stopped
+
+
+def results(
+    order: Order, todo: Sequence[Part], context: JobContext, look: Look
+) -> Iterator[dict[str, Any]]:
+    """Lines of the manifest for some parts, as they are done."""
+    scheduler = context.request.get("scheduler")
+    n = min(context.request.get("workers") or default_workers(context.store), len(todo))
+    if n <= 1 and not scheduler:
+        for part in todo:
+            yield predict_part(order, part, look)
+    elif todo:
+        with open_client(n, scheduler, context.folder.path / "scratch") as client:
+            _check_sight(client, order)
+            yield from _by_workers(client, order, todo, look)
+
+
+def default_workers(store: Store) -> int:
+    """A process for each core, but for one where a training is at work."""
+    training = any(now.kind in LONG_KINDS for _, now in at_work(store))
+    return max(1, n_cores() - training)
+
+
+def _by_workers(
+    client: Client, order: Order, todo: Sequence[Part], look: Look
+) -> Iterator[dict[str, Any]]:
+    from distributed import wait
+
+    waiting, under_way = list(reversed(todo)), {}
+    while waiting or under_way:
+        _check_connection(client)
+        free = max(1, sum(client.nthreads().values())) - len(under_way)
+        for _ in range(min(free, len(waiting))):
+            part = waiting.pop()
+            under_way[client.submit(predict_part, order, part, pure=False)] = part
+        look(0)
+        try:
+            done = wait(list(under_way), timeout=LOOK, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            continue
+        for future in done:
+            yield _line_of(future, under_way.pop(future))
+
+
+def _line_of(future: Future, part: Part) -> dict[str, Any]:
+    """What a worker says of a part; that it failed where it has killed its workers."""
+    from distributed import KilledWorker
+
+    try:
+        return future.result()
+    except KilledWorker:
+        why = (
+            f"The process that predicted it ended {RETRIES + 1} times without a word, as one does "
+            "that is killed, or has no memory left."
+        )
+        return {"part": part.name, "input": part.stamp, "failed": why}
+
+
+def _check_connection(client: Client) -> None:
+    if client.status != "running":
+        raise InputError(
+            f"The Dask scheduler {client.scheduler.address if client.scheduler else ''} is gone. "
+            "Start one and its workers, and run the same command again; what is done stays."
+        )
+
+
+def _check_sight(client: Client, order: Order) -> None:
+    """InputError where a worker does not see the run, the catalogue or the result's folder."""
+    paths = [str(path) for path in (order.run, order.root, order.out)]
+    for machine, missing in client.run(_missing, paths).values():
+        if missing:
+            raise InputError(
+                f"The worker on {machine} sees no {missing[0]}; the store, the catalogue and the "
+                "result must lie on a disk that every worker sees under the same path."
+            )
+
+
+def _missing(paths: list[str]) -> tuple[str, list[str]]:
+    """Name of this machine, and which folders it does not see."""
+    return platform.node(), [path for path in paths if not Path(path).is_dir()]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from redshift_core.data.parts import Part
@@ -39,7 +40,11 @@ def results(
         for part in todo:
             yield predict_part(order, part, look)
     elif todo:
-        with open_client(n, scheduler, context.folder.path / "scratch") as client:
+        usual = {"prefix": "dask-", "ignore_cleanup_errors": True}
+        with (
+            TemporaryDirectory(dir=context.folder.path, **usual) as scratch,
+            open_client(n, scheduler, Path(scratch)) as client,
+        ):
             _check_sight(client, order)
             yield from _by_workers(client, order, todo, look)
 

@@ -34,6 +34,9 @@ def predict_catalogue(
     as_json: bool,
 ) -> None:
     """Follow the job, print what it came to, and end with exit code 1 where parts have failed."""
+    from redshift_core.data.parts import catalogue_root, check_folders
+
+    check_folders(catalogue_root(Path(request["file"])), Path(request["out"]))
     more = {"workers": workers, "scheduler": scheduler}
     request |= {name: value for name, value in more.items() if value is not None}
     job = jobs.start(store, "catalogue", **request)

@@ -46,6 +46,21 @@ def catalogue_root(path: Path) -> Path:
     return primary(path)
 
 
+def check_folders(root: Path, out: Path) -> Path:
+    """Folder of the result; InputError where it and the catalogue's cannot both be."""
+    if not root.is_dir():
+        raise InputError(f"There is no folder {root}; check the name of the catalogue.")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; give a folder for the redshifts of a catalogue.")
+    one, other = root.resolve(), out.resolve()
+    if one == other or one in other.parents or other in one.parents:
+        raise InputError(
+            f"The catalogue {root} and the folder of the result, {out}, lie within one another; "
+            "choose a folder elsewhere."
+        )
+    return out
+
+
 def find_parts(root: Path) -> list[Part]:
     """Parts of a catalogue, however deep, in the order of their names.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from redshift_core import __version__, data
-from redshift_core.data.parts import catalogue_root, find_parts
+from redshift_core.data.parts import catalogue_root, check_folders, find_parts
 from redshift_core.errors import InputError
 from redshift_core.prediction.jobs import asked_estimate, fits_intervals
 from redshift_core.prediction.judgement import metadata
@@ -71,21 +71,6 @@ def catalogue_job(context: JobContext) -> dict[str, Any]:
         return {**result, **({"recalibration": fitted} if fitted else {})}
 
 
-def check_folders(root: Path, out: Path) -> Path:
-    """Folder of the result; InputError where it and the catalogue's cannot both be."""
-    if not root.is_dir():
-        raise InputError(f"There is no folder {root}; check the name of the catalogue.")
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; give a folder for the redshifts of a catalogue.")
-    one, other = root.resolve(), out.resolve()
-    if one == other or one in other.parents or other in one.parents:
-        raise InputError(
-            f"The catalogue {root} and the folder of the result, {out}, lie within one another; "
-            "choose a folder elsewhere."
-        )
-    return out
-
-
 def _order(
     context: JobContext, run: RunFolder, root: Path, out: Path
 ) -> tuple[Order, dict[str, Any]]:
@@ -96,7 +81,7 @@ def _order(
     model = file_digest(run.model_path)
     _have_onnx(run, model, context)
     found, fitted = None, {}
-    text = request.get("estimate") or ""
+    text = estimate.text()
     if fits_intervals(request):
         reader = opened(run.path, model, text, prior_file, None)
         reader, fitted = recalibrated(reader, run, context)

@@ -21,15 +21,14 @@ import argparse
 import contextlib
 import gzip
 import json
-import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,11 @@ from redshift_core.store import Store, read_json, write_json
 DRAWN = 100_000  # galaxies that are simulated
 NOISE = 2e-3  # of the mean flux, added to each draw
 POLL = 0.2  # s between two looks at processes
-KILLS = ("worker", "worker", "job", "worker", "scheduler")  # in this order, at random moments
+KILLS = (  # in this order, at random moments; the scheduler of two workers here is in the job
+    "worker", "worker", "job", "worker", "job", "cluster worker", "scheduler", "cluster worker",
+)  # fmt: skip
+OF_CLUSTER = ("cluster worker", "scheduler")  # where a scheduler and workers run by themselves
+ENDING = ("job", "scheduler")  # whose death ends the command
 BULK_ROWS = 300  # of the made-up bulk file
 PLANS = {  # spectra of a catalogue; the last is the announced number of sources, not of spectra
     "galaxy candidates of DR3": 4_842_342,
@@ -150,42 +153,29 @@ def measure_workers(run: str, catalogue: Path, folder: Path) -> dict[str, Any]:
 
 
 def kill_at_random(run: str, catalogue: Path, folder: Path, seed: int) -> dict[str, Any]:
-    """Predict with kills; the command is started again when it ends before its time."""
+    """Predict with kills; after each that ends the command, the same command is started again."""
     rng, out = random.Random(seed), folder / "out-killed"
     shutil.rmtree(out, ignore_errors=True)
     n_parts = len(find_parts(catalogue))
-    moments = sorted(rng.uniform(0.03, 0.9) for _ in KILLS)
-    log, starts = [], 0
-    local = [one for one in zip(KILLS, moments, strict=True) if one[0] != "scheduler"]
-    while local:
-        starts += 1
-        command = Predicting(run, catalogue, out, "--workers", "2")
-        while local and _until(command, out, local[0][1] * n_parts, rng):
-            what = local.pop(0)[0]
-            victim = rng.choice(command.look()[what])
-            victim.kill()
-            log.append({"killed": what, "parts_done": _n_done(out)})
-            if what == "job":
-                break
-        code, _, said = command.end()
-        log.append({"exit": code, "said": said.splitlines()[-1:]})
-    with _cluster(folder) as (address, scheduler, _):
-        starts += 1
-        command = Predicting(run, catalogue, out, "--scheduler", address)
-        if _until(command, out, moments[-1] * n_parts, rng):
-            os.kill(scheduler.pid, signal.SIGKILL)
-            log.append({"killed": "scheduler", "parts_done": _n_done(out)})
-        code, _, said = command.end()
-        log.append({"exit": code, "said": said.splitlines()[-1:]})
-    with _cluster(folder) as (address, _, workers):
-        starts += 1
-        command = Predicting(run, catalogue, out, "--scheduler", address)
-        if _until(command, out, n_parts - 2, rng):
-            rng.choice(workers.children(recursive=True)).kill()
-            log.append({"killed": "worker of the cluster", "parts_done": _n_done(out)})
-        code, value, said = command.end()
-        log.append({"exit": code, "rows": value.get("rows"), "failed": value.get("n_failed")})
-    return {"commands": starts, "log": log}
+    moments = sorted(n_parts * rng.uniform(0.03, 0.9) for _ in KILLS)
+    left, log = list(zip(KILLS, moments, strict=True)), []
+    while True:
+        in_cluster = not left or left[0][0] in OF_CLUSTER
+        with _cluster(folder) if in_cluster else contextlib.nullcontext() as cluster:
+            where = ("--scheduler", cluster.address) if cluster else ("--workers", "2")
+            command = Predicting(run, catalogue, out, *where)
+            while left and _until(command, out, left[0][1], rng):
+                what = left.pop(0)[0]
+                victim = rng.choice(cluster.processes(what) if cluster else command.look()[what])
+                log.append({"killed": what, "pid": victim.pid, "parts_done": _n_done(out)})
+                victim.kill()
+                if what in ENDING:
+                    break
+            code, value, said = command.end()
+            log.append({"exit": code, "said": said.splitlines()[-1:]})
+        if not code:
+            figures = {name: value[name] for name in ("rows", "parts", "n_failed")}
+            return {"kills_left": len(left), **figures, "log": log}
 
 
 def _until(command: Predicting, out: Path, n_done: float, rng: random.Random) -> bool:
@@ -205,9 +195,24 @@ def _n_done(out: Path) -> int:
     return 0
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A Dask scheduler and a process that keeps two workers."""
+
+    address: str
+    scheduler: psutil.Popen
+    nannies: psutil.Popen
+
+    def processes(self, what: str) -> list[psutil.Process]:
+        """Those that are to be killed."""
+        if what == "scheduler":
+            return [self.scheduler]
+        children = self.nannies.children(recursive=True)
+        return [one for one in children if "spawn_main" in " ".join(one.cmdline())]
+
+
 @contextlib.contextmanager
-def _cluster(folder: Path) -> Iterator[tuple[str, psutil.Popen, psutil.Popen]]:
-    """Address of a Dask scheduler of its own, its process, and that of two workers."""
+def _cluster(folder: Path) -> Iterator[Cluster]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -218,15 +223,17 @@ def _cluster(folder: Path) -> Iterator[tuple[str, psutil.Popen, psutil.Popen]]:
     usual = ["--host", "127.0.0.1", "--no-dashboard"]
     scheduler = psutil.Popen([*dask, "scheduler", *usual, "--port", port], **options)
     more = ["--nworkers", "2", "--nthreads", "1", "--memory-limit", "0"]
-    workers = psutil.Popen([*dask, "worker", address, *usual, *more], **options)
+    nannies = psutil.Popen([*dask, "worker", address, *usual, *more], **options)
+    cluster = Cluster(address, scheduler, nannies)
     try:
-        time.sleep(10)
-        yield address, scheduler, workers
+        while len(cluster.processes("cluster worker")) < 2:
+            time.sleep(POLL)
+        yield cluster
     finally:
-        for process in (*workers.children(recursive=True), workers, scheduler):
+        for process in (*nannies.children(recursive=True), nannies, scheduler):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        for process in (workers, scheduler):
+        for process in (nannies, scheduler):
             process.wait()
         log.close()
 
@@ -348,9 +355,13 @@ def main() -> None:
     if asked.plan:
         print(plan(figures))
         return
+    wanted = {"rows": asked.rows, "part_rows": asked.part_rows, "seed": asked.seed}
+    if other := {name for name, n in wanted.items() if figures.get(name, n) != n}:
+        raise SystemExit(f"{path} is of another catalogue ({', '.join(other)}); take a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
     run = Store().run(asked.run).id
-    figures |= {"run": run, "SIMULATED": True, "rows": asked.rows, "part_rows": asked.part_rows}
+    figures |= {"run": run, "SIMULATED": True, **wanted}
+    write_json(path, figures)
     catalogue, once = make(folder, asked.rows, asked.part_rows, asked.seed), folder / "once.parquet"
     if "once" in asked.steps:
         figures["once"] = Predicting(run, catalogue, once).figures()

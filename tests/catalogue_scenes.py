@@ -17,6 +17,7 @@ from redshift_core.evaluation import training_range
 from redshift_core.prediction.reader import MADE_OF, PER_CALL
 from redshift_core.settings.presets import preset
 from redshift_core.store import JobContext, RunFolder, Store, file_digest, write_json
+from redshift_core.store.arrays import save_arrays
 
 
 def make_run(store: Store, flux: np.ndarray, name: str = "light") -> RunFolder:
@@ -27,6 +28,7 @@ def make_run(store: Store, flux: np.ndarray, name: str = "light") -> RunFolder:
     split = split_rows(np.arange(len(flux)), config.split)
     split.save(run.split_path)
     training_range.fit_coverage(flux, split.train, split.val).save(run.coverage_path)
+    save_arrays(run.prior_path, {"training": np.linspace(2, 4 / 3, N_Z_BINS)})
     about = {"id": "none", "sha256": "", "simulated": True, "simulator_version": 2}
     write_json(run.environment_path, {"dataset": about})
     learn(run, 1)

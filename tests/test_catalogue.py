@@ -245,6 +245,20 @@ def test_the_result_of_a_hats_catalogue_is_one(predict, tmp_path, flux):
     assert not any(line.startswith("hats_cols_default") for line in said)
 
 
+def test_another_prior_and_intervals_fitted_anew_hold_for_every_part(
+    known, predict, catalogue, tmp_path, survey_file
+):
+    store, run = known
+    asked = {"estimate": "mean,flat,0.5", "labels": survey_file}
+    result = predict(**asked)
+    once = {"run": run.id, "file": catalogue / "a.parquet", "out": tmp_path / "once.parquet"}
+    whole = predict_job(scenes.context(store, "predict", **once, **asked))
+    assert result["recalibration"] == whole["recalibration"]
+    found = pd.read_parquet(tmp_path / "out" / "a.parquet")
+    pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "once.parquet"))
+    assert predict(**asked)["rows_now"] == 0  # fitted again, to the same numbers
+
+
 def test_bulk_files_of_coefficients_are_a_catalogue(known, predict, tmp_path):
     store, run = known
     root, wanted = tmp_path / "bulk", []

@@ -20,7 +20,7 @@ from redshift_core.prediction.jobs import asked_estimate, fits_intervals
 from redshift_core.prediction.judgement import metadata
 from redshift_core.prediction.labels import recalibrated
 from redshift_core.prediction.parts import Order, opened
-from redshift_core.prediction.reader import MADE_OF, open_coverage
+from redshift_core.prediction.reader import _light_predictor, open_coverage
 from redshift_core.prediction.work import Work
 from redshift_core.prediction.workers import results
 from redshift_core.store import (
@@ -79,7 +79,7 @@ def _order(
     estimate, _ = asked_estimate(run, request)
     prior_file = Path(request["prior_file"]) if request.get("prior_file") else None
     model = file_digest(run.model_path)
-    _have_onnx(run, model, context)
+    _have_onnx(run, context)
     found, fitted = None, {}
     text = estimate.text()
     if fits_intervals(request):
@@ -109,9 +109,9 @@ def _about(order: Order, fitted: dict[str, Any], request: dict[str, Any]) -> dic
     }  # fmt: skip
 
 
-def _have_onnx(run: RunFolder, model: str, context: JobContext) -> None:
-    """Write the run's ONNX file where it has none of its model, in a process that ends."""
-    if run.onnx_path.exists() and _made_of(run.onnx_path) == model:
+def _have_onnx(run: RunFolder, context: JobContext) -> None:
+    """Write the run's ONNX file where it has none that fits, in a process that ends."""
+    if _light_predictor(run):
         return
     context.report(message="Writing the network as an ONNX file.", now=True)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
@@ -128,16 +128,6 @@ def _write_onnx(run: RunFolder, store: Store) -> None:
             "`redshift-lab[train]` is installed."
         ) from None
     write_onnx(run, run.onnx_path, store)
-
-
-def _made_of(path: Path) -> str:
-    import onnxruntime
-
-    try:
-        session = onnxruntime.InferenceSession(path.read_bytes())
-        return session.get_modelmeta().custom_metadata_map.get(MADE_OF, "")
-    except Exception:  # whatever is wrong with it, it is written anew
-        return ""
 
 
 def _sweep(out: Path) -> None:

@@ -308,6 +308,35 @@ def test_options_that_do_not_fit(known, catalogue, tmp_path, here):
     assert (code, "is one file of p(z)" in said) == (2, True)
 
 
+def test_a_scheduler_of_the_user_and_one_that_goes(
+    known, predict, catalogue, tmp_path, monkeypatch
+):
+    distributed = pytest.importorskip("distributed")
+    store, run = known
+    predict(out=tmp_path / "here")
+    usual = {"processes": False, "protocol": "tcp://", "host": "127.0.0.1"}
+    more = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**usual, **more) as cluster:
+        request = {"run": run.id, "file": catalogue, "out": tmp_path / "out"}
+        context = scenes.context(store, "catalogue", scheduler=cluster.scheduler_address, **request)
+        report = context.report_or_stop
+
+        def close_after_one(*values, **detail):
+            if detail.get("parts") == 1:
+                cluster.close()
+            report(*values, **detail)
+
+        context.report_or_stop = close_after_one
+        with pytest.raises(InputError, match="is gone"):
+            catalogue_job(context)
+    assert len(lines(tmp_path / "out")[1]) == 1
+    with distributed.LocalCluster(**usual, **more) as cluster:
+        result = predict(scheduler=cluster.scheduler_address)
+        assert (result["rows"], result["rows_now"]) == (600, 450)
+    for name in OUTS:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+
+
 def test_killed_workers_and_a_killed_job_leave_every_row_once(known, tmp_path, flux):
     pytest.importorskip("distributed")
     store, run = known

@@ -83,7 +83,7 @@ def make(folder: Path, rows: int, part_rows: int, seed: int) -> Path:
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         part = pa.table(columns).replace_schema_metadata(table.schema.metadata)
-        pq.write_table(part, path)
+        pq.write_table(part, path, use_dictionary=False)
     return folder / "catalogue"
 
 

@@ -7,8 +7,10 @@ are under way.
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -62,18 +64,17 @@ def _by_workers(
 
     waiting, under_way = list(reversed(todo)), {}
     while waiting or under_way:
-        _check_connection(client)
-        free = max(1, sum(client.nthreads().values())) - len(under_way)
-        for _ in range(min(free, len(waiting))):
-            part = waiting.pop()
-            under_way[client.submit(predict_part, order, part, pure=False)] = part
         look(0)
-        try:
-            done = wait(list(under_way), timeout=LOOK, return_when="FIRST_COMPLETED").done
-        except TimeoutError:
-            continue
-        for future in done:
-            yield _line_of(future, under_way.pop(future))
+        with _answering(client), contextlib.suppress(TimeoutError):
+            free = max(1, sum(client.nthreads().values())) - len(under_way)
+            for _ in range(min(free, len(waiting))):
+                part = waiting.pop()
+                under_way[client.submit(predict_part, order, part, pure=False)] = part
+            wait(list(under_way), timeout=LOOK, return_when="FIRST_COMPLETED")
+        for future in [one for one in under_way if one.done()]:
+            with _answering(client):
+                line = _line_of(future, under_way.pop(future))
+            yield line
 
 
 def _line_of(future: Future, part: Part) -> dict[str, Any]:
@@ -90,12 +91,20 @@ def _line_of(future: Future, part: Part) -> dict[str, Any]:
         return {"part": part.name, "input": part.stamp, "failed": why}
 
 
-def _check_connection(client: Client) -> None:
-    if client.status != "running":
+@contextlib.contextmanager
+def _answering(client: Client) -> Iterator[None]:
+    """InputError where the scheduler does not answer any more."""
+    from distributed.comm import CommClosedError
+
+    try:
+        if client.status != "running":
+            raise CommClosedError(f"the client is {client.status}")
+        yield
+    except (CommClosedError, CancelledError) as error:
         raise InputError(
-            f"The Dask scheduler {client.scheduler.address if client.scheduler else ''} is gone. "
-            "Start one and its workers, and run the same command again; what is done stays."
-        )
+            f"The Dask scheduler is gone ({error}). Start one and its workers, and run the same "
+            "command again; what is done stays."
+        ) from error
 
 
 def _check_sight(client: Client, order: Order) -> None:

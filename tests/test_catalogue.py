@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from redshift_core import data, jobs
-from redshift_core.data.parts import find_parts
+from redshift_core.data.parts import Part, find_parts
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.prediction import predict_job
+from redshift_core.prediction import predict_job, workers
 from redshift_core.prediction.catalogue import catalogue_job
-from redshift_core.store import Store
+from redshift_core.store import Store, write_json
 from redshift_core.store.manifest import Manifest
 from tests import catalogue_scenes as scenes
 from tests.data.test_coefficients import as_csv
@@ -130,6 +130,28 @@ def test_only_what_is_missing_changed_or_damaged_is_done_again(predict, catalogu
     assert len((out / "manifest.jsonl").read_text().splitlines()) == 8
     predict()
     assert len((out / "manifest.jsonl").read_text().splitlines()) == 5  # what no longer counts went
+
+
+def test_a_part_that_was_done_and_has_become_bad_leaves_no_old_result(predict, catalogue, tmp_path):
+    predict()
+    (catalogue / "z.parquet").write_bytes(b"no Parquet")
+    result = predict()
+    assert (result["rows"], result["n_failed"]) == (450, 1)
+    assert not (tmp_path / "out" / "z.parquet").exists()
+
+
+def test_how_many_processes_there_are_by_default(known, monkeypatch):
+    store, run = known
+    large, small = Part("a", 10**9, 0), Part("a", 10**6, 0)
+    monkeypatch.setattr(workers, "n_cores", lambda: 4)
+    assert [workers.default_workers(store, [part]) for part in (large, small)] == [4, 1]
+    me = psutil.Process()
+    status = {"state": "running", "kind": "train", "pid": me.pid, "pid_started": me.create_time()}
+    write_json(run.status_path, status)
+    assert workers.default_workers(store, [large]) == 3
+    run.status_path.unlink()
+    monkeypatch.setattr(workers, "find_spec", lambda _: None)
+    assert workers.default_workers(store, [large]) == 1
 
 
 def test_a_bad_part_is_named_and_the_rest_goes_on(known, catalogue, predict, tmp_path, here):

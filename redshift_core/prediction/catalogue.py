@@ -64,7 +64,7 @@ def catalogue_job(context: JobContext) -> dict[str, Any]:
         finally:
             _sweep(out)
         result = {**work.result(), "simulated": order.about["SIMULATED spectra"], **more}
-        result["hats"] = bool(hats_properties(root)) and len(work.done) == len(parts)
+        result["hats"] = bool(hats_properties(root)) and work.n_done == len(parts)
         if result["hats"]:
             builder = f"redshift-lab {__version__}"
             make_hats(root, out, [part.out for part in parts], work.rows, builder)

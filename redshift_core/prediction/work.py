@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from redshift_core.data.parts import Part
@@ -17,21 +16,20 @@ from redshift_core.store.manifest import Manifest
 NAMED = 20  # failed parts that the progress and the result name, at most
 
 
-@dataclass
 class Work:
     """What is done, what is told of it, and what it comes to."""
 
-    context: JobContext
-    manifest: Manifest
-    coverage: Coverage
-    parts: Sequence[Part]
-    begin: float = field(default_factory=time.monotonic)
-    done: dict[str, dict[str, Any]] = field(default_factory=dict)  # part → line of the manifest
-    failed: dict[str, str] = field(default_factory=dict)  # part → reason
-    rows: int = 0  # of the parts that are done
-    rows_before: int = 0  # of them, those of earlier jobs
-    bytes_left: int = 0  # of the parts that are still to be predicted
-    bytes_now: int = 0  # of those that this job has predicted
+    def __init__(
+        self, context: JobContext, manifest: Manifest, coverage: Coverage, parts: Sequence[Part]
+    ):
+        self.context, self.manifest, self.parts = context, manifest, parts
+        self.tally, self.flagged = Tally(coverage), dict.fromkeys(FLAGS, 0)
+        self.n_done = self.n_failed = 0  # parts
+        self.failed: list[dict[str, str]] = []  # the first parts that failed, and why
+        self.rows = self.rows_before = 0  # of the parts that are done; of them, by earlier jobs
+        self.n_bytes = sum(part.n_bytes for part in parts)
+        self.bytes_left = self.bytes_now = 0  # to be predicted; predicted by this job
+        self.begin = time.monotonic()
 
     def undone(self) -> list[Part]:
         """Parts to be predicted; the others are whole and count as they are."""
@@ -44,63 +42,57 @@ class Work:
         todo = []
         for part in self.parts:
             self.context.report_or_stop(message="Looking at the parts that are done.")
-            if self.manifest.is_done(part.name, part.stamp):
-                self._count(self.manifest.records[part.name])
+            record = self.manifest.records.pop(part.name, None)
+            if record and self.manifest.is_whole(record, part.stamp):
+                self._count(record)
             else:
                 todo.append(part)
         self.bytes_left = sum(part.n_bytes for part in todo)
         self.rows_before, self.begin = self.rows, time.monotonic()
-        self.look(0)
+        self.look()
         return todo
 
     def add(self, record: dict[str, Any]) -> None:
-        """Note a part that is done or has failed."""
-        self.manifest.add(record)
-        self.bytes_left -= record["input"][0]
-        self.bytes_now += record["input"][0]
-        if "failed" in record:
-            self.failed[record["part"]] = record["failed"]
-            print(f"{record['part']}: {record['failed']}", flush=True)
+        """Note a part that is done or has failed; the latter leaves no result."""
+        part = Part(record["part"], *record["input"])
+        if why := record.get("failed"):
+            (self.manifest.path.parent / part.out).unlink(missing_ok=True)
+            print(f"{part.name}: {why}", flush=True)
+            self.n_failed += 1
+            if len(self.failed) < NAMED:
+                self.failed.append({"part": part.name, "why": why})
         else:
             self._count(record)
-        self.look(0)
+        self.manifest.add(record)
+        self.bytes_left -= part.n_bytes
+        self.bytes_now += part.n_bytes
+        self.look()
 
-    def look(self, under_way: int) -> None:
-        """Tell the progress; Stopped is raised where the user asked for it."""
-        all_bytes = sum(part.n_bytes for part in self.parts)
-        rows, done = self.rows + under_way, all_bytes - self.bytes_left
-        seconds = time.monotonic() - self.begin
+    def look(self, under_way: int = 0) -> None:
+        """Tell the progress; Stopped is raised where the user asked for it.
+
+        Parameters
+        ----------
+        under_way : int
+            Rows that are predicted of the part that this process has.
+        """
+        rows, seconds = self.rows + under_way, time.monotonic() - self.begin
         rate = (rows - self.rows_before) / seconds if seconds else 0.0
         more = f", {rate:,.0f} spectra/s" if rate else ""
-        more += f", {len(self.failed):,} failed" if self.failed else ""
-        said = f"Predicted {rows:,} spectra in {len(self.done):,} of {len(self.parts):,} parts"
+        more += f", {self.n_failed:,} failed" if self.n_failed else ""
+        said = f"Predicted {rows:,} spectra in {self.n_done:,} of {len(self.parts):,} parts{more}."
         self.context.report_or_stop(
-            done, all_bytes, f"{said}{more}.", rows=rows, parts=len(self.done),
-            n_parts=len(self.parts), rate=rate, n_failed=len(self.failed), failed=self.named(),
+            self.n_bytes - self.bytes_left, self.n_bytes, said, rate=rate, **self._counts(),
             seconds_left=seconds * self.bytes_left / self.bytes_now if self.bytes_now else None,
         )  # fmt: skip
 
-    def named(self) -> list[dict[str, str]]:
-        """The first parts that failed, and why."""
-        return [{"part": part, "why": self.failed[part]} for part in sorted(self.failed)[:NAMED]]
-
     def result(self) -> dict[str, Any]:
         """Of the job."""
-        tally, flagged = Tally(self.coverage), dict.fromkeys(FLAGS, 0)
-        for record in self.done.values():
-            tally.add_counts(record["tally"])
-            for name, n in record["flagged"].items():
-                flagged[name] += n
-        seconds = time.monotonic() - self.begin
-        n_new = self.rows - self.rows_before
+        seconds, n_new = time.monotonic() - self.begin, self.rows - self.rows_before
         return {
-            "rows": self.rows,
-            "parts": len(self.done),
-            "n_parts": len(self.parts),
-            "n_failed": len(self.failed),
-            "failed": self.named(),
-            "flagged": flagged,
-            "verdict": tally.verdict().to_dict(),
+            **self._counts(),
+            "flagged": self.flagged,
+            "verdict": self.tally.verdict().to_dict(),
             "seconds": round(seconds, 3),
             "rows_now": n_new,
             "rate": round(n_new / seconds, 1) if seconds else 0.0,
@@ -108,6 +100,15 @@ class Work:
             "manifest": str(self.manifest.path),
         }
 
+    def _counts(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows, "parts": self.n_done, "n_parts": len(self.parts),
+            "n_failed": self.n_failed, "failed": self.failed,
+        }  # fmt: skip
+
     def _count(self, record: dict[str, Any]) -> None:
-        self.done[record["part"]] = record
+        self.n_done += 1
         self.rows += record["rows"]
+        self.tally.add_counts(record["tally"])
+        for name, n in record["flagged"].items():
+            self.flagged[name] += n

@@ -11,6 +11,7 @@ import contextlib
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from redshift_core.store import JobContext, Store
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+LITTLE = 50_000_000  # bytes of parts that one process reads while others would only start
 LOOK = 0.5  # s between two looks at the wish to stop while workers compute
 
 Look = Callable[[int], None]  # told the rows under way in this process; raises Stopped
@@ -37,7 +39,7 @@ def results(
 ) -> Iterator[dict[str, Any]]:
     """Lines of the manifest for some parts, as they are done."""
     scheduler = context.request.get("scheduler")
-    n = min(context.request.get("workers") or default_workers(context.store), len(todo))
+    n = min(context.request.get("workers") or default_workers(context.store, todo), len(todo))
     if n <= 1 and not scheduler:
         for part in todo:
             yield predict_part(order, part, look)
@@ -51,8 +53,13 @@ def results(
             yield from _by_workers(client, order, todo, look)
 
 
-def default_workers(store: Store) -> int:
-    """A process for each core, but for one where a training is at work."""
+def default_workers(store: Store, todo: Sequence[Part]) -> int:
+    """A process for each core, but for one where a training is at work.
+
+    One where Dask is not installed, or so little is to be done that starting others takes longer.
+    """
+    if sum(part.n_bytes for part in todo) < LITTLE or find_spec("distributed") is None:
+        return 1
     training = any(now.kind in LONG_KINDS for _, now in at_work(store))
     return max(1, n_cores() - training)
 

@@ -42,7 +42,7 @@ class Manifest:
 
     def __init__(self, folder: Path, about: Mapping[str, Any], same: tuple[str, ...]):
         self.path = folder / NAME
-        self.records: dict[str, dict[str, Any]] = {}  # part → its last line
+        self.records: dict[str, dict[str, Any]] = {}  # part → its last line, when it was opened
         if folder.is_dir() and not self.path.exists() and _visible(folder):
             raise InputError(
                 f"{folder} holds files and no {NAME}; choose a new or an empty folder for the "
@@ -77,13 +77,11 @@ class Manifest:
         Else ``input`` (size and time of its file), ``out`` (path below the folder), ``bytes``,
         ``sha256`` and ``rows``.
         """
-        self.records[record["part"]] = record
         self._file.write(_line(record))
         self._file.flush()
 
-    def is_done(self, part: str, stamp: list[int]) -> bool:
+    def is_whole(self, record: Mapping[str, Any], stamp: list[int]) -> bool:
         """Whether the result of a part is whole and was made of the file as it now is."""
-        record = self.records.get(part, {"failed": "never tried"})
         if "failed" in record or record["input"] != stamp:
             return False
         path = self.path.parent / record["out"]

@@ -20,6 +20,7 @@ from redshift_core.data.parts import Part, find_parts
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.prediction import predict_job, workers
 from redshift_core.prediction.catalogue import catalogue_job
+from redshift_core.prediction.parts import Order
 from redshift_core.store import Store, write_json
 from redshift_core.store.manifest import Manifest
 from tests import catalogue_scenes as scenes
@@ -355,6 +356,12 @@ def test_a_scheduler_of_the_user_and_one_that_goes(
     with distributed.LocalCluster(**usual, **more) as cluster:
         result = predict(scheduler=cluster.scheduler_address)
         assert (result["rows"], result["rows_now"]) == (600, 450)
+        order = Order(run.path, "", tmp_path / "elsewhere", tmp_path)
+        with (
+            cluster.get_client() as client,
+            pytest.raises(InputError, match=r"sees no .*elsewhere"),
+        ):
+            workers._check_sight(client, order)
     for name in OUTS:
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
 
@@ -363,8 +370,8 @@ def test_killed_workers_and_a_killed_job_leave_every_row_once(known, tmp_path, f
     pytest.importorskip("distributed")
     store, run = known
     root, out = tmp_path / "catalogue", tmp_path / "out"
-    large = np.tile(flux, (30, 1))  # some blocks, so that a kill finds the part under way
-    sizes = {"a": 100, "b": 100, "c": len(large), "d": len(large), "e": 100}
+    large = np.tile(flux, (25, 1))  # some blocks, so that a kill finds the part under way
+    sizes = {"a": 100, "b": 100, "c": len(large), "d": 100, "e": 100}
     for k, (name, n) in enumerate(sizes.items()):
         scenes.write_part(root / f"{name}.parquet", large[:n], 100_000 * k)
     request = {"run": run.id, "file": str(root), "out": str(out), "workers": 2}
@@ -393,7 +400,7 @@ def test_killed_workers_and_a_killed_job_leave_every_row_once(known, tmp_path, f
         assert ids.to_pylist() == [*range(100_000 * k, 100_000 * k + n)]
 
 
-def writer_of(out, part, but=0, seconds=60.0):
+def writer_of(out, part, but=0, seconds=120.0):
     """Process that is writing the result of a part."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -296,7 +296,7 @@ def _bulk_file(path: Path, seed: int) -> Path:
         for basis in (56, 57):
             cells.append(str(basis))
             for what, n in lengths.items():
-                values = rng.normal(0, 9, n).astype("f8" if what == "coefficients" else "f4")
+                values = rng.uniform(-1, 1, n).astype("f8" if what == "coefficients" else "f4")
                 cells.append(f'"({", ".join(map(str, values))})"')
         lines.append(",".join(cells))
     path.parent.mkdir(exist_ok=True)

@@ -109,8 +109,8 @@ def _answering(client: Client) -> Iterator[None]:
         yield
     except (CommClosedError, CancelledError) as error:
         raise InputError(
-            f"The Dask scheduler is gone ({error}). Start one and its workers, and run the same "
-            "command again; what is done stays."
+            "The Dask scheduler is gone. Start one and its workers, and run the same command "
+            "again; what is done stays."
         ) from error
 
 

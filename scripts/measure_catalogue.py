@@ -6,7 +6,7 @@
 
 RUN is a run of the store of $REDSHIFT_LAB_HOME. What was measured is in ``FOLDER/figures.json``;
 the catalogue is made once, ``FOLDER/catalogue``: 100,000 galaxies of the product's simulator, drawn
-again and again with fresh white noise of 2e-3 of their mean flux. The steps:
+again and again with fresh white noise of 5e-4 of their mean flux. The steps:
 
 once      the folder predicted at once by one process, into one file
 workers   in parts by 1 and by 2 processes: spectra/s, CPU, memory of each, efficiency
@@ -44,7 +44,7 @@ from redshift_core.simulation import write_survey
 from redshift_core.store import Store, read_json, write_json
 
 DRAWN = 100_000  # galaxies that are simulated
-NOISE = 2e-3  # of the mean flux, added to each draw
+NOISE = 5e-4  # of the mean flux, added to each draw
 POLL = 0.2  # s between two looks at processes
 KILLS = (  # in this order, at random moments; the scheduler of two workers here is in the job
     "worker", "worker", "job", "worker", "job", "cluster worker", "scheduler", "cluster worker",

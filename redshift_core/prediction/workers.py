@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from redshift_core.data.parts import Part
 from redshift_core.errors import InputError
 from redshift_core.jobs import at_work
-from redshift_core.jobs.dask_client import RETRIES, open_client
+from redshift_core.jobs.dask_client import open_client
 from redshift_core.jobs.launch import LONG_KINDS
 from redshift_core.jobs.machine import n_cores
 from redshift_core.prediction.parts import Order, predict_part
@@ -92,8 +92,8 @@ def _line_of(future: Future, part: Part) -> dict[str, Any]:
         return future.result()
     except KilledWorker:
         why = (
-            f"The process that predicted it ended {RETRIES + 1} times without a word, as one does "
-            "that is killed, or has no memory left."
+            "One process after the other that predicted it ended without a word, as one does that "
+            "is killed or has no memory left."
         )
         return {"part": part.name, "input": part.stamp, "failed": why}
 

@@ -1,34 +1,40 @@
 """Makes the base network that comes with the package: trains it, measures it, packs it.
 
     REDSHIFT_LAB_HOME=/tmp/base-store nice python -m scripts.make_base
+    python -m scripts.make_base --renew
 
 It simulates a survey, trains preset best on it, judges the run on a fresh survey, on one of other
 physics and on the three real galaxies, and writes ``redshift_core/resources/base``: the run as
 `export_run` packs it, without the row numbers of its split, and what was measured, as JSON. What
-the store holds already is not made again, so a command that was cut short goes on.
+the store holds already is not made again, so a command that was cut short goes on. With
+``--renew`` only the ONNX file of the packed run is written anew, from its weights as they are.
 """
 
 import argparse
 import json
+import lzma
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 from redshift_core import jobs
 from redshift_core.data import ingest
+from redshift_core.learning.onnx_file import write_onnx
 from redshift_core.reference.real_galaxies import RealAnswers
 from redshift_core.settings.presets import preset
 from redshift_core.simulation import write_survey
 from redshift_core.store import DatasetFolder, JobFolder, RunFolder, Store, read_json, write_json
 from redshift_core.store.archive import export_run
-from redshift_core.store.base import BASE, CARD, FOLDER
+from redshift_core.store.base import BASE, CARD, ENDING, FOLDER, base_run
 from scripts.study_change_of_survey import changed_survey
 
 PRESET, N, SEED = "best", 400_000, 71  # of the survey it learns on
 SETTINGS = {"test_fraction": 0.0, "val_fraction": 0.075, "threads": 1}
 N_TEST, TEST_SEED, CHANGED_SEED, FACTOR = 20_000, 72, 73, 1.2  # of those it is judged on
 LEFT_OUT = ("split.npz", "checkpoint", "evaluations", "log.txt")
+WINDOW = 1 << 25  # bytes over which xz looks for what is there twice: both files of the weights
 
 
 def survey(store: Store, name: str, n: int, seed: int, factor: float = 1.0) -> DatasetFolder:
@@ -87,11 +93,25 @@ def real(run: RunFolder, test: DatasetFolder) -> dict[str, Any]:
 
 
 def pack(run: RunFolder, folder: Path) -> Path:
-    """The run as a ZIP, without what only its training needs."""
+    """The run as a ZIP without what only its training needs, compressed as a whole by xz."""
+    target = folder / f"{run.id}{ENDING}"
+    how = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": WINDOW}]
     with tempfile.TemporaryDirectory() as aside:
         copy = Path(aside) / "runs" / run.id
         shutil.copytree(run.path, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
-        return export_run(RunFolder(copy), folder / f"{run.id}.zip")
+        packed = export_run(RunFolder(copy), Path(aside) / "run.zip", zipfile.ZIP_STORED)
+        with packed.open("rb") as source, lzma.open(target, "wb", filters=how) as file:
+            shutil.copyfileobj(source, file)
+    return target
+
+
+def renew(folder: Path) -> Path:
+    """Write the ONNX file of the packed base network anew; nothing else of it changes."""
+    with tempfile.TemporaryDirectory() as aside:
+        store = Store(Path(aside))
+        run = base_run(store)
+        print(write_onnx(run, run.onnx_path, store))
+        return pack(run, folder)
 
 
 def main() -> None:
@@ -102,7 +122,11 @@ def main() -> None:
     parser.add_argument("--preset", default=PRESET)
     parser.add_argument("--n-test", type=int, default=N_TEST)
     parser.add_argument("--out", type=Path, default=FOLDER)
+    parser.add_argument("--renew", action="store_true", help="only write its ONNX file anew")
     given = parser.parse_args()
+    if given.renew:
+        print(renew(given.out))
+        return
     store = Store()
     run = trained(store, given.preset, given.n, given.seed)
     test = survey(store, f"base-test-{TEST_SEED}", given.n_test, TEST_SEED)

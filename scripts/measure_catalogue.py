@@ -21,6 +21,7 @@ import argparse
 import contextlib
 import gzip
 import json
+import os
 import random
 import shutil
 import socket
@@ -45,6 +46,7 @@ from redshift_core.store import Store, read_json, write_json
 
 DRAWN = 100_000  # galaxies that are simulated
 NOISE = 5e-4  # of the mean flux, added to each draw
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}  # so that one process takes one core
 POLL = 0.2  # s between two looks at processes
 KILLS = (  # in this order, at random moments; the scheduler of two workers here is in the job
     "worker", "worker", "job", "worker", "job", "cluster worker", "scheduler", "cluster worker",
@@ -95,7 +97,7 @@ class Predicting:
         self.begin = time.monotonic()
         self.process = psutil.Popen(
             [*command, "--out", str(out), "--json", *options],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ONE_THREAD,
         )  # fmt: skip
         self.cpu: dict[int, float] = {}  # pid → s, user and system
         self.memory: dict[str, int] = {}  # job, or worker and pid → most bytes
@@ -219,7 +221,7 @@ def _cluster(folder: Path) -> Iterator[Cluster]:
     address = f"tcp://127.0.0.1:{port}"
     log = (folder / "dask.log").open("ab")
     dask = [sys.executable, "-m", "dask"]
-    options = {"stdout": log, "stderr": log, "cwd": folder}
+    options = {"stdout": log, "stderr": log, "cwd": folder, "env": ONE_THREAD}
     usual = ["--host", "127.0.0.1", "--no-dashboard"]
     scheduler = psutil.Popen([*dask, "scheduler", *usual, "--port", port], **options)
     more = ["--nworkers", "2", "--nthreads", "1", "--memory-limit", "0"]

@@ -63,6 +63,15 @@ def here(capsys):
     return run
 
 
+@pytest.fixture
+def no_tensorflow_in_workers(tmp_path, monkeypatch):
+    """Workers started meanwhile find neither TensorFlow nor Keras."""
+    for name in ("tensorflow", "keras"):
+        text = f"raise ModuleNotFoundError('No module named {name}', name='{name}')"
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
 @pytest.fixture(scope="session")
 def simulation_cache(tmp_path_factory) -> Path:
     """Folder of the simulator's table, built once (10 s) for all processes of pytest-xdist."""

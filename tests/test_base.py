@@ -26,7 +26,7 @@ def content(folder):
 
 def test_the_package_holds_one_base_network_of_ten_megabytes_at_most():
     names = sorted(path.name for path in FOLDER.iterdir())
-    assert names == [f"{base_id()}.zip", "measured.json"]
+    assert names == [f"{base_id()}.zip.xz", "measured.json"]
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= 10_000_000
 
 
@@ -43,6 +43,14 @@ def test_it_is_taken_into_a_store_once_and_the_package_stays_as_it_is(store):
     run.delete()
     assert store.run(base_id()).note == ""
     assert content(FOLDER) == before
+
+
+def test_a_copy_of_a_version_that_had_no_onnx_file_gets_it(store):
+    run = store.run("base")
+    before = content(run.path)
+    for name in ("base", base_id()):
+        run.onnx_path.unlink()
+        assert content(store.run(name).path) == before
 
 
 def test_those_who_ask_at_the_same_time_get_the_same_copy(store):
@@ -100,12 +108,8 @@ def test_what_was_measured_of_it_is_said_in_plain_sentences():
     assert known["test"]["coverage68"] == pytest.approx(0.68, abs=0.03)
 
 
-def test_it_predicts_a_file_in_a_store_where_nothing_was_trained(
-    store,
-    here,
-    survey_file,
-    tmp_path,
-    monkeypatch,
+def test_it_predicts_a_file_without_tensorflow_in_a_store_where_nothing_was_trained(
+    store, here, survey_file, tmp_path, monkeypatch, no_tensorflow_in_workers
 ):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "survey.parquet"
@@ -121,3 +125,22 @@ def test_it_predicts_a_file_in_a_store_where_nothing_was_trained(
     (done,) = store.jobs()
     known = done.result["spectra"]
     assert known["training"]["distance"][2] == pytest.approx(known["file"]["distance"][2], rel=0.2)
+
+
+def test_it_is_judged_and_perturbed_without_tensorflow(
+    store, here, dataset, no_tensorflow_in_workers
+):
+    code, said, error = here("evaluate", "base", "--dataset", dataset.id)
+    assert code == 0, error
+    assert "(SIMULATED), every usable row" in said
+    code, said, error = here("stress", "base", "--dataset", dataset.id)
+    assert code == 0, error
+    (run,) = store.runs()
+    assert run.stress(dataset.id).n_rows == 600
+
+
+def test_what_needs_tensorflow_asks_for_it(store, here, dataset, no_tensorflow_in_workers):
+    """That nothing above passes because the fixture hides nothing."""
+    code, _, error = here("explain", "base", "--dataset", dataset.id, "--row", 1)
+    assert code
+    assert "tensorflow" in error.lower()

@@ -90,6 +90,12 @@ def test_its_figures_are_those_of_the_predictions_left_behind(ended):
         assert row["peak_memory"] > 50e6  # bytes; Python with NumPy alone has as much
 
 
+def test_speed_is_that_of_the_engine_that_users_get(ended):
+    speeds = [job.result for job in ended[0].jobs() if job.request["kind"] == "speed"]
+    assert speeds
+    assert {one["engine"] for one in speeds} == {"ONNX Runtime"}
+
+
 def test_every_method_had_the_same_rows(ended):
     store, _, value, _ = ended
     assert {str(row["split"]) for row in value["rows"]} == {

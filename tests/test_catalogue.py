@@ -18,7 +18,7 @@ import pytest
 from redshift_core import data, jobs
 from redshift_core.data.parts import Part, find_parts
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.prediction import predict_job, workers
+from redshift_core.prediction import predict_job, reader, workers
 from redshift_core.prediction.catalogue import catalogue_job
 from redshift_core.prediction.parts import Order
 from redshift_core.store import Store, write_json
@@ -46,6 +46,12 @@ def known(tmp_path_factory, flux):
         patch.setenv("REDSHIFT_LAB_HOME", str(tmp_path_factory.mktemp("catalogues")))
         store = Store()
         yield store, scenes.make_run(store, flux)
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_process_of_its_own(monkeypatch):
+    """The light run has no Keras model, which earlier tests of this process would make it load."""
+    monkeypatch.setattr(reader, "tensorflow_is_loaded", lambda: False)
 
 
 @pytest.fixture

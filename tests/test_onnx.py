@@ -179,7 +179,7 @@ def light_run(store, dataset, monkeypatch):
     """An untrained run with its ONNX file, in a process that seems not to know TensorFlow."""
     made = make_run(store, dataset)
     write(made, made.onnx_path, store)
-    monkeypatch.delitem(sys.modules, "tensorflow")
+    monkeypatch.setattr(reader, "tensorflow_is_loaded", lambda: False)
     return made
 
 
@@ -216,7 +216,43 @@ def test_an_onnx_file_of_another_model_or_a_damaged_one_is_left_alone(light_run,
     assert "made of another model.keras" in capsys.readouterr().out
     light_run.onnx_path.write_bytes(b"no network")
     assert reader._light_predictor(light_run) is None
-    assert "is not used" in capsys.readouterr().out
+    assert "model.onnx is not used, but the model beside it:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "place", ["weights.bin", "deeper/../weights.bin", "../weights.bin", "", "*/_ORT_MEM_ADDR_/*"]
+)
+def test_a_file_that_takes_its_numbers_from_elsewhere_is_left_alone(
+    place, light_run, monkeypatch, capsys
+):
+    """Beside it, below, above, by its whole path, and in the memory of the process."""
+    here = light_run.path / "here"
+    (here / "deeper").mkdir(parents=True)
+    monkeypatch.chdir(here)
+    file = onnx.load(light_run.onnx_path)
+    tensor = max(file.graph.initializer, key=lambda one: len(one.raw_data))
+    numbers = np.frombuffer(tensor.raw_data, np.float32).copy()
+    for folder in (here, light_run.path):
+        numbers.tofile(folder / "weights.bin")
+    start = numbers.ctypes.data if "MEM" in place else 0
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    whole = str(here / "weights.bin")
+    said = {"location": place or whole, "offset": start, "length": numbers.nbytes}
+    for key, value in said.items():
+        tensor.external_data.add(key=key, value=str(value))
+    light_run.onnx_path.write_bytes(file.SerializeToString())
+    assert reader._light_predictor(light_run) is None
+    assert "model.onnx is not used" in capsys.readouterr().out
+
+
+def test_a_file_that_gives_no_redshifts_is_left_alone(light_run, capsys):
+    file = onnx.load(light_run.onnx_path)
+    file.graph.node[-1].input[0] = "flux"  # the spectrum itself
+    file.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 186
+    light_run.onnx_path.write_bytes(file.SerializeToString())
+    assert reader._light_predictor(light_run) is None
+    assert "model.onnx is not used" in capsys.readouterr().out
 
 
 def test_a_training_does_not_fail_for_want_of_an_onnx_file(store, dataset, monkeypatch, capsys):

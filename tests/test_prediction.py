@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 import numpy as np
 import pandas as pd
@@ -10,14 +11,17 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from redshift_core import data, prediction
+from redshift_core import data, pdf, prediction
 from redshift_core.data.scaling import fit_scaler
 from redshift_core.data.split import Split, split_rows
 from redshift_core.errors import InputError
 from redshift_core.evaluation import training_range
 from redshift_core.evaluation.bins import evaluate
 from redshift_core.evaluation.bootstrap import bootstrap
+from redshift_core.evaluation.verdict import Tally
 from redshift_core.learning import models
+from redshift_core.prediction import jobs as prediction_jobs
+from redshift_core.prediction import reader
 from redshift_core.settings.presets import preset
 from redshift_core.store import JobContext, Store, read_json, write_json
 from redshift_core.store.archive import export_run, import_run
@@ -71,6 +75,28 @@ def spectra_file(path, dataset, **columns):
     table.insert(0, "source_id", 2**62 + 1 + np.arange(20))
     table.assign(**columns).to_csv(path, index=False)
     return path
+
+
+def test_blocks_read_side_by_side_come_in_the_order_of_the_file(run, survey_file, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    coverage, slow = training_range.coverage_of(run), iter(range(1000))
+
+    def predict(flux):
+        time.sleep(0.02 if next(slow) % 3 == 0 else 0.0)  # later blocks are done earlier
+        return reader.Answer(flux.sum(axis=1).astype(np.float64))
+
+    one = reader.Reader(predict, coverage, pdf.Estimate(), {})
+    blocks = list(data.read_blocks(survey_file, block_rows=50))
+    whole, together = Tally(coverage), Tally(coverage)
+    for (block, (columns, _, _), tally), expected in zip(
+        prediction_jobs._read(one, iter(blocks)), blocks, strict=True
+    ):
+        assert block is expected
+        assert columns["z_phot"].tolist() == predict(block.flux).z_phot.tolist()
+        together.merge(tally)
+        whole.add(block.flux)
+    assert together.verdict() == whole.verdict()
+    assert together.spread.quantiles() == whole.spread.quantiles()
 
 
 @pytest.mark.parametrize("kind", SETTINGS)

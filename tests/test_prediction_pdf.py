@@ -15,7 +15,7 @@ from redshift_core.data.split import Split
 from redshift_core.errors import InputError
 from redshift_core.evaluation.bins import evaluate
 from redshift_core.evaluation.density_metrics import FIGURES
-from redshift_core.evaluation.flags import density_flags, signal_to_noise
+from redshift_core.evaluation.flags import density_flags, low_signal, signal_to_noise
 from redshift_core.evaluation.predictions import open_densities, read_judged
 from redshift_core.learning import models
 from redshift_core.reference.real_galaxies import RealAnswers, real_galaxies
@@ -215,6 +215,22 @@ def test_flags_say_what_is_odd_about_a_redshift():
     at_ends = density_flags(np.array([-0.1, 0.005, 0.3, 0.595, 0.7]), None, flux)
     assert np.flatnonzero(at_ends["pile_up"]).tolist() == [0, 1, 3, 4]
     assert not at_ends["multimodal"].any()
+
+
+def test_a_signal_counted_low_is_one_whose_noise_says_so():
+    """Counted in float32, it is the flag of the sorted float64 values, next to the bound too."""
+    random = np.random.default_rng(2)
+    noise = random.normal(0, 1, (4000, 186))
+    flux = 5 + 3 * np.sin(np.arange(186) / 40) + noise * 0.5
+    exact = signal_to_noise(flux)
+    flux[:2000] += noise[:2000] * (exact[:2000, None] / 10 - 1) * 0.5  # most of them near 10
+    flux[2000:2100] *= -1
+    flux[2100:2200] = 0
+    flux[2200:2300, 3], flux[2300:2400, 7] = np.nan, np.inf
+    expected = signal_to_noise(flux) < 10
+    assert 500 < expected.sum() < 3500
+    assert np.abs(signal_to_noise(flux[:2000]) / 10 - 1).min() < 1e-3
+    assert low_signal(flux).tolist() == expected.tolist()
 
 
 def test_signal_to_noise_is_that_of_smooth_noise_on_a_smooth_spectrum():

@@ -13,9 +13,11 @@ import pytest
 
 from redshift_core import jobs
 from redshift_core.errors import InputError
-from redshift_core.jobs import launch, queue
+from redshift_core.jobs import launch, machine, queue
 from redshift_core.jobs.machine import n_cores
 from redshift_core.store import JobContext, JobFolder, Stopped, read_json, write_json
+from tests.pages.made_up import make_run
+from tests.test_share import DATASET
 
 SUBMIT = """
 import sys, threading, time
@@ -175,12 +177,12 @@ def test_a_short_job_has_one_thread_from_its_first_moment(store, slots, monkeypa
     for name in launch.ONE_THREAD:
         monkeypatch.delenv(name, raising=False)
     found = {}
-    for kind in ("evaluate", "ingest"):
+    for kind in ("report", "ingest"):
         job = jobs.start(store, kind, file="absent")
         wait_for(lambda job=job: jobs.status(job).state == "queued")
         process = psutil.Process(jobs.status(job).pid)
         found[kind] = process.environ(), process.num_threads()
-    environment, n_threads = found["evaluate"]
+    environment, n_threads = found["report"]
     assert [environment[name] for name in launch.ONE_THREAD] == ["1", "1", "1"]
     assert environment["CUDA_VISIBLE_DEVICES"] == "-1"
     assert n_threads == 1  # NumPy is loaded, and OpenBLAS has no thread of its own
@@ -189,12 +191,37 @@ def test_a_short_job_has_one_thread_from_its_first_moment(store, slots, monkeypa
     assert n_threads == n_cores()
 
 
+@pytest.mark.parametrize(
+    ("cores", "asked", "busy", "threads"),
+    [(4, "", False, 4), (4, "", True, 3), (1, "", True, 1), (4, "2", True, 2), (4, "6", True, 3)],
+)
+def test_applying_a_network_takes_the_cores_and_leaves_one_to_a_training(
+    store, monkeypatch, cores, asked, busy, threads
+):
+    for module in (launch, machine):
+        monkeypatch.setattr(module, "n_cores", lambda: cores)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    run = make_run(store, DATASET)
+    if busy:
+        me = psutil.Process()
+        JobContext(run, store).set_state(
+            "running", kind="train", pid=me.pid, pid_started=me.create_time()
+        )
+    for kind in ("predict", "evaluate", "stress"):
+        environment = launch.environment(kind, store.root)
+        found = [environment[name] for name in launch.ONE_THREAD]
+        assert found == [str(threads), "1", str(threads)]
+
+
 @pytest.mark.parametrize(("kind", "threads"), [("report", 1), ("train", 0)])
-def test_libraries_see_the_limit(kind, threads, monkeypatch):
+def test_libraries_see_the_limit(kind, threads, store, monkeypatch):
     for name in launch.ONE_THREAD:
         monkeypatch.delenv(name, raising=False)
     code = "import numpy, threadpoolctl; print(threadpoolctl.threadpool_info()[0]['num_threads'])"
     said = subprocess.run(
-        [sys.executable, "-c", code], env=launch.environment(kind), capture_output=True, check=True
+        [sys.executable, "-c", code],
+        env=launch.environment(kind, store.root),
+        capture_output=True,
+        check=True,
     ).stdout
     assert int(said) == (threads or n_cores())

@@ -31,6 +31,7 @@ def run(store):
     save_arrays(made.coverage_path, {"edges": np.zeros(3)})
     with zipfile.ZipFile(made.model_path, "w") as model:
         model.writestr("config.json", "{}")
+    made.onnx_path.write_bytes(b"the same model")
     write_json(made.stress_path(DATASET.id), {"lines": stress_lines(), "n_rows": 100})
     write_json(made.environment_path, {"dataset": {"id": DATASET.id, "simulated": True}})
     made.checkpoint_path.mkdir()
@@ -68,13 +69,20 @@ def test_a_run_arrives_in_another_store_as_it_was(run, packed, other):
     assert (arrived.id, arrived.name, arrived.note) == (run.id, run.name, run.note)
     assert arrived.config == run.config
     assert arrived.evaluated() == run.evaluated()
-    for path in (run.model_path, run.history_path, run.split_path, run.scaler_path):
+    kept = (run.model_path, run.onnx_path, run.history_path, run.split_path, run.scaler_path)
+    for path in kept:
         assert (arrived.path / path.name).read_bytes() == path.read_bytes()
     stressed = (one.stress_path(DATASET.id).read_bytes() for one in (run, arrived))
     assert len(set(stressed)) == 1
     assert jobs.status(arrived).state == "finished"
     assert arrived.trained_on["simulated"]
     assert not existing
+
+
+def test_a_run_packed_before_there_was_an_onnx_file_arrives_too(packed, other):
+    arrived, _ = import_run(other, rewritten(packed, files={"model.onnx": None}))
+    assert arrived.model_path.exists()
+    assert not arrived.onnx_path.exists()
 
 
 def test_no_checkpoint_log_or_path_of_this_computer_is_in_the_zip(run, packed, store):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from redshift_core import figures
+from redshift_core.data.spectra import band_sums
 from redshift_core.data.split import Split
 from redshift_core.evaluation.spread import LEVELS, Spread, training_spread
 from redshift_core.evaluation.training_range import fit_coverage
@@ -16,7 +17,7 @@ def test_quantiles_are_those_of_the_values_to_half_a_percent():
     flux = random.lognormal(1, 0.8, (4000, 1)) * random.lognormal(0, 0.3, (4000, 186))
     distance = random.gamma(2, 0.3, 4000)
     for part in np.array_split(np.arange(4000), 3):  # blocks add up
-        spread.add(flux[part], distance[part])
+        spread.add(band_sums(flux[part]), distance[part])
     found = spread.quantiles()
     values = {
         "distance": distance, "brightness": flux.mean(axis=1),
@@ -29,7 +30,7 @@ def test_quantiles_are_those_of_the_values_to_half_a_percent():
 
 def test_dark_and_negative_spectra_are_counted_and_harm_nothing():
     spread = Spread()
-    spread.add(np.full((5, 186), -1.0), np.full(5, 3.0))
+    spread.add(band_sums(np.full((5, 186), -1.0)), np.full(5, 3.0))
     found = spread.quantiles()
     assert np.isfinite([value for values in found.values() for value in values]).all()
     np.testing.assert_allclose(found["distance"], 3, rtol=0.006)

@@ -127,7 +127,6 @@ def predict(
     store, parts = Store(), catalogue.is_catalogue(file.expanduser(), out)
     folder = store.run(run)
     source = file.expanduser().absolute() if parts else existing_file(file, folder=True)
-    say_brittle(folder)
     target = (out or Path(f"{source.name.partition('.')[0]}-redshifts.csv")).expanduser().absolute()
     if not parts:
         catalogue.refuse_options(workers, scheduler)
@@ -139,11 +138,14 @@ def predict(
         request |= _labels(store, recalibrate, request)
     if parts:
         catalogue.refuse_pdf(pdf)
+        say_brittle(folder)
         catalogue.predict_catalogue(store, request, workers, scheduler, as_json)
         return
     if pdf:
         request["pdf"] = str(check_out(pdf, source, (".npy",)))
-    result = run_job(jobs.start(store, "predict", **request), as_json)
+    job = jobs.start(store, "predict", **request)
+    say_brittle(folder)  # while the worker begins
+    result = run_job(job, as_json)
     if result:
         value = {key: result[key] for key in ("rows", "flagged", "verdict", "out")}
         said = f"{value['rows']:,} redshifts in {value['out']}; flagged: "
@@ -191,10 +193,10 @@ def say_brittle(run: RunFolder) -> None:
 
 def estimate_request(point: str | None, prior: str | None, share: float | None) -> dict[str, Any]:
     """What a job is asked for of p(z); nothing where no option was given."""
-    from redshift_core.pdf import FLAT, TRAINING, USUAL, Estimate, read_prior
-
     if (point, prior, share) == (None, None, None):
         return {}
+    from redshift_core.pdf import FLAT, TRAINING, USUAL, Estimate, read_prior
+
     if share is not None and prior in (None, TRAINING):
         raise InputError("--share parts the way to another prior; name it with --prior.")
     name = (prior or TRAINING) if prior in (None, FLAT, TRAINING) else "own"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import FLAGS, Z_MAX, Z_MIN
+from redshift_core.constants import FLAGS, N_BP, Z_MAX, Z_MIN
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,6 +56,13 @@ def brightness(flux: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mean flux of each spectrum, shape (n,), in the unit of the flux; NaN or inf where it is."""
     with np.errstate(invalid="ignore"):
         return flux.mean(axis=1, dtype=np.float64)
+
+
+def band_sums(flux: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Flux in BP and in RP of each spectrum (n, 186), shape (2, n), in the unit of the flux."""
+    bands = (flux[:, :N_BP], flux[:, N_BP:])
+    with np.errstate(invalid="ignore"):
+        return np.array([band.sum(axis=1, dtype=np.float64) for band in bands])
 
 
 def flag_rows(

@@ -284,7 +284,8 @@ class _Parser:
             return Block.empty()
         pixels = batch.select([str(p) for p in columns.flux])
         with np.errstate(over="ignore"):
-            flux = pixels.to_tensor(null_to_nan=True).to_numpy().astype(np.float32, order="C")
+            columns_first = pixels.to_tensor(null_to_nan=True, row_major=False).to_numpy()
+            flux = columns_first.astype(np.float32, order="C")
         z = None
         if columns.z is not None:
             z = batch.column(str(columns.z)).to_numpy(zero_copy_only=False)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from redshift_core.constants import Z_MAX, Z_MIN
 from redshift_core.evaluation.bins import limits_text
 from redshift_core.evaluation.metrics import Figure, Values
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FLAT = 1 / (Z_MAX - Z_MIN)  # the p(z) that knows nothing but the range, in 1/z
 
@@ -95,6 +97,8 @@ FORMATS = dict(COLUMNS.values())
 
 def bin_table(bins: Sequence[Values]) -> pd.DataFrame:
     """Bins of z_phot or brightness as they are read, a line each; shares in per cent."""
+    import pandas as pd
+
     lines = []
     for one in bins:
         name, by = ("brightness",) * 2 if "brightness_low" in one else ("z", "z_phot")

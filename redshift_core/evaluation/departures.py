@@ -53,12 +53,22 @@ def whitening(
 
 
 def departures(
-    shape: FloatArray, centre: FloatArray, white: FloatArray, moved: FloatArray
+    shape: FloatArray, apart: FloatArray, white: FloatArray, moved: FloatArray
 ) -> NDArray[np.float64]:
-    """Span, shift and rest of spectra divided by their mean flux (n, 186), shape (n, 3)."""
-    apart = shape - centre
-    rest = shape - shape @ bases.projection()
-    return np.column_stack([_rms(apart @ white), _rms(apart @ moved), _rms(rest)])
+    """Span, shift and rest of spectra, shape (n, 3).
+
+    Parameters
+    ----------
+    shape : array, shape (n, 186)
+        Spectra divided by their mean flux.
+    apart : array, shape (n, 186)
+        The same less the average of the training spectra.
+    white, moved : array, shape (186, 77) and (186, 4)
+        What `whitening` gives.
+    """
+    rest = shape @ bases.projection()
+    np.subtract(shape, rest, out=rest)
+    return np.column_stack([rms(apart @ white), rms(apart @ moved), rms(rest)])
 
 
 def _displacements(shape: FloatArray, white: FloatArray) -> NDArray[np.float64]:
@@ -83,5 +93,6 @@ def _span() -> NDArray[np.float64]:
     return direction[:, size > 0.5]
 
 
-def _rms(values: FloatArray) -> NDArray[np.float64]:
-    return np.sqrt((values**2).mean(axis=1))
+def rms(values: FloatArray) -> NDArray[np.float64]:
+    """Root mean square of each row (n, width), shape (n,), without a copy of the squares."""
+    return np.sqrt(np.einsum("ij,ij->i", values, values) / values.shape[1])

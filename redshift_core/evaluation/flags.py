@@ -10,11 +10,13 @@ error.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core import pdf
-from redshift_core.constants import N_BP, Z_MAX, Z_MIN, FloatArray
+from redshift_core.constants import N_BP, N_PIXELS, Z_MAX, Z_MIN, FloatArray
 from redshift_core.evaluation.metrics import NMAD_FACTOR
 
 END = 0.01  # redshifts this near to an end of the range have piled up there
@@ -22,6 +24,8 @@ END_SHARE = 0.2  # of p(z) there that tells the same
 N_END = round(END / pdf.WIDTH)  # bins that near
 WINDOW = 19  # pixels of the running mean: two periods of the wiggles that noise makes in Gaia's
 LEAST_SIGNAL = 10.0  # mean flux in units of the pixels' scatter
+BLOCK = 1024  # spectra looked at at a time
+ROUNDING = 4e-6  # largest error of a pixel's distance from the mean in float32, of the largest flux
 
 
 def density_flags(
@@ -48,8 +52,31 @@ def density_flags(
     return {
         "multimodal": multimodal & answered,
         "pile_up": piled & answered,
-        "low_signal": (signal_to_noise(flux) < LEAST_SIGNAL) & answered,
+        "low_signal": low_signal(flux) & answered,
     }
+
+
+def low_signal(flux: FloatArray) -> NDArray[np.bool_]:
+    """``signal_to_noise(flux) < LEAST_SIGNAL`` of spectra (n, 186), at a sixth of the time; (n,).
+
+    The median scatter is above a bound where more than half of the pixels are, so they are counted,
+    in float32, and not sorted. Where rounding could decide, `signal_to_noise` does.
+    """
+    low = np.zeros(len(flux), bool)
+    half = N_PIXELS // 2
+    for start in range(0, len(flux), BLOCK):
+        values = np.asarray(flux[start : start + BLOCK], np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):
+            apart = np.abs(values @ _less_running_mean())
+            bound = values.mean(axis=1, dtype=np.float64) / (LEAST_SIGNAL * NMAD_FACTOR)
+            error = ROUNDING * np.maximum(values.max(axis=1), -values.min(axis=1))
+            limits = np.array([bound - error, bound + error], np.float32)
+        more, less = ((apart > limit[:, None]).sum(axis=1) for limit in limits)
+        here = less > half
+        near = np.flatnonzero(~here & (more >= half))
+        here[near] = signal_to_noise(flux[start + near]) < LEAST_SIGNAL
+        low[start : start + BLOCK] = here
+    return low
 
 
 def signal_to_noise(flux: FloatArray) -> NDArray[np.float64]:
@@ -69,6 +96,15 @@ def signal_to_noise(flux: FloatArray) -> NDArray[np.float64]:
         bands = [band - _running_mean(band) for band in (values[:, :N_BP], values[:, N_BP:])]
         scatter = NMAD_FACTOR * np.median(np.abs(np.concatenate(bands, axis=1)), axis=1)
         return values.mean(axis=1) / scatter
+
+
+@cache
+def _less_running_mean() -> NDArray[np.float32]:
+    """Matrix (186, 186) that turns spectra into what their pixels are above the running mean."""
+    matrix = np.eye(N_PIXELS)
+    for band in (slice(0, N_BP), slice(N_BP, N_PIXELS)):
+        matrix[band, band] -= _running_mean(matrix[band, band])
+    return matrix.astype(np.float32)
 
 
 def _running_mean(band: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from redshift_core.constants import INCUMBENT_COLUMNS, FloatArray
@@ -21,6 +20,9 @@ from redshift_core.evaluation.bins import binned, evaluate
 from redshift_core.evaluation.bootstrap import N_RESAMPLES, SEED, middle
 from redshift_core.evaluation.metrics import METRICS
 from redshift_core.store.records import Bin
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NAME = "UGC"  # of the incumbent
 OWN_LIMITS = ("z_low68", "z_high68")  # columns of a run's own 68 % interval
@@ -99,6 +101,8 @@ class Beside:
 
     def table(self) -> pd.DataFrame:
         """Every metric of both: ``figure``, ``run``, ``UGC``."""
+        import pandas as pd
+
         return pd.DataFrame(
             {
                 "figure": [metric.title for metric in METRICS.values()],

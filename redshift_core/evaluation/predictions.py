@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core.constants import (
@@ -30,6 +29,9 @@ from redshift_core.evaluation.incumbent import OWN_LIMITS
 from redshift_core.pdf import Estimate, read_prior
 from redshift_core.store import RunFolder, reading
 from redshift_core.store.arrays import load_arrays, open_array
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,6 +76,8 @@ class Predictions:
 
     def table(self, positions: IntArray) -> pd.DataFrame:
         """One line per galaxy: row, source_id, z_spec, z_phot, error, brightness, flags."""
+        import pandas as pd
+
         columns: dict[str, Any] = {
             "row": self.row[positions],
             "source_id": self.source_id[positions],

@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 
 from redshift_core import pdf
 from redshift_core.constants import N_Z_BINS, FloatArray
@@ -121,6 +120,8 @@ def recalibrate(density: FloatArray, z_spec: ArrayLike) -> tuple[Recalibration, 
 
 
 def _fit(density: NDArray[np.float32], z: NDArray[np.float64]) -> Recalibration:
+    from scipy.optimize import minimize
+
     highest = density.max(axis=1, keepdims=True)
     logs = np.log(np.maximum(density / highest, np.float32(TINY)))
 

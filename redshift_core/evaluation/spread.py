@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import N_BP, FloatArray
+from redshift_core.constants import N_PIXELS, FloatArray
 from redshift_core.data import Dataset, open_dataset
+from redshift_core.data.spectra import band_sums
 from redshift_core.data.split import Split
 from redshift_core.errors import InputError
 from redshift_core.evaluation.training_range import Coverage
@@ -34,10 +35,10 @@ class Spread:
     def __init__(self) -> None:
         self.counts = np.zeros((len(QUANTITIES), len(EDGES) - 1), np.int64)
 
-    def add(self, flux: FloatArray, distance: FloatArray) -> None:
-        """Count some spectra (n, 186) of finite flux, and their distances (n,)."""
-        bp, rp = (np.maximum(part.sum(axis=1), TINY) for part in (flux[:, :N_BP], flux[:, N_BP:]))
-        values = np.log(np.maximum([distance, flux.mean(axis=1), bp / rp], TINY))
+    def add(self, bands: FloatArray, distance: FloatArray) -> None:
+        """Count some spectra of finite flux: their `band_sums` (2, n) and distances (n,)."""
+        bp, rp = np.maximum(bands, TINY)
+        values = np.log(np.maximum([distance, bands.sum(axis=0) / N_PIXELS, bp / rp], TINY))
         for counts, one in zip(self.counts, values, strict=True):
             counts += np.histogram(np.clip(one, EDGES[0], EDGES[-1]), EDGES)[0]
 
@@ -67,8 +68,8 @@ def training_spread(
     """Quantiles of a run's validation spectra, of some thousand at most."""
     rows = np.sort(split.val)
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), N_ROWS)).astype(np.int64)]
-    flux, spread = np.asarray(dataset.flux[rows], np.float64), Spread()
-    spread.add(flux, coverage.distance(flux))
+    flux, spread = np.asarray(dataset.flux[rows]), Spread()
+    spread.add(band_sums(flux), coverage.distance(flux))
     return spread.quantiles()
 
 

@@ -11,10 +11,9 @@ Whatever gives redshifts can be judged: a run (`prediction.stress_run`), or a ba
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core import pdf
@@ -25,6 +24,9 @@ from redshift_core.evaluation.perturbations import PERTURBATIONS, SEED, perturbe
 from redshift_core.evaluation.training_range import Coverage
 from redshift_core.evaluation.verdict import verdict
 from redshift_core.store.records import StressLine
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Report = Callable[[float, float, str], None]
 
@@ -199,6 +201,8 @@ def sentences(lines: Sequence[StressLine]) -> list[str]:
 
 def frame(lines: Sequence[StressLine]) -> pd.DataFrame:
     """The lines as a table; columns that say nothing of this method are left out."""
+    import pandas as pd
+
     table = pd.DataFrame(
         {
             "spectra": [line.label for line in lines],

@@ -45,11 +45,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import BIN_WIDTH, N_BP, N_PIXELS, Z_MAX, Z_MIN, FloatArray
+from redshift_core.constants import BIN_WIDTH, N_PIXELS, Z_MAX, Z_MIN, FloatArray
 from redshift_core.data import open_dataset
+from redshift_core.data.spectra import band_sums
 from redshift_core.data.split import Split
 from redshift_core.errors import InputError
-from redshift_core.evaluation.departures import departures, whitening
+from redshift_core.evaluation.departures import departures, rms, whitening
 from redshift_core.store import RunFolder, Store
 from redshift_core.store.arrays import load_arrays, save_arrays
 
@@ -65,7 +66,7 @@ FLAGS = {  # what is said of one predicted redshift
     "low_signal": "Mean flux below ten times the scatter of the pixels: a noisy spectrum.",
 }
 MEASURES = ("kind", "span", "shift", "rest")  # distance to the nearest kind, and `departures`
-BLOCK = 4096  # spectra worked on at a time
+BLOCK = 1024  # spectra worked on at a time: 1.5 MB, which a processor's cache holds
 N_FIT = 40_000  # training rows looked at, at most
 N_LIMIT = 30_000  # validation rows that set the limit, at most
 N_COMPONENTS = 12  # principal components, at most
@@ -128,24 +129,32 @@ class Coverage:
         result = np.full((len(flux), len(MEASURES)), np.inf)
         for start in range(0, len(flux), BLOCK):
             values = np.asarray(flux[start : start + BLOCK], np.float64)
-            good = np.flatnonzero(np.isfinite(values).all(axis=1))
-            raw = self._measured(values[good])
-            result[start + good] = raw / self.limits.T[self.bins(values[good])] / self.limit
+            good = np.isfinite(values).all(axis=1)
+            if not good.all():
+                values = values[good]
+            level = values.mean(axis=1)
+            raw = self._measured(values, level)
+            result[start : start + BLOCK][good] = raw / self.limits.T[self.bins(level)] / self.limit
         return result
 
-    def bins(self, flux: FloatArray) -> NDArray[np.int64]:
-        """Bin of brightness of each spectrum, shape (n_sources,), of finite flux."""
-        return np.searchsorted(self.edges, _brightness(flux, self.floor))
+    def bins(self, level: FloatArray) -> NDArray[np.int64]:
+        """Bin of brightness of each spectrum, shape (n_sources,), from its finite mean flux."""
+        return np.searchsorted(self.edges, _brightness(level, self.floor))
 
-    def light_of(self, flux: FloatArray) -> NDArray[np.float64]:
+    def light_of(self, bands: FloatArray) -> NDArray[np.float64]:
         """Logarithm of the brightness, and BP over RP, of spectra of finite flux, shape (3,).
 
         Sums over the spectra, so that those of blocks add: ln(mean flux), at least that of the
         faintest training spectra; flux in BP and in RP over the mean flux.
+
+        Parameters
+        ----------
+        bands : array, shape (2, n_sources)
+            Finite flux in BP and in RP.
         """
-        shape = _shape(flux, self.floor)
-        level = np.log(np.maximum(flux.mean(axis=1), self.floor))
-        return np.array([level.sum(), shape[:, :N_BP].sum(), shape[:, N_BP:].sum()])
+        level = bands.sum(axis=0) / N_PIXELS
+        light = np.log(np.maximum(level, self.floor)).sum()
+        return np.array([light, *(bands / _divisor(level, self.floor)).sum(axis=1)])
 
     def save(self, path: Path) -> None:
         """Write the fitted numbers as one ``.npz`` file."""
@@ -176,19 +185,22 @@ class Coverage:
         known = set(arrays) == {item.name for item in fields(cls)} - set(lacking)
         return cls(**arrays, **lacking) if known else None
 
-    def _measured(self, flux: FloatArray) -> NDArray[np.float64]:
-        """`MEASURES` as they are, shape (n, 4)."""
-        shape = _shape(flux, self.floor)
-        others = departures(shape, self.centre, self.white, self.moved)
-        return np.column_stack([self._nearest(flux), others])
+    def _measured(self, flux: FloatArray, level: FloatArray) -> NDArray[np.float64]:
+        """`MEASURES` as they are, shape (n, 4), of spectra and their means."""
+        shape = _shape(flux, level, self.floor)
+        apart = shape - self.centre
+        others = departures(shape, apart, self.white, self.moved)
+        apart /= self.noise
+        place = _place(apart, _brightness(level, self.floor), self.basis)
+        return np.column_stack([self._nearest(place), others])
 
-    def _nearest(self, flux: FloatArray) -> NDArray[np.float64]:
-        place = _place(flux, self.floor, self.centre, self.noise, self.basis)
-        squares = [
-            (((place - mean) @ whiten) ** 2).sum(axis=1) + volume
-            for mean, whiten, volume in zip(self.means, self.whiten, self.volume, strict=True)
-        ]
-        return np.sqrt(np.min(squares, axis=0))
+    def _nearest(self, place: FloatArray) -> NDArray[np.float64]:
+        best = np.full(len(place), np.inf)
+        for mean, whiten, volume in zip(self.means, self.whiten, self.volume, strict=True):
+            apart = place @ whiten
+            apart -= mean @ whiten
+            np.minimum(best, np.einsum("ij,ij->i", apart, apart) + volume, out=best)
+        return np.sqrt(best)
 
 
 def coverage_of(run: RunFolder) -> Coverage:
@@ -245,9 +257,10 @@ def fit_coverage(
         )
     spectra = np.asarray(_checked(flux)[_some(np.asarray(rows), z_spec)], np.float64)
     floor = max(float(np.quantile(np.abs(spectra.mean(axis=1)), 0.01)), TINY)
-    shape = _shape(spectra, floor)
+    level = spectra.mean(axis=1)
+    shape = _shape(spectra, level, floor)
     centre, noise, basis = _components(shape)
-    place = _place(spectra, floor, centre, noise, basis)
+    place = _place((shape - centre) / noise, _brightness(level, floor), basis)
     one = Coverage(
         np.float64(floor), centre, noise, basis, *_kinds(place), *whitening(shape, centre),
         edges=np.empty(0), limits=np.ones((len(MEASURES), 1)),
@@ -261,11 +274,12 @@ def fit_coverage(
 
 def _limited(one: Coverage, flux: FloatArray) -> Coverage:
     """A range whose limits are those of some validation spectra (n, 186)."""
-    brightness = _brightness(flux, one.floor)
+    level = flux.mean(axis=1)
+    brightness = _brightness(level, one.floor)
     n_bins = max(len(flux) // BIN_ROWS, 1)
     edges = np.quantile(brightness, np.linspace(0, 1, n_bins + 1)[1:-1])
     one = replace(one, edges=edges, limits=np.ones((len(MEASURES), n_bins)))
-    raw, bins = one.departures(flux), one.bins(flux)
+    raw, bins = one.departures(flux), one.bins(level)
     inside = [raw[bins == number] for number in range(n_bins)]
     limits = np.array([[_limit(column) for column in rows.T] for rows in inside]).T
     limits[0] = _limit(raw[:, 0], LEAST_LIMIT)  # the kinds know brightness themselves
@@ -273,7 +287,7 @@ def _limited(one: Coverage, flux: FloatArray) -> Coverage:
     usual = np.array([np.quantile(rows, USUAL, axis=0).T for rows in inside])
     one = replace(
         one, limits=limits, usual=usual.transpose(1, 0, 2) / limits[:, :, None],
-        light=one.light_of(flux) / len(flux), n_val=np.int64(len(flux)),
+        light=one.light_of(band_sums(flux)) / len(flux), n_val=np.int64(len(flux)),
     )  # fmt: skip
     limit = _limit(one.distance(flux)) if len(flux) >= FEW else 1.0
     return replace(one, limit=np.float64(limit), usual=one.usual / limit)
@@ -338,22 +352,33 @@ def _limit(distances: FloatArray, least: float = 0.0) -> float:
     return float(np.quantile(distances, 1 - FALSE_FLAGS))
 
 
-def _place(
-    flux: FloatArray, floor: float, centre: FloatArray, noise: FloatArray, basis: FloatArray
-) -> NDArray[np.float64]:
-    """Spectra (n, 186) in the space where distances are measured, shape (n, n_components + 2)."""
-    apart = (_shape(flux, floor) - centre) / noise
+def _place(apart: FloatArray, brightness: FloatArray, basis: FloatArray) -> NDArray[np.float64]:
+    """Place of spectra where distances are measured, shape (n, n_components + 2).
+
+    Parameters
+    ----------
+    apart : array, shape (n, 186)
+        What sets their shapes apart from the average, in units of the noise of each pixel.
+    brightness : array, shape (n,)
+        As `_brightness` gives it.
+    basis : array, shape (186, n_components)
+        Principal directions.
+    """
     components = apart @ basis
-    left = ((apart - components @ basis.T) ** 2).mean(axis=1)
-    return np.column_stack([components, np.log(left + TINY), _brightness(flux, floor)])
+    left = rms(apart - components @ basis.T) ** 2
+    return np.column_stack([components, np.log(left + TINY), brightness])
 
 
-def _brightness(flux: FloatArray, floor: float) -> NDArray[np.float64]:
-    return np.arcsinh(flux.mean(axis=1) / floor)  # logarithm that knows zero and below
+def _brightness(level: FloatArray, floor: float) -> NDArray[np.float64]:
+    return np.arcsinh(level / floor)  # logarithm that knows zero and below
 
 
-def _shape(flux: FloatArray, floor: float) -> NDArray[np.float64]:
-    return flux / np.maximum(np.abs(flux.mean(axis=1)), floor)[:, None]
+def _divisor(level: FloatArray, floor: float) -> NDArray[np.float64]:
+    return np.maximum(np.abs(level), floor)
+
+
+def _shape(flux: FloatArray, level: FloatArray, floor: float) -> NDArray[np.float64]:
+    return flux / _divisor(level, floor)[:, None]
 
 
 def _checked(flux: NDArray[np.floating]) -> NDArray[np.floating]:

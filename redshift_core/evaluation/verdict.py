@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import FloatArray
+from redshift_core.constants import N_PIXELS, FloatArray
+from redshift_core.data.spectra import band_sums
 from redshift_core.evaluation.spread import Spread
 from redshift_core.evaluation.training_range import FALSE_FLAGS, MEASURES, USUAL, Coverage
 
@@ -75,16 +76,23 @@ class Tally:
         departures : array, shape (n, 4), optional
             What `Coverage.departures` says of them, where it is known already.
         """
-        flux = np.asarray(flux, np.float64)
-        good = np.isfinite(flux).all(axis=1) & flux.any(axis=1)
         apart = self.coverage.departures(flux) if departures is None else departures
-        flux, apart = flux[good], np.asarray(apart)[good]
-        usual = self.coverage.usual[:, self.coverage.bins(flux)]  # (4, n, 2)
-        self.n += len(flux)
+        good = np.isfinite(apart).all(axis=1) & flux.any(axis=1)  # infinite where the flux is not
+        bands, apart = band_sums(flux)[:, good], np.asarray(apart)[good]
+        usual = self.coverage.usual[:, self.coverage.bins(bands.sum(axis=0) / N_PIXELS)]
+        self.n += len(apart)
         self.n_outside += int((apart.max(axis=1) > 1).sum())
-        self.above += (apart.T[:, :, None] > usual).sum(axis=1)
-        self.light += self.coverage.light_of(flux)
-        self.spread.add(flux, apart.max(axis=1))
+        self.above += (apart.T[:, :, None] > usual).sum(axis=1)  # usual is (4, n, 2)
+        self.light += self.coverage.light_of(bands)
+        self.spread.add(bands, apart.max(axis=1))
+
+    def merge(self, other: Tally) -> None:
+        """Add what another one has counted of further spectra."""
+        self.n += other.n
+        self.n_outside += other.n_outside
+        self.above += other.above
+        self.light += other.light
+        self.spread.counts += other.spread.counts
 
     def counts(self) -> dict[str, Any]:
         """What the verdict rests on, for JSON; `add_counts` adds it to another tally."""

@@ -11,9 +11,11 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from redshift_core.errors import DamagedError, InputError
+from redshift_core.jobs.machine import n_cores, n_threads
 from redshift_core.jobs.start_from import copy_start
 from redshift_core.jobs.watch import status
 from redshift_core.settings.bench import BenchConfig
@@ -39,7 +41,9 @@ from redshift_core.store.damage import WORDS
 
 LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")  # one at a time, on the device
 LEADING_KINDS = ("coordinate", "bench", "adapt", "fetch")  # others compute for them, or an archive
+APPLYING = ("predict", "catalogue", "evaluate", "stress")  # short jobs that compute with a network
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+SEVERAL_THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")  # blocks, not matrices, are shared
 
 Study = TypeVar("Study", bound=LongFolder)
 
@@ -77,16 +81,17 @@ def submit(
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env=environment(request["kind"]),
+            env=environment(request["kind"], folder.path.parent.parent),
         )
     return folder
 
 
-def environment(kind: str) -> dict[str, str]:
+def environment(kind: str, root: Path) -> dict[str, str]:
     """Variables of a worker's process; libraries read them only once, when they are loaded.
 
     Short jobs run beside a long one, so they leave the GPUs to it and all cores but one. Reading a
-    large file is worth every core.
+    large file is worth every core. Applying a network is worth every core too, but one where a
+    training or another long job is at work in the store ``root`` now.
     """
     path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
     passive = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait leave others the core
@@ -94,7 +99,17 @@ def environment(kind: str) -> dict[str, str]:
     if kind in LONG_KINDS + LEADING_KINDS:
         return values
     values["CUDA_VISIBLE_DEVICES"] = "-1"
-    return values if kind == "ingest" else {**values, **dict.fromkeys(ONE_THREAD, "1")}
+    if kind == "ingest":
+        return values
+    threads = _threads_beside(root) if kind in APPLYING else 1
+    several = dict.fromkeys(SEVERAL_THREADS, str(threads))
+    return {**values, **dict.fromkeys(ONE_THREAD, "1"), **several}
+
+
+def _threads_beside(root: Path) -> int:
+    """Threads for a short job: one less than there are cores beside a long one, at least one."""
+    busy = any(status(job).active for job in Store(root).long_jobs())
+    return max(1, min(n_threads(), n_cores() - busy))
 
 
 def start(store: Store, kind: str, **request: Any) -> JobFolder:

@@ -25,6 +25,12 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
+def n_threads() -> int:
+    """Threads this process may compute with: ``OMP_NUM_THREADS``, else as many as cores."""
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    return int(text) if text.isdecimal() and int(text) else n_cores()
+
+
 def cpu_name() -> str:
     """Model name of the processor."""
     return _cpu_facts().get("model name") or platform.processor() or platform.machine()

@@ -25,7 +25,8 @@ SILENCE = 120.0  # s without a sign of life after which a process of another mac
 STATES = (*ACTIVE_STATES, "stopped", "finished", "failed", "lost")
 RESUMABLE = "a training run, a search or the prediction of a catalogue can be resumed."
 UNKNOWN = f"How far it came is not known; {RESUMABLE}"
-POLL = 0.1  # s between two looks at a job's status
+POLL = 0.1  # s between two looks at a job's status …
+FIRST_POLL, FIRST = 0.02, 5.0  # … and during its first seconds, which may be all that it takes
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,11 @@ def wait(
     timeout: float | None = None,
 ) -> Status:
     """Wait until a job has ended, or for ``timeout`` seconds; its last status."""
-    end = time.monotonic() + timeout if timeout else float("inf")
+    begin = time.monotonic()
+    end = begin + timeout if timeout else float("inf")
     while (now := status(folder)).active and time.monotonic() < end:
         on_update(now)
-        time.sleep(POLL)
+        time.sleep(FIRST_POLL if time.monotonic() < begin + FIRST else POLL)
     on_update(now)
     return now
 

@@ -21,6 +21,7 @@ from redshift_core.pdf.density import (
     interval,
     n_modes,
     point,
+    quantiles,
 )
 from redshift_core.pdf.estimate import FLAT, TRAINING, USUAL, Estimate
 from redshift_core.pdf.prior import (
@@ -54,6 +55,7 @@ __all__ = [
     "parse_prior",
     "pit",
     "point",
+    "quantiles",
     "read_prior",
     "reweight",
     "training_prior",

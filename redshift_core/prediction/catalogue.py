@@ -20,7 +20,7 @@ from redshift_core.prediction.jobs import asked_estimate, fits_intervals
 from redshift_core.prediction.judgement import metadata
 from redshift_core.prediction.labels import recalibrated
 from redshift_core.prediction.parts import Order, opened
-from redshift_core.prediction.reader import _light_predictor, open_coverage
+from redshift_core.prediction.reader import onnx_predictor, open_coverage
 from redshift_core.prediction.work import Work
 from redshift_core.prediction.workers import results
 from redshift_core.store import (
@@ -79,7 +79,7 @@ def _order(
     estimate, _ = asked_estimate(run, request)
     prior_file = Path(request["prior_file"]) if request.get("prior_file") else None
     model = file_digest(run.model_path)
-    _have_onnx(run, context)
+    _have_onnx(run, model, context)
     found, fitted = None, {}
     text = estimate.text()
     if fits_intervals(request):
@@ -109,10 +109,13 @@ def _about(order: Order, fitted: dict[str, Any], request: dict[str, Any]) -> dic
     }  # fmt: skip
 
 
-def _have_onnx(run: RunFolder, context: JobContext) -> None:
+def _have_onnx(run: RunFolder, model: str, context: JobContext) -> None:
     """Write the run's ONNX file where it has none that fits, in a process that ends."""
-    if _light_predictor(run):
+    try:
+        onnx_predictor(run.onnx_path.read_bytes(), made_of=model)
         return
+    except Exception as error:  # whatever is wrong with it, the model itself is there
+        print(f"{run.onnx_path} is written: {error}")
     context.report(message="Writing the network as an ONNX file.", now=True)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         pool.submit(_write_onnx, run, context.store).result()

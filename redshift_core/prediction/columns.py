@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core.data import Spectra
@@ -39,8 +38,8 @@ COLUMNS = {
 
 def prediction_table(
     block: Spectra, columns: Mapping[str, NDArray], flags: Mapping[str, NDArray]
-) -> pd.DataFrame:
-    """Lines of the table for a block and what `Reader.read` says of it."""
+) -> dict[str, NDArray]:
+    """Columns of the table for a block and what `Reader.read` says of it."""
     table = {"row": block.row, "source_id": block.source_id}
     table |= {name: values.round(DECIMALS) for name, values in columns.items()}
-    return pd.DataFrame({**table, "flags": flag_text(dict(flags))})
+    return {**table, "flags": flag_text(dict(flags))}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
@@ -17,10 +20,11 @@ from redshift_core.evaluation.predictions import read_priors
 from redshift_core.evaluation.spread import known_spread
 from redshift_core.evaluation.training_range import FLAGS
 from redshift_core.evaluation.verdict import Tally
+from redshift_core.jobs.machine import n_threads
 from redshift_core.prediction.columns import COLUMNS, prediction_table
 from redshift_core.prediction.judgement import STORED, evaluate_run, judge_again, metadata
 from redshift_core.prediction.labels import labelled, recalibrated
-from redshift_core.prediction.reader import open_coverage, open_reader
+from redshift_core.prediction.reader import Reader, open_coverage, open_reader
 from redshift_core.prediction.stress import stress_run
 from redshift_core.settings.names import USUAL_ENDINGS
 from redshift_core.store import (
@@ -94,12 +98,12 @@ def predict_job(context: JobContext) -> dict[str, Any]:
         about = metadata(run, simulated, estimate, fitted)
         densities = RowWriter(path, N_Z_BINS, STORED) if path else nullcontext()
         with TableWriter(files, about, COLUMNS) as writer, densities as density_writer:
-            for block in chain([first], blocks):
-                columns, flags, density = reader.read(block.flux, seen.tally)
+            for block, answer, tally in read_ahead(reader, chain([first], blocks)):
+                columns, flags, density = answer
                 writer.write(prediction_table(block, columns, flags))
                 if density_writer:
                     density_writer.write(density)
-                seen.add(block, flags)
+                seen.add(block, flags, tally)
                 context.report_or_stop(seen.rows, 0, f"Predicted {seen.rows:,} spectra.")
     except Stopped:
         return {"stopped": True, "rows": 0, "flagged": {}, "out": None, "files": []}
@@ -108,6 +112,31 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     result = {**seen.result(training), "out": names[0], "files": names}
     more = {"recalibration": fitted} if fitted else {}
     return {**result, "simulated": simulated, **more}
+
+
+def read_ahead(
+    reader: Reader, blocks: Iterable[data.Spectra]
+) -> Iterator[tuple[data.Spectra, Any, Tally]]:
+    """Each block, what `Reader.read` says of it, and its tally, in the order of the file.
+
+    As many blocks are computed side by side as there are threads, while the next is read. Memory
+    grows with the number of threads and not with the file.
+    """
+
+    def ended() -> tuple[data.Spectra, Any, Tally]:
+        block, tally, answer = pending.popleft()
+        return block, answer.result(), tally
+
+    threads = n_threads()
+    pending: deque[tuple[data.Spectra, Tally, Future[Any]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for block in blocks:
+            tally = Tally(reader.coverage)
+            pending.append((block, tally, pool.submit(reader.read, block.flux, tally)))
+            if len(pending) > threads:
+                yield ended()
+        while pending:
+            yield ended()
 
 
 @dataclass
@@ -119,8 +148,9 @@ class _Seen:
     n_labelled: int = 0  # with a redshift of their own and usable flux
     flagged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FLAGS, 0))
 
-    def add(self, block: data.Spectra, flags: dict[str, NDArray]) -> None:
+    def add(self, block: data.Spectra, flags: dict[str, NDArray], tally: Tally) -> None:
         """Count a block that was predicted."""
+        self.tally.merge(tally)
         self.rows += len(block)
         self.n_labelled += int(labelled(block).sum())
         self.flagged = {name: n + int(flags[name].sum()) for name, n in self.flagged.items()}

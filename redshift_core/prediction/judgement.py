@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from redshift_core import data, pdf
@@ -29,6 +28,9 @@ from redshift_core.store import DatasetFolder, EvaluationFolder, RunFolder, writ
 from redshift_core.store.arrays import RowWriter, read_table
 from redshift_core.store.records import Evaluation
 from redshift_core.store.writers import TableWriter
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 READ_BLOCK = 8192  # spectra taken from the memory map at a time
 FIGURES = ("figures", "n", "bins", "intervals", "bootstrap", "pdf")  # of `judged_figures`
@@ -125,6 +127,8 @@ def _read_rows(
                 densities = densities or files.enter_context(RowWriter(path, N_Z_BINS, STORED))
                 densities.write(density)
             tables.append(_judged_table(opened, here, columns, flags))
+    import pandas as pd
+
     return pd.concat(tables, ignore_index=True)
 
 
@@ -135,6 +139,8 @@ def _judged_table(
     flags: dict[str, NDArray[np.bool_]],
 ) -> pd.DataFrame:
     """Lines of ``predictions.parquet``, and the column ``outside`` for counting."""
+    import pandas as pd
+
     table = {
         "row": rows,
         "source_id": np.asarray(opened.source_id)[rows],

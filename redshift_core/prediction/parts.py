@@ -9,12 +9,10 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from redshift_core import pdf
 from redshift_core.data import Spectra
@@ -24,7 +22,8 @@ from redshift_core.evaluation.predictions import read_priors
 from redshift_core.evaluation.recalibration import Recalibration
 from redshift_core.evaluation.verdict import Tally
 from redshift_core.prediction.columns import COLUMNS, prediction_table
-from redshift_core.prediction.reader import Reader, open_coverage, open_reader
+from redshift_core.prediction.jobs import read_ahead
+from redshift_core.prediction.reader import Reader, onnx_predictor, open_coverage
 from redshift_core.store import RunFolder, Stopped, file_digest
 from redshift_core.store.writers import TableWriter
 
@@ -75,10 +74,11 @@ def opened(
     prior_file: Path | None,
     recalibration: Recalibration | None,
 ) -> Reader:
-    """Reader of a run, kept for the next part; ``model`` is only that by which it is known."""
+    """Reader of a run's ONNX file, which must be that of its model; kept for the next part."""
     folder, asked = RunFolder(run), pdf.Estimate.parse(estimate)
     coverage, priors = open_coverage(folder), read_priors(folder, asked, prior_file)
-    return replace(open_reader(folder, coverage, asked, priors), recalibration=recalibration)
+    predict = onnx_predictor(folder.onnx_path.read_bytes(), made_of=model)
+    return Reader(predict, coverage, asked, priors, recalibration)
 
 
 def _predicted(order: Order, part: Part, reader: Reader, tick: Tick) -> dict[str, Any]:
@@ -86,10 +86,11 @@ def _predicted(order: Order, part: Part, reader: Reader, tick: Tick) -> dict[str
     target.parent.mkdir(parents=True, exist_ok=True)
     rows, flagged, tally = 0, {}, Tally(reader.coverage)
     with TableWriter([target], order.about, COLUMNS) as writer:
-        for block in part_blocks(source, order.columns, order.kept):
-            columns, flags, _ = reader.read(block.flux, tally)
-            writer.write(_with_kept(prediction_table(block, columns, flags), block))
+        blocks = part_blocks(source, order.columns, order.kept)
+        for block, (columns, flags, _), counted in read_ahead(reader, blocks):
+            writer.write(prediction_table(block, columns, flags) | _kept(block))
             rows += len(block)
+            tally.merge(counted)
             for name, values in flags.items():
                 flagged[name] = flagged.get(name, 0) + int(values.sum())
             tick(rows)
@@ -106,9 +107,8 @@ def _predicted(order: Order, part: Part, reader: Reader, tick: Tick) -> dict[str
     }
 
 
-def _with_kept(table: pd.DataFrame, block: Spectra) -> pd.DataFrame:
-    """Table of predictions and the columns that came along, in their own types."""
-    if block.other is None:
-        return table
-    more = block.other.to_pandas(types_mapper=pd.ArrowDtype)
-    return pd.concat([table, more[[name for name in more if name not in table]]], axis=1)
+def _kept(block: Spectra) -> dict[str, Any]:
+    """Columns that came along, in their own types."""
+    other = block.other
+    names = [] if other is None else other.column_names
+    return {name: other[name].combine_chunks() for name in names}

@@ -22,6 +22,7 @@ from redshift_core.evaluation.flags import density_flags
 from redshift_core.evaluation.recalibration import Recalibration
 from redshift_core.evaluation.training_range import Coverage, coverage_of
 from redshift_core.evaluation.verdict import Tally
+from redshift_core.jobs.machine import n_threads
 from redshift_core.store import RunFolder, file_digest
 
 BLOCK_CONV = 256  # spectra per call of a convolutional network on a CPU; larger blocks are slower
@@ -29,6 +30,7 @@ BLOCK_CONV_GPU = 4096
 BLOCK_DENSE = 8192
 MADE_OF = "model.keras SHA-256"  # metadata of an ONNX file: the model that it was made of
 PER_CALL = "spectra per call"  # and how many to give it at a time
+OTHER_FILES = "session.model_external_initializers_file_folder_path"  # where a file may find more
 LEVELS = (68, 95)  # % of p(z) inside the intervals given with a redshift
 
 
@@ -80,26 +82,35 @@ def predictor(model: Any, block: int | None = None) -> Predictor:
 def onnx_predictor(content: bytes, block: int = 0, made_of: str = "") -> Predictor:
     """As `predictor`, of what an ONNX file holds; TensorFlow is not imported.
 
+    The file may come from anybody: its numbers are taken from ``content`` alone, never from another
+    file that it names, and it has to answer a spectrum before it is used.
+
     Raises
     ------
-    ValueError
-        Where the file was made of another model than that with the SHA-256 ``made_of``, if given.
+    Exception
+        ValueError where the file was made of another model than that with the SHA-256 ``made_of``,
+        if given, or gives neither a redshift nor a p(z); errors of ONNX Runtime where it cannot be
+        read.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    threads = os.environ.get("OMP_NUM_THREADS", "")  # which ONNX Runtime does not look at
-    options.intra_op_num_threads = int(threads) if threads.isdecimal() else 0  # 0: all cores
+    options.intra_op_num_threads = n_threads()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry(OTHER_FILES, os.devnull)
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     about = session.get_modelmeta().custom_metadata_map
     if made_of and about.get(MADE_OF) != made_of:
         raise ValueError("it was made of another model.keras")
-    name, n_outputs = session.get_inputs()[0].name, session.get_outputs()[0].shape[1]
-    return _in_blocks(
-        lambda flux: session.run(None, {name: flux})[0],
-        n_outputs,
-        block or int(about[PER_CALL]),
-    )
+    name = session.get_inputs()[0].name
+
+    def call(flux: NDArray[np.float32]) -> NDArray[np.float32]:
+        return session.run(None, {name: flux})[0]
+
+    n, n_outputs = call(np.ones((2, N_PIXELS), np.float32)).shape
+    if n != 2 or n_outputs not in (1, N_Z_BINS):
+        raise ValueError(f"it gives {n_outputs} numbers for a spectrum, and not 1 or {N_Z_BINS}")
+    return _in_blocks(call, n_outputs, block or int(np.clip(int(about[PER_CALL]), 1, BLOCK_DENSE)))
 
 
 def _in_blocks(call: Callable[[NDArray], Any], n_outputs: int, size: int) -> Predictor:
@@ -110,11 +121,14 @@ def _in_blocks(call: Callable[[NDArray], Any], n_outputs: int, size: int) -> Pre
             raise ValueError(f"flux has shape {np.shape(flux)}; it must be (n, {N_PIXELS}).")
         answers = np.empty((len(flux), n_outputs), np.float32)
         for start in range(0, len(flux), size):
-            values = np.asarray(flux[start : start + size], np.float32)
+            values = np.ascontiguousarray(flux[start : start + size], np.float32)
             bad = bad_flux(values)
-            answer = np.asarray(call(np.where(bad[:, None], np.float32(0), values)), np.float32)
+            if bad.any():
+                values = np.where(bad[:, None], np.float32(0), values)
+            answer = np.asarray(call(values), np.float32)
             bad |= ~np.isfinite(answer).all(axis=1)
-            answers[start : start + size] = np.where(bad[:, None], np.nan, answer)
+            answers[start : start + size] = answer
+            answers[start : start + size][bad] = np.nan
         if n_outputs != N_Z_BINS:
             return Answer(answers[:, 0].astype(np.float64))
         answers /= np.float32(pdf.WIDTH)
@@ -155,10 +169,13 @@ class Reader:
             if self.recalibration:
                 density = self.recalibration.apply(density)
             density = self.estimate.densities(density, self.priors)
-            columns["z_phot"] = pdf.point(density, self.estimate.point)
-            for level in LEVELS:
-                ends = pdf.interval(density, level / 100)
-                columns |= {f"z_low{level}": ends[:, 0], f"z_high{level}": ends[:, 1]}
+            if self.recalibration or self.estimate != pdf.USUAL:  # else it is the median already
+                columns["z_phot"] = pdf.point(density, self.estimate.point)
+            tails = [(1 - level / 100) / 2 for level in LEVELS]
+            ends = pdf.quantiles(density, *tails, *(1 - tail for tail in tails))
+            for place, level in enumerate(LEVELS):
+                low, high = ends[:, place], ends[:, place + len(LEVELS)]
+                columns |= {f"z_low{level}": low, f"z_high{level}": high}
         departures = self.coverage.departures(flux)
         if tally:
             tally.add(flux, departures)
@@ -193,14 +210,19 @@ def open_reader(
 
 def _light_predictor(run: RunFolder) -> Predictor | None:
     """Predictor of a run's ONNX file; None where TensorFlow is to be used."""
-    if "tensorflow" in sys.modules or not run.onnx_path.exists():
+    if tensorflow_is_loaded() or not run.onnx_path.exists():
         return None
     try:
         made_of = file_digest(run.model_path)
         return onnx_predictor(run.onnx_path.read_bytes(), made_of=made_of)
     except Exception as error:  # whatever is wrong with it, the model itself is there
-        print(f"{run.onnx_path} is not used: {error}")
+        print(f"{run.onnx_path} is not used, but the model beside it: {error}")
         return None
+
+
+def tensorflow_is_loaded() -> bool:
+    """Whether this process has paid for TensorFlow already."""
+    return "tensorflow" in sys.modules
 
 
 def flag_text(flags: dict[str, NDArray[np.bool_]]) -> NDArray[np.object_]:

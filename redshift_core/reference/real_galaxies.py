@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core.constants import N_PIXELS, N_Z_BINS
 from redshift_core.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE_NAME = "real_galaxies.csv"  # in ``resources``; made by ``scripts/fill_real_galaxies.py``
 DIGITISED = 5e-4  # error of a flux read off a figure, of the peak of its spectrum
@@ -51,6 +53,8 @@ def real_galaxies() -> RealGalaxies:
     Databases: Predicting Galaxy Redshifts with Convolutional Neural Networks". Samples hidden
     behind other curves were filled in by ``scripts/fill_real_galaxies.py``.
     """
+    import pandas as pd
+
     path = files("redshift_core") / "resources" / FILE_NAME
     with path.open(encoding="utf-8") as file:
         table = pd.read_csv(file, dtype={"filled": str}, keep_default_na=False)
@@ -104,6 +108,8 @@ class RealAnswers:
 
     def table(self) -> pd.DataFrame:
         """A line per galaxy: row, z_spec, z_phot, error, ends of the intervals, scatter, flags."""
+        import pandas as pd
+
         known = real_galaxies()
         columns: dict[str, Any] = {
             "row": known.row,

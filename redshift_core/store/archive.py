@@ -2,10 +2,11 @@
 
     redshift-lab-run.json                  format, id, name, note, SHA-256 of every other file
     config.json environment.json result.json history.csv split.npz scaler.npz coverage.npz
-    prior.npz model.keras evaluations/<dataset>/…    as in the run folder
+    prior.npz model.keras model.onnx evaluations/<dataset>/…    as in the run folder
 
 No checkpoint, no log, no path of the computer it was made on. What comes in is unpacked under a
-hidden name, checked, and shown only when it is whole; the model is never loaded here.
+hidden name, checked, and shown only when it is whole; the model is never loaded here. Runs packed
+before November 26, 2026 have no ``model.onnx``; `prediction.reader` looks whether it can be used.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ FORMAT = 1
 MANIFEST = "redshift-lab-run.json"
 NAMES = (
     "config.json", "environment.json", "result.json", "history.csv", "split.npz", "scaler.npz",
-    "coverage.npz", "prior.npz", "model.keras",
+    "coverage.npz", "prior.npz", "model.keras", "model.onnx",
 )  # fmt: skip
 NEEDED = ("config.json", "model.keras", "scaler.npz", "coverage.npz")
 _EVALUATION = re.compile(
@@ -63,7 +64,7 @@ _DAMAGED = (
 )
 
 
-def export_run(run: RunFolder, out: Path) -> Path:
+def export_run(run: RunFolder, out: Path, compression: int = zipfile.ZIP_DEFLATED) -> Path:
     """Pack a run that is not at work, as ``.zip``; the path written, whole or not at all."""
     out = check_out(out, suffixes=(".zip",))
     if not run.model_path.exists():
@@ -82,7 +83,7 @@ def export_run(run: RunFolder, out: Path) -> Path:
         "format": FORMAT, "run": run.id, "name": run.name, "note": run.note, "state": state,
         "files": {name: file_digest(path) for name, path in names.items()},
     }  # fmt: skip
-    with atomic(out) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    with atomic(out) as part, zipfile.ZipFile(part, "w", compression) as archive:
         archive.writestr(MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False))
         for name, path in names.items():
             archive.write(path, name)

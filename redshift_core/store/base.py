@@ -1,19 +1,27 @@
 """The base network: a run that comes with the package, learned on SIMULATED galaxies alone.
 
 It stands in ``resources/base`` as a ZIP that `export_run` packed, named by the id of the run, and
-is never written to; ``scripts/make_base.py`` makes it. Whoever asks a store for the run ``base``
-gets a copy, which is taken in the first time; from then on that is a run like any imported one, and
-what it says of datasets is kept beside it.
+is never written to; ``scripts/make_base.py`` makes it. The ZIP is packed once more by xz, since
+``model.keras`` and ``model.onnx`` hold the same weights, which xz keeps once. Whoever asks a store
+for the run ``base`` gets a copy, which is taken in the first time; from then on that is a run like
+any imported one, and what it says of datasets is kept beside it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import lzma
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import filelock
 
 from redshift_core.errors import InputError
-from redshift_core.store.files import PACKAGE, read_json
+from redshift_core.store.files import PACKAGE, atomic, read_json
 from redshift_core.store.folders import RunFolder
 
 if TYPE_CHECKING:
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
 
 BASE = "base"  # name of the run
 FOLDER = PACKAGE / "resources" / "base"
+ENDING = ".zip.xz"
 CARD = "measured.json"  # what was measured of it, beside the ZIP
 MARK = "packaged"  # what the information of its copy in a store holds
 ADAPT = (
@@ -31,7 +40,7 @@ ADAPT = (
 
 def base_id() -> str | None:
     """Id of the base network of this version; None where the package has none."""
-    return next((path.stem for path in FOLDER.glob("*.zip")), None)
+    return next((path.name.removesuffix(ENDING) for path in FOLDER.glob(f"*{ENDING}")), None)
 
 
 def is_base(run: RunFolder) -> bool:
@@ -39,8 +48,15 @@ def is_base(run: RunFolder) -> bool:
     return run.id == base_id() or bool(run.info.get(MARK))
 
 
+def is_complete(store: Store) -> bool:
+    """Whether a store holds the base network of this version, with its ONNX file."""
+    return RunFolder(store.root / "runs" / str(base_id())).onnx_path.exists()
+
+
 def base_run(store: Store) -> RunFolder:
     """The base network in a store, taken in where it is not there yet.
+
+    A copy that an earlier version took in without ``model.onnx`` gets that file.
 
     Raises
     ------
@@ -50,13 +66,32 @@ def base_run(store: Store) -> RunFolder:
     name = base_id()
     if name is None:
         raise InputError(f"This installation has no base network in {FOLDER}; install it again.")
+    run = RunFolder(store.root / "runs" / name)
     with filelock.FileLock(store.locks / "base.lock"):
-        if not (store.root / "runs" / name).exists():
+        if not run.path.exists():
             from redshift_core.store.archive import import_run
 
-            run, _ = import_run(store, FOLDER / f"{name}.zip")
+            with _packed(name) as path:
+                run, _ = import_run(store, path)
             run.update_info(**{MARK: True})
-    return store.run(name)
+        elif not run.onnx_path.exists():
+            with (
+                _packed(name) as path,
+                zipfile.ZipFile(path) as files,
+                atomic(run.onnx_path) as part,
+            ):
+                part.write_bytes(files.read(run.onnx_path.name))
+    return store.run(name, take_in=False)
+
+
+@contextlib.contextmanager
+def _packed(name: str) -> Iterator[Path]:
+    """The ZIP of the base network, for a while."""
+    with tempfile.TemporaryDirectory() as aside:
+        path = Path(aside) / f"{name}.zip"
+        with lzma.open(FOLDER / f"{name}{ENDING}") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        yield path
 
 
 def named_base(store: Store) -> RunFolder:

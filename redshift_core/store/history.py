@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from redshift_core.store import RunFolder, reading
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("epoch", "loss", "mae", "val_loss", "val_mae", "seconds", "learning_rate")
 
@@ -20,6 +23,8 @@ def read_history(run: RunFolder) -> pd.DataFrame:
     DamagedError
         Where the file is no text.
     """
+    import pandas as pd
+
     path = run.history_path
     if not path.exists() or not path.stat().st_size:
         return pd.DataFrame(columns=list(COLUMNS), dtype=float)

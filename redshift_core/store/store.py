@@ -109,7 +109,7 @@ class Store:
         """
         if take_in and name == base.BASE and base.base_id():
             return base.named_base(self)
-        if take_in and name == base.base_id() and not (self.root / "runs" / name).exists():
+        if take_in and name == base.base_id() and not base.is_complete(self):
             return base.base_run(self)
         return self._find(name, "runs", "run")
 

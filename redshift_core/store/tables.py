@@ -9,13 +9,14 @@ import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from redshift_core.constants import MISSING
 from redshift_core.errors import InputError
 from redshift_core.settings.names import WRITTEN, in_words
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet may run such a cell
 SUFFIXES = tuple(WRITTEN)
@@ -33,12 +34,13 @@ def safe_cells(table: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> safe_cells(pd.DataFrame({"name": ["=1+1", "M 31"], "z": [-0.1, 0.2]})).name.tolist()
     ["'=1+1", 'M 31']
     """
     safe = table.copy(deep=False)
     for column in safe.columns:
-        if not pd.api.types.is_numeric_dtype(safe[column]):
+        if not _is_number(safe[column]):
             safe[column] = [_safe(cell) for cell in safe[column]]
     safe.columns = [_safe(name) for name in safe.columns]
     return safe
@@ -62,7 +64,7 @@ def cell_text(value: Any, form: str = "") -> str:
     >>> cell_text(0.02163, "%.4f"), cell_text(520393, "localized"), cell_text(None)
     ('0.0216', '520,393', '–')
     """
-    if value is None or value is pd.NA or value != value:
+    if value is None or type(value).__name__ == "NAType" or value != value:
         return MISSING
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -89,6 +91,7 @@ def markdown_text(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> print(markdown_text(pd.DataFrame({"a|b": ["x"], "n": [1.5]}), {"n": "%.2f"}))
     | a\|b | n |
     | --- | ---: |
@@ -112,6 +115,7 @@ def latex_text(table: pd.DataFrame, formats: Mapping[str, str] | None = None) ->
 
     Examples
     --------
+    >>> import pandas as pd
     >>> print(latex_text(pd.DataFrame({"a_b": ["x & y"], "n": [-1.5]}), {"n": "%.1f"}))
     \begin{tabular}{lr}
     \toprule
@@ -123,6 +127,8 @@ def latex_text(table: pd.DataFrame, formats: Mapping[str, str] | None = None) ->
     """
     head, *lines = _texts(table, formats, _latex)
     kinds = "".join("r" if name in _numbers(table) else "l" for name in table)
+    import pandas as pd
+
     style = pd.DataFrame(lines, columns=head).style.hide(axis="index")
     return style.to_latex(column_format=kinds, hrules=True).rstrip()
 
@@ -172,7 +178,13 @@ def _texts(
 
 
 def _numbers(table: pd.DataFrame) -> list[str]:
-    return [name for name, column in table.items() if pd.api.types.is_numeric_dtype(column)]
+    return [name for name, column in table.items() if _is_number(column)]
+
+
+def _is_number(column: pd.Series) -> bool:
+    from pandas.api.types import is_numeric_dtype
+
+    return is_numeric_dtype(column)
 
 
 def _markdown(text: str) -> str:

@@ -15,13 +15,13 @@ import base64
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from redshift_core.settings.names import WRITTEN
@@ -29,9 +29,11 @@ from redshift_core.store import part_of
 from redshift_core.store.tables import safe_cells
 
 if TYPE_CHECKING:
+    import pandas as pd
     from astropy.table import Table
 
 PARQUET_KEY = b"redshift_lab_predictions"  # of the JSON in the schema's metadata
+ODD_TEXT = r'[",\r\n]|^[=+@\t-]'  # what CSV quotes, and what `safe_cells` changes
 FITS_BLOCK = 2880  # bytes that the parts of a FITS file are filled up to
 
 
@@ -52,10 +54,10 @@ Columns = Mapping[str, Column]  # column → what it means
 class Writer(Protocol):
     """One file that is being written."""
 
-    def __init__(self, path: Path, first: pd.DataFrame, about: About, columns: Columns) -> None:
+    def __init__(self, path: Path, first: pa.Table, about: About, columns: Columns) -> None:
         """Open the file; ``first`` is the block with which it will begin."""
 
-    def write(self, table: pd.DataFrame) -> None:
+    def write(self, table: pa.Table) -> None:
         """Append rows."""
 
     def close(self) -> None:
@@ -91,14 +93,15 @@ class TableWriter:
     def __enter__(self) -> TableWriter:
         return self
 
-    def write(self, table: pd.DataFrame) -> None:
-        """Append rows."""
+    def write(self, table: pd.DataFrame | Mapping[str, NDArray]) -> None:
+        """Append rows; NaN becomes a missing value in formats that know one."""
+        rows = _rows(table)
         if not self._writers:
             for path, part in zip(self.paths, self._parts, strict=True):
                 kind = WRITERS[WRITTEN[path.suffix.lower()]]
-                self._writers.append(kind(part, table, self._about, self._columns))
+                self._writers.append(kind(part, rows, self._about, self._columns))
         for writer in self._writers:
-            writer.write(table)
+            writer.write(rows)
 
     def __exit__(self, kind: type | None, *_: object) -> None:
         try:
@@ -113,35 +116,41 @@ class TableWriter:
 
 
 class _Csv:
-    def __init__(self, path: Path, first: pd.DataFrame, *_: object):
-        self._file = path.open("w", encoding="utf-8", newline="")
+    def __init__(self, path: Path, first: pa.Table, *_: object):
+        self._file = path.open("wb")
         self._header = True
 
-    def write(self, table: pd.DataFrame) -> None:
-        safe_cells(table).to_csv(self._file, index=False, header=self._header)
-        self._header = False
+    def write(self, table: pa.Table) -> None:
+        from pyarrow import csv
+
+        header, self._header = self._header, False
+        if not _is_plain(table):
+            text = safe_cells(table.to_pandas()).to_csv(index=False, header=header)
+            self._file.write(text.encode())
+            return
+        if header:
+            self._file.write(f"{','.join(table.column_names)}\n".encode())
+        csv.write_csv(
+            table, self._file, csv.WriteOptions(include_header=False, quoting_style="none")
+        )
 
     def close(self) -> None:
         self._file.close()
 
 
 class _Parquet:
-    def __init__(self, path: Path, first: pd.DataFrame, about: About, columns: Columns):
-        import pyarrow as pa
+    def __init__(self, path: Path, first: pa.Table, about: About, columns: Columns):
         import pyarrow.parquet as pq
 
-        schema = pa.Table.from_pandas(first, preserve_index=False).schema
+        schema = first.schema
         said = {PARQUET_KEY: json.dumps(dict(about)).encode()} if about else {}
         self._metadata = {**(schema.metadata or {}), **said}
         fields = [_described(field, columns.get(field.name)) for field in schema]
         self._schema = pa.schema(fields, self._metadata)
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
 
-    def write(self, table: pd.DataFrame) -> None:
-        import pyarrow as pa
-
-        rows = pa.Table.from_pandas(table, preserve_index=False)
-        self._writer.write_table(rows.cast(self._schema))
+    def write(self, table: pa.Table) -> None:
+        self._writer.write_table(table.cast(self._schema))
 
     def close(self) -> None:
         self._writer.close()
@@ -150,7 +159,7 @@ class _Parquet:
 class _Fits:
     """A binary table; units in TUNIT, descriptions in TCOMM, UCDs in TUCD, as TOPCAT reads them."""
 
-    def __init__(self, path: Path, first: pd.DataFrame, about: About, columns: Columns):
+    def __init__(self, path: Path, first: pa.Table, about: About, columns: Columns):
         from astropy.io import fits
 
         self._columns, self._n_bytes = columns, 0
@@ -166,7 +175,7 @@ class _Fits:
         self._start = self._file.tell()
         self._file.write(self._header.tostring().encode("ascii"))
 
-    def write(self, table: pd.DataFrame) -> None:
+    def write(self, table: pa.Table) -> None:
         self._n_bytes += self._file.write(_packed(table, self._columns).tobytes())
 
     def close(self) -> None:
@@ -180,7 +189,7 @@ class _Fits:
 class _VOTable:
     """BINARY2 within XML: before each row one bit per column, none of which is set here."""
 
-    def __init__(self, path: Path, first: pd.DataFrame, about: About, columns: Columns):
+    def __init__(self, path: Path, first: pa.Table, about: About, columns: Columns):
         from astropy.io.votable import from_table
         from astropy.io.votable.tree import Info
 
@@ -196,7 +205,7 @@ class _VOTable:
         self._file = path.open("wb")
         self._file.write(head + mark)
 
-    def write(self, table: pd.DataFrame) -> None:
+    def write(self, table: pa.Table) -> None:
         rows = self._left + _packed(table, self._columns, (len(table.columns) + 7) // 8).tobytes()
         whole = len(rows) // 3 * 3  # base64 turns three bytes into four letters
         self._left = rows[whole:]
@@ -210,7 +219,7 @@ class _VOTable:
 class _Ecsv:
     """Text whose header, in YAML, says what the columns are."""
 
-    def __init__(self, path: Path, first: pd.DataFrame, about: About, columns: Columns):
+    def __init__(self, path: Path, first: pa.Table, about: About, columns: Columns):
         empty = _one_row(first, columns)[:0]
         empty.meta.update(about)
         text = io.StringIO()
@@ -218,12 +227,10 @@ class _Ecsv:
         self._file = path.open("wb")
         self._file.write(text.getvalue().encode())
 
-    def write(self, table: pd.DataFrame) -> None:
-        import pyarrow as pa
+    def write(self, table: pa.Table) -> None:
         from pyarrow import csv
 
-        rows = pa.Table.from_pandas(table, preserve_index=False)  # NaN becomes a missing value
-        csv.write_csv(rows, self._file, csv.WriteOptions(include_header=False))
+        csv.write_csv(table, self._file, csv.WriteOptions(include_header=False))
 
     def close(self) -> None:
         self._file.close()
@@ -248,7 +255,29 @@ def _described(field: Any, column: Column | None) -> Any:
     return field.with_metadata(said)
 
 
-def _one_row(first: pd.DataFrame, columns: Columns) -> Table:
+def _rows(table: pd.DataFrame | Mapping[str, NDArray]) -> pa.Table:
+    """The same rows as an Arrow table, null where a number is NaN."""
+    if isinstance(table, Mapping):
+        return pa.table({name: pa.array(one, from_pandas=True) for name, one in table.items()})
+    return pa.Table.from_pandas(table, preserve_index=False)
+
+
+def _is_plain(table: pa.Table) -> bool:
+    """Whether names and texts of a table mean the same in CSV without quotes, formulas aside."""
+    import pyarrow.compute as pc
+
+    def all_of(*kinds: Callable[[pa.DataType], bool]) -> list[pa.ChunkedArray]:
+        return [one for one in table.columns if any(is_kind(one.type) for is_kind in kinds)]
+
+    numbers = all_of(pa.types.is_integer, pa.types.is_floating)
+    texts = all_of(pa.types.is_string, pa.types.is_large_string)
+    if len(numbers) + len(texts) < table.num_columns:
+        return False
+    texts.append(pa.chunked_array([table.column_names]))
+    return not any(pc.any(pc.match_substring_regex(one, ODD_TEXT)).as_py() for one in texts)
+
+
+def _one_row(first: pa.Table, columns: Columns) -> Table:
     """Columns of a table with their meaning, and one row of zeros."""
     from astropy.table import Column as AstropyColumn
     from astropy.table import Table
@@ -262,19 +291,24 @@ def _one_row(first: pd.DataFrame, columns: Columns) -> Table:
                 description=columns[name].description,
                 meta={"ucd": columns[name].ucd},
             )
-            for name in first
+            for name in first.column_names
         }
     )
 
 
-def _packed(table: pd.DataFrame, columns: Columns, n_before: int = 0) -> NDArray[np.void]:
+def _packed(table: pa.Table, columns: Columns, n_before: int = 0) -> NDArray[np.void]:
     """Rows as big-endian records without gaps, shape (n,), each after ``n_before`` zero bytes."""
     kinds: list[tuple[str, str]] = [
-        (name, f"S{columns[name].width}" if columns[name].width else f">{column.dtype.kind}8")
-        for name, column in table.items()
+        (name, f"S{columns[name].width}" if columns[name].width else f">{_letter(kind)}8")
+        for name, kind in zip(table.column_names, table.schema.types, strict=True)
     ]
     before = [("", f"V{n_before}")] * bool(n_before)
     rows = np.zeros(len(table), before + kinds)
     for name, _ in kinds:
         rows[name] = table[name].to_numpy()
     return rows
+
+
+def _letter(kind: pa.DataType) -> str:
+    """NumPy's letter for a kind of number: i or f."""
+    return np.dtype(kind.to_pandas_dtype()).kind

@@ -23,7 +23,7 @@ from redshift_core.jobs.machine import peak_memory
 from redshift_core.learning.studies.baselines import BASELINES, Rows
 from redshift_core.learning.training.prepare import new_split, scaled_features
 from redshift_core.prediction.judgement import judged_figures
-from redshift_core.prediction.reader import Answer
+from redshift_core.prediction.reader import Answer, tensorflow_is_loaded
 from redshift_core.settings.run import ScalerConfig, SplitConfig
 from redshift_core.store import JobContext, Stopped
 from redshift_core.store.records import dicts
@@ -79,26 +79,30 @@ def baseline_job(context: JobContext) -> dict[str, Any]:
 def speed_job(context: JobContext) -> dict[str, Any]:
     """Job: ``run`` → speed, memory and robustness of its saved model, once it is loaded.
 
+    The engine is the one that predicts for users: ONNX Runtime where the run has its ONNX file.
+
     Returns
     -------
     dict
-        ``spectra_per_second``, ``peak_memory`` (bytes, the most so far) and ``stress``, the lines
-        of `prediction.stress_run`.
+        ``spectra_per_second``, ``peak_memory`` (bytes, the most so far), ``engine`` and ``stress``,
+        the lines of `prediction.stress_run`.
     """
-    from redshift_core.learning import models
-    from redshift_core.prediction import predictor, stress_run
+    from redshift_core.prediction import open_coverage, open_reader, stress_run
 
     run = context.store.run(context.request["run"])
     folder = context.store.dataset(run.config.dataset)
     dataset = open_dataset(folder)
-    predict = predictor(models.load_model(run.model_path))
+    predict = open_reader(run, open_coverage(run)).predict
     speed = spectra_per_second(predict, _timed_flux(dataset, run.split_path))
     memory = peak_memory()
     try:
         stressed = dicts(stress_run(run, folder, context.report_or_stop).lines)
     except Stopped:
         return {"stopped": True}
-    return {"spectra_per_second": speed, "peak_memory": memory, "stress": stressed}
+    engine = "TensorFlow" if tensorflow_is_loaded() else "ONNX Runtime"
+    return {
+        "spectra_per_second": speed, "peak_memory": memory, "engine": engine, "stress": stressed
+    }  # fmt: skip
 
 
 def _stress(

@@ -53,22 +53,18 @@ def whitening(
 
 
 def departures(
-    shape: FloatArray, apart: FloatArray, white: FloatArray, moved: FloatArray
+    shape: FloatArray, centre: FloatArray, white: FloatArray, moved: FloatArray
 ) -> NDArray[np.float64]:
-    """Span, shift and rest of spectra, shape (n, 3).
+    """Span, shift and rest of spectra divided by their mean flux (n, 186), shape (n, 3).
 
-    Parameters
-    ----------
-    shape : array, shape (n, 186)
-        Spectra divided by their mean flux.
-    apart : array, shape (n, 186)
-        The same less the average of the training spectra.
-    white, moved : array, shape (186, 77) and (186, 4)
-        What `whitening` gives.
+    All matrices look at the 77 numbers alone, so these are taken of the spectra once.
     """
-    rest = shape @ bases.projection()
+    inside = shape @ _span()
+    rest = inside @ _span().T
     np.subtract(shape, rest, out=rest)
-    return np.column_stack([rms(apart @ white), rms(apart @ moved), rms(rest)])
+    inside -= centre @ _span()
+    span, shift = (_rms(inside @ (_span().T @ matrix)) for matrix in (white, moved))
+    return np.column_stack([span, shift, _rms(rest)])
 
 
 def _displacements(shape: FloatArray, white: FloatArray) -> NDArray[np.float64]:
@@ -93,6 +89,10 @@ def _span() -> NDArray[np.float64]:
     return direction[:, size > 0.5]
 
 
-def rms(values: FloatArray) -> NDArray[np.float64]:
-    """Root mean square of each row (n, width), shape (n,), without a copy of the squares."""
-    return np.sqrt(np.einsum("ij,ij->i", values, values) / values.shape[1])
+def squares(values: FloatArray) -> NDArray[np.float64]:
+    """Sum of the squares of each row (n, width), shape (n,), without a copy of them."""
+    return np.einsum("ij,ij->i", values, values)
+
+
+def _rms(values: FloatArray) -> NDArray[np.float64]:
+    return np.sqrt(squares(values) / values.shape[1])

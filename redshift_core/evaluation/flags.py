@@ -62,7 +62,7 @@ def low_signal(flux: FloatArray) -> NDArray[np.bool_]:
     The median scatter is above a bound where more than half of the pixels are, so they are counted,
     in float32, and not sorted. Where rounding could decide, `signal_to_noise` does.
     """
-    low = np.zeros(len(flux), bool)
+    low, near = np.zeros((2, len(flux)), bool)
     half = N_PIXELS // 2
     for start in range(0, len(flux), BLOCK):
         values = np.asarray(flux[start : start + BLOCK], np.float32)
@@ -70,12 +70,11 @@ def low_signal(flux: FloatArray) -> NDArray[np.bool_]:
             apart = np.abs(values @ _less_running_mean())
             bound = values.mean(axis=1, dtype=np.float64) / (LEAST_SIGNAL * NMAD_FACTOR)
             error = ROUNDING * np.maximum(values.max(axis=1), -values.min(axis=1))
-            limits = np.array([bound - error, bound + error], np.float32)
-        more, less = ((apart > limit[:, None]).sum(axis=1) for limit in limits)
-        here = less > half
-        near = np.flatnonzero(~here & (more >= half))
-        here[near] = signal_to_noise(flux[start + near]) < LEAST_SIGNAL
-        low[start : start + BLOCK] = here
+            least, most = np.array([bound - error, bound + error], np.float32)
+        perhaps = np.flatnonzero((apart > least[:, None]).sum(axis=1) >= half)
+        sure = (apart[perhaps] > most[perhaps, None]).sum(axis=1) > half
+        low[start + perhaps], near[start + perhaps] = sure, ~sure
+    low[near] = signal_to_noise(flux[near]) < LEAST_SIGNAL
     return low
 
 

@@ -50,7 +50,7 @@ from redshift_core.data import open_dataset
 from redshift_core.data.spectra import band_sums
 from redshift_core.data.split import Split
 from redshift_core.errors import InputError
-from redshift_core.evaluation.departures import departures, rms, whitening
+from redshift_core.evaluation.departures import departures, squares, whitening
 from redshift_core.store import RunFolder, Store
 from redshift_core.store.arrays import load_arrays, save_arrays
 
@@ -129,10 +129,12 @@ class Coverage:
         result = np.full((len(flux), len(MEASURES)), np.inf)
         for start in range(0, len(flux), BLOCK):
             values = np.asarray(flux[start : start + BLOCK], np.float64)
-            good = np.isfinite(values).all(axis=1)
-            if not good.all():
-                values = values[good]
-            level = values.mean(axis=1)
+            with np.errstate(invalid="ignore"):
+                level = values.mean(axis=1)
+            good = slice(None)
+            if not np.isfinite(level).all():
+                good = np.isfinite(values).all(axis=1)
+                values, level = values[good], level[good]
             raw = self._measured(values, level)
             result[start : start + BLOCK][good] = raw / self.limits.T[self.bins(level)] / self.limit
         return result
@@ -188,10 +190,10 @@ class Coverage:
     def _measured(self, flux: FloatArray, level: FloatArray) -> NDArray[np.float64]:
         """`MEASURES` as they are, shape (n, 4), of spectra and their means."""
         shape = _shape(flux, level, self.floor)
-        apart = shape - self.centre
-        others = departures(shape, apart, self.white, self.moved)
-        apart /= self.noise
-        place = _place(apart, _brightness(level, self.floor), self.basis)
+        others = departures(shape, self.centre, self.white, self.moved)
+        shape -= self.centre
+        shape /= self.noise
+        place = _place(shape, _brightness(level, self.floor), self.basis)
         return np.column_stack([self._nearest(place), others])
 
     def _nearest(self, place: FloatArray) -> NDArray[np.float64]:
@@ -199,7 +201,7 @@ class Coverage:
         for mean, whiten, volume in zip(self.means, self.whiten, self.volume, strict=True):
             apart = place @ whiten
             apart -= mean @ whiten
-            np.minimum(best, np.einsum("ij,ij->i", apart, apart) + volume, out=best)
+            np.minimum(best, squares(apart) + volume, out=best)
         return np.sqrt(best)
 
 
@@ -365,8 +367,8 @@ def _place(apart: FloatArray, brightness: FloatArray, basis: FloatArray) -> NDAr
         Principal directions.
     """
     components = apart @ basis
-    left = rms(apart - components @ basis.T) ** 2
-    return np.column_stack([components, np.log(left + TINY), brightness])
+    left = (squares(apart) - squares(components)) / apart.shape[1]  # the basis is orthonormal
+    return np.column_stack([components, np.log(np.maximum(left, 0) + TINY), brightness])
 
 
 def _brightness(level: FloatArray, floor: float) -> NDArray[np.float64]:

@@ -332,7 +332,7 @@ def plan(figures: dict[str, Any]) -> str:
         for kind, name in (("parquet", "Parquet"), ("bulk", "bulk files")):
             us = read[kind]["cpu_us"] + compute
             said = (
-                title, f"{n:,}", name, f"{n * us / 3.6e9:,.1f}",
+                title, f"{n:,}", name, f"{n * us / 3.6e9:,.2f}",
                 f"{read[kind]['cpu_us'] / us:.0%}", f"{n * read[kind]['bytes'] / 1e12:,.3f}",
                 f"{n * out_bytes / 1e12:,.4f}",
             )  # fmt: skip

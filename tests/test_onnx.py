@@ -194,11 +194,16 @@ sys.modules["keras"] = sys.modules["redshift_core.learning"] = None  # an import
 run = RunFolder(Path(sys.argv[1]))
 columns, flags, _ = open_reader(run, open_coverage(run)).read(np.load(sys.argv[2]))
 np.savez(sys.argv[3], **columns, **flags)
+import redshift_core.jobs.worker, redshift_core.prediction.jobs
+print([name for name in ("tensorflow", "pandas", "scipy", "sklearn") if name in sys.modules])
 """
     spectra = np.concatenate([flux[:100], np.zeros((1, 186)), np.full((1, 186), np.nan)])
     np.save(tmp_path / "flux.npy", spectra)
     files = [light_run.path, tmp_path / "flux.npy", tmp_path / "read.npz"]
-    subprocess.run([sys.executable, "-c", script, *files], check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *files], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"  # all that takes long to import
     found = np.load(tmp_path / "read.npz")
     from redshift_core.learning.models import load_model
     from redshift_core.prediction import predict_redshift

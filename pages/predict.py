@@ -16,6 +16,7 @@ from pages.ui.jobs.job import show_job
 from pages.ui.nav import guard
 from pages.ui.predict import adapt, estimate, summary
 from pages.ui.predict.base import note_base, offer_base
+from pages.ui.predict.catalogue import catalogue_door, catalogue_outcome
 from pages.ui.predict.likeness import show_likeness
 from pages.ui.predict.recalibrate import recalibration
 from pages.ui.text import count, escape, size
@@ -30,7 +31,7 @@ from redshift_core.store.base import base_id
 
 guard("pages/predict.py")
 
-KINDS = ("predict", "adapt")
+KINDS = ("predict", "adapt", "catalogue")
 TITLES = {ending: FORMATS[name].title for ending, name in WRITTEN.items()} | {
     ".npy": "p(z) as .npy"
 }
@@ -39,12 +40,17 @@ INTERVALS = "z_low68 to z_high68 and z_low95 to z_high95 (hold 68 and 95 % of p(
 
 
 def doors(store: Store, run: RunFolder) -> None:
-    """Three ways to the spectra; a chosen file starts the job."""
-    upload, inbox, demo = st.tabs(["Upload", "File on the server", "Demo survey"])
+    """Four ways to the spectra; a chosen file starts the job."""
+    upload, inbox, catalogue, demo = st.tabs(
+        ["Upload", "File on the server", "Catalogue", "Demo survey"]
+    )
     with upload:
         intake.upload_door(store, "Spectra: 186 fluxes per galaxy; no z is needed", "predict")
     with inbox:
         intake.inbox_door(store, "predict")
+    with catalogue:
+        wishes = estimate.asked() if estimate.gives_densities(run) else {}
+        catalogue_door(store, run, {key: one for key, one in wishes.items() if key != "pdf"})
     with demo:
         st.markdown(
             "The 5,000 SIMULATED galaxies that come with the program. A run trained on them has "
@@ -175,8 +181,10 @@ if not lacks_tensorflow("predict", run):
 job = intake.current_job(store, KINDS)
 if job is not None:
     kind, file = job.request["kind"], Path(job.request.get("file", "")).name
-    state = show_job(job, f"Predicting {file}" if kind == "predict" else f"Adapting to {file}")
-    if state.state == "finished" and kind == "predict":
+    state = show_job(job, f"Adapting to {file}" if kind == "adapt" else f"Predicting {file}")
+    if kind == "catalogue":
+        catalogue_outcome(store, job, state)
+    elif state.state == "finished" and kind == "predict":
         result(job)
     elif state.state == "finished":
         adapt.adapted(job)

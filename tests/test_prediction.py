@@ -89,7 +89,7 @@ def test_blocks_read_side_by_side_come_in_the_order_of_the_file(run, survey_file
     blocks = list(data.read_blocks(survey_file, block_rows=50))
     whole, together = Tally(coverage), Tally(coverage)
     for (block, (columns, _, _), tally), expected in zip(
-        prediction_jobs._read(one, iter(blocks)), blocks, strict=True
+        prediction_jobs.read_ahead(one, iter(blocks)), blocks, strict=True
     ):
         assert block is expected
         assert columns["z_phot"].tolist() == predict(block.flux).z_phot.tolist()

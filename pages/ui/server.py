@@ -78,6 +78,12 @@ def too_large(name: str, limit: int) -> str:
     )
 
 
+def is_local() -> bool:
+    """Whether only this machine reaches the dashboard, so that its visitor has its files anyway."""
+    address = config.get_option("server.address") or ""
+    return address == "localhost" or address.startswith("127.") or address == "::1"
+
+
 def upload_url(token: str) -> str:
     """Address to which a file with this token is sent."""
     return f"{_base()}/api/upload/{token}"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs
+from redshift_core.cli import catalogue
 from redshift_core.cli.datasets import (
     BasesOption,
     ColumnsOption,
@@ -31,6 +32,21 @@ PointOption = Annotated[
 PriorOption = Annotated[
     str | None,
     typer.Option(help="Prior of p(z): training, flat, or a CSV file of your n(z), columns z, n."),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Processes for a catalogue; without it one for each core, but for one where a "
+        "training is at work.",
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A Dask scheduler whose workers predict the catalogue, such as tcp://HOST:8786.",
+    ),
 ]
 ShareOption = Annotated[
     float | None,
@@ -70,12 +86,17 @@ def evaluate(
 
 def predict(
     run: RunArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=f"Spectra: {FORMAT_TITLES}.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help=f"Spectra: {FORMAT_TITLES}, or a folder of parts: a catalogue."
+        ),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
             help=f"Where to: {in_words(USUAL_ENDINGS)}; without it FILE's name with "
-            "-redshifts.csv, here."
+            "-redshifts.csv, here. Of a catalogue a folder, with a Parquet file for each part."
         ),
     ] = None,
     columns: ColumnsOption = None,
@@ -96,21 +117,32 @@ def predict(
             "dataset's id or name, or a file; FILE itself where it has redshifts.",
         ),
     ] = None,
+    workers: WorkersOption = None,
+    scheduler: SchedulerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Give the spectra of a file redshifts, with flags for those the run cannot know."""
     from redshift_core.store.tables import check_out
 
-    store = Store()
-    folder, source = store.run(run), existing_file(file, folder=True)
-    target = check_out(out or Path(f"{source.name.partition('.')[0]}-redshifts.csv"), source)
+    store, parts = Store(), catalogue.is_catalogue(file.expanduser(), out)
+    folder = store.run(run)
+    source = file.expanduser().absolute() if parts else existing_file(file, folder=True)
+    target = (out or Path(f"{source.name.partition('.')[0]}-redshifts.csv")).expanduser().absolute()
+    if not parts:
+        catalogue.refuse_options(workers, scheduler)
+        check_out(target, source)
     request: dict[str, Any] = {"run": folder.id, "file": str(source), "out": str(target)}
     request |= estimate_request(point, prior, share)
     request |= columns_request(columns, bases, sampling)
-    if pdf:
-        request["pdf"] = str(check_out(pdf, source, (".npy",)))
     if recalibrate:
         request |= _labels(store, recalibrate, request)
+    if parts:
+        catalogue.refuse_pdf(pdf)
+        say_brittle(folder)
+        catalogue.predict_catalogue(store, request, workers, scheduler, as_json)
+        return
+    if pdf:
+        request["pdf"] = str(check_out(pdf, source, (".npy",)))
     job = jobs.start(store, "predict", **request)
     say_brittle(folder)  # while the worker begins
     result = run_job(job, as_json)

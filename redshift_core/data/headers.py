@@ -57,6 +57,7 @@ class Columns:
     source_id: int | None = None
     has_header: bool = True
     made_with: dict[str, str] | None = None  # bases and sampling, if fluxes are made; else None
+    only: tuple[int, ...] | None = None  # further columns that are read; None: see `other`
 
     @property
     def flux(self) -> tuple[int, ...]:
@@ -74,6 +75,8 @@ class Columns:
     @property
     def other(self) -> tuple[int, ...]:
         """Further columns that the catalogue carries: no second spectrum, and not too many."""
+        if self.only is not None:
+            return self.only
         groups = _groups([self.names[p] for p in self.further])
         spectra = {prefix for prefix, group in groups.items() if len(group) >= FEW}
         single = (p for p in self.further if _split(self.names[p])[0] not in spectra)

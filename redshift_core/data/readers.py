@@ -83,8 +83,13 @@ def read_blocks(
         Where the file is not a table of spectra, or a cell is not a number.
     """
     table = open_table(path)
+    yield from even_blocks(table, find_columns(table, columns), block_rows)
+
+
+def even_blocks(table: Table, columns: Columns, block_rows: int = BLOCK_ROWS) -> Iterator[Spectra]:
+    """As `read_blocks`, of a table that is open and columns that are known."""
     waiting: list[Spectra] = []
-    for spectra, _ in numbered_blocks(table, find_columns(table, columns)):
+    for spectra, _ in numbered_blocks(table, columns):
         waiting.append(spectra)
         while sum(map(len, waiting)) >= block_rows:
             joined = _join(waiting)

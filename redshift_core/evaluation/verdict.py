@@ -15,7 +15,7 @@ redshift, brightness or colour; the bluest 5 % are. Of noise 30 % larger 300 spe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -93,6 +93,18 @@ class Tally:
         self.above += other.above
         self.light += other.light
         self.spread.counts += other.spread.counts
+
+    def counts(self) -> dict[str, Any]:
+        """What the verdict rests on, for JSON; `add_counts` adds it to another tally."""
+        above, light = self.above.tolist(), self.light.tolist()
+        return {"n": self.n, "n_outside": self.n_outside, "above": above, "light": light}
+
+    def add_counts(self, counts: Mapping[str, Any]) -> None:
+        """Count the spectra that another tally of the same run has counted."""
+        self.n += counts["n"]
+        self.n_outside += counts["n_outside"]
+        self.above += counts["above"]
+        self.light += counts["light"]
 
     def verdict(self) -> Verdict:
         """What the spectra counted so far are."""

@@ -61,7 +61,7 @@ def used_by(store: Store, job: JobFolder) -> set[str]:
     used.add(trained_on.get("dataset", {}).get("id"))
     if isinstance(job, BenchFolder):
         used |= {_read(path).get("run") for path in (job.path / "rows").glob("*.json")}
-    if request.get("kind") != "predict":  # others open the dataset of the run they are given
+    if request.get("kind") not in ("predict", "catalogue"):  # others open the dataset of their run
         runs = [RunFolder(store.root / "runs" / str(request.get("run"))), job]
         used |= {_dataset_of(run) for run in runs}
     return {str(name) for name in used if name}

@@ -43,7 +43,7 @@ from redshift_core.store.damage import WORDS
 LONG_KINDS = ("train", "tune", "limit", "baseline", "speed")  # one at a time, on the device
 # Others compute for these, or an archive does.
 LEADING_KINDS = ("coordinate", "bench", "scale", "adapt", "fetch")
-APPLYING = ("predict", "evaluate", "stress")  # short jobs that compute with a network
+APPLYING = ("predict", "catalogue", "evaluate", "stress")  # short jobs that compute with a network
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 SEVERAL_THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")  # blocks, not matrices, are shared
 

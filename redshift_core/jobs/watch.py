@@ -23,7 +23,8 @@ from redshift_core.store.shapes import check
 START_LIMIT = 60.0  # s a job may be "starting" without a process before it counts as lost
 SILENCE = 120.0  # s without a sign of life after which a process of another machine is lost
 STATES = (*ACTIVE_STATES, "stopped", "finished", "failed", "lost")
-UNKNOWN = "How far it came is not known; a training run or a search can be resumed."
+RESUMABLE = "a training run, a search or the prediction of a catalogue can be resumed."
+UNKNOWN = f"How far it came is not known; {RESUMABLE}"
 POLL = 0.1  # s between two looks at a job's status …
 FIRST_POLL, FIRST = 0.02, 5.0  # … and during its first seconds, which may be all that it takes
 
@@ -69,7 +70,7 @@ def status(folder: JobFolder) -> Status:
         found,
         state="lost",
         message="The worker process ended without a report: it was killed, ran out of memory, or "
-        "crashed. The end of its log is below; a training run or a search can be resumed.",
+        f"crashed. The end of its log is below; {RESUMABLE}",
     )
 
 

@@ -47,6 +47,7 @@ JOBS = {
     "simulate": "redshift_core.simulation:simulate_job",
     "evaluate": "redshift_core.prediction:evaluate_job",
     "predict": "redshift_core.prediction:predict_job",
+    "catalogue": "redshift_core.prediction.catalogue:catalogue_job",
     "adapt": "redshift_core.learning.adaptation:adapt_job",
     "stress": "redshift_core.prediction:stress_job",
     "explain": "redshift_core.learning.explain:explain_job",

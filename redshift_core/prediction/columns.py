@@ -1,4 +1,4 @@
-"""What every column of a table of predictions means, for the formats that can say it.
+"""The table of predictions, and what its columns mean, for the formats that can say it.
 
 The UCDs are words of IVOA's list UCD1+ 1.6; the ends of intervals follow the Gaia archive, which
 gives the bounds of its parameters the UCD of the parameter with ``stat.min`` and ``stat.max``.
@@ -6,10 +6,16 @@ gives the bounds of its parameters the UCD of the parameter with ``stat.min`` an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from numpy.typing import NDArray
+
+from redshift_core.data import Spectra
 from redshift_core.evaluation.training_range import FLAGS
-from redshift_core.prediction.reader import LEVELS
+from redshift_core.prediction.reader import LEVELS, flag_text
 from redshift_core.store.writers import Column
 
+DECIMALS = 7  # decimals of an exported redshift, as many as the float32 of the network holds
 REDSHIFT = "src.redshift.phot"
 COLUMNS = {
     "row": Column("Row of the input file, counted from 0", "meta.record"),
@@ -28,3 +34,12 @@ COLUMNS = {
         width=len("|".join(FLAGS)),
     ),
 }
+
+
+def prediction_table(
+    block: Spectra, columns: Mapping[str, NDArray], flags: Mapping[str, NDArray]
+) -> dict[str, NDArray]:
+    """Columns of the table for a block and what `Reader.read` says of it."""
+    table = {"row": block.row, "source_id": block.source_id}
+    table |= {name: values.round(DECIMALS) for name, values in columns.items()}
+    return {**table, "flags": flag_text(dict(flags))}

@@ -21,10 +21,10 @@ from redshift_core.evaluation.spread import known_spread
 from redshift_core.evaluation.training_range import FLAGS
 from redshift_core.evaluation.verdict import Tally
 from redshift_core.jobs.machine import n_threads
-from redshift_core.prediction.columns import COLUMNS
+from redshift_core.prediction.columns import COLUMNS, prediction_table
 from redshift_core.prediction.judgement import STORED, evaluate_run, judge_again, metadata
 from redshift_core.prediction.labels import labelled, recalibrated
-from redshift_core.prediction.reader import Reader, flag_text, open_coverage, open_reader
+from redshift_core.prediction.reader import Reader, open_coverage, open_reader
 from redshift_core.prediction.stress import stress_run
 from redshift_core.settings.names import USUAL_ENDINGS
 from redshift_core.store import (
@@ -39,8 +39,6 @@ from redshift_core.store.arrays import RowWriter
 from redshift_core.store.tables import check_out
 from redshift_core.store.writers import TableWriter
 
-DECIMALS = 7  # decimals of an exported redshift, as many as the float32 of the network holds
-
 
 def evaluate_job(context: JobContext) -> dict[str, Any]:
     """Job: ``run`` and, if not the run's own, ``dataset`` → run, dataset, metrics.
@@ -49,7 +47,7 @@ def evaluate_job(context: JobContext) -> dict[str, Any]:
     those of `judge_again`; the stored metrics remain those of the run's own estimate.
     """
     run, dataset = _run_and_dataset(context)
-    estimate, priors = _asked_estimate(run, context.request)
+    estimate, priors = asked_estimate(run, context.request)
     report = context.report_or_stop
     try:
         metrics = evaluate_run(run, dataset, report)
@@ -86,7 +84,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     run, source = context.store.run(request["run"]), Path(request["file"])
     files = _tables(context, source)
     coverage = open_coverage(run)
-    estimate, priors = _asked_estimate(run, request)
+    estimate, priors = asked_estimate(run, request)
     path = _density_path(context, source)
     blocks = data.read_blocks(source, request.get("columns"))
     simulated = bool(simulator_version.trained_on(run, context.store).get("simulated"))
@@ -95,15 +93,14 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     try:
         first = next(blocks)  # a bad file fails before the model is loaded
         reader, fitted = open_reader(run, coverage, estimate, priors), {}
-        if _fits_intervals(request):
+        if fits_intervals(request):
             reader, fitted = recalibrated(reader, run, context)
         about = metadata(run, simulated, estimate, fitted)
         densities = RowWriter(path, N_Z_BINS, STORED) if path else nullcontext()
         with TableWriter(files, about, COLUMNS) as writer, densities as density_writer:
-            for block, (columns, flags, density), tally in _read(reader, chain([first], blocks)):
-                table = {"row": block.row, "source_id": block.source_id}
-                table |= {name: values.round(DECIMALS) for name, values in columns.items()}
-                writer.write({**table, "flags": flag_text(flags)})
+            for block, answer, tally in read_ahead(reader, chain([first], blocks)):
+                columns, flags, density = answer
+                writer.write(prediction_table(block, columns, flags))
                 if density_writer:
                     density_writer.write(density)
                 seen.add(block, flags, tally)
@@ -117,7 +114,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     return {**result, "simulated": simulated, **more}
 
 
-def _read(
+def read_ahead(
     reader: Reader, blocks: Iterable[data.Spectra]
 ) -> Iterator[tuple[data.Spectra, Any, Tally]]:
     """Each block, what `Reader.read` says of it, and its tally, in the order of the file.
@@ -169,19 +166,19 @@ class _Seen:
         }
 
 
-def _fits_intervals(request: dict[str, Any]) -> bool:
+def fits_intervals(request: dict[str, Any]) -> bool:
     """Whether a request names galaxies with known redshifts."""
     return bool(request.get("dataset") or request.get("labels"))
 
 
-def _asked_estimate(
+def asked_estimate(
     run: RunFolder, request: dict[str, Any]
 ) -> tuple[pdf.Estimate, dict[str, NDArray]]:
     """Point and prior of a request, and the available priors of the run and the user."""
     estimate, file = pdf.Estimate.asked_of(request), request.get("prior_file")
     wishes = estimate != pdf.USUAL or file or request.get("pdf")
-    if request["kind"] == "predict":
-        wishes = wishes or _fits_intervals(request)
+    if request["kind"] != "evaluate":
+        wishes = wishes or fits_intervals(request)
     if wishes and run.config.model.head != "pdf":
         raise InputError(
             f"Run {run.id} gives one redshift for each spectrum and no p(z), so no point, prior, "

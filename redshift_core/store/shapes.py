@@ -25,6 +25,7 @@ _RESULTS = {  # kind of a short job → what its result has when it has finished
     "fetch": {"rows": int},
     "evaluate": {"dataset": str, "metrics": dict},
     "predict": {"files": list, "rows": int, "flagged": dict},
+    "catalogue": {"rows": int, "parts": int, "failed": list, "flagged": dict},
     "adapt": {"dataset": str, "run": str},
 }
 

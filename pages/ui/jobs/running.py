@@ -96,6 +96,7 @@ def _about(folder: JobFolder) -> tuple[str, str, dict[str, Any]]:
             {"run": request.get("run", "latest")},
         ),
         "predict": (f"Predicting {file}", "pages/predict.py", own),
+        "catalogue": (f"Predicting the catalogue {file}", "pages/predict.py", own),
         "adapt": (f"Adapting {request.get('run', '')}", "pages/predict.py", own),
         "report": (
             f"Writing the report of {request.get('run', '')}", "pages/evaluate.py",

@@ -171,7 +171,7 @@ def test_a_stopped_evaluation_leaves_no_half_densities(scene):
     assert prediction.evaluate_job(context)["stopped"] is True
     assert run.pdf_path(dataset.id).read_bytes() == before
     assert sorted(path.name for path in folder.iterdir()) == [
-        "metrics.json", "pdf.npy", "predictions.parquet", "real_galaxies.json",
+        "metrics.json", "pdf.npy", "predictions.parquet", "real_galaxies.json", "summary.json",
     ]  # fmt: skip
 
 

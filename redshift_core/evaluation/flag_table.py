@@ -7,15 +7,17 @@ flagged are not among the galaxies judged.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core.evaluation.metrics import METRICS
 from redshift_core.evaluation.predictions import Predictions
 from redshift_core.evaluation.training_range import FLAGS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN = ("mae", "sigma_nmad", "outlier_fraction_0.05")  # metrics beside each flag
 FORMATS = {"galaxies": "localized", "%": "%.2f", **{METRICS[name].title: "%.4f" for name in SHOWN}}
@@ -30,6 +32,8 @@ def flag_table(known: Predictions) -> pd.DataFrame:
         ``flag``, ``galaxies``, ``%`` of all, the metrics ``SHOWN`` by their titles (NaN where
         nobody carries the flag), and ``meaning``. A galaxy with two flags counts in both.
     """
+    import pandas as pd
+
     sets = [set(names.split("|")) - {""} for names in known.flag_names]
     carrying = {name: _carrying(known, [name in one for one in sets]) for name in FLAGS}
     lines = [_line(known, inside, name, FLAGS[name]) for name, inside in carrying.items()]
@@ -45,6 +49,8 @@ def flag_table(known: Predictions) -> pd.DataFrame:
 
 def read(lines: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """The table from its lines as JSON holds them, None for NaN."""
+    import pandas as pd
+
     return pd.DataFrame(lines).astype({METRICS[name].title: float for name in SHOWN})
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from redshift_core.constants import BIN_WIDTH, Z_MAX, Z_MIN, FloatArray
 from redshift_core.errors import InputError
 from redshift_core.evaluation.bins import BLOCK, bin_edges, bin_index, grouped
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 IntArray = NDArray[np.integer]
 
@@ -276,6 +279,8 @@ def parse_edges(text: str) -> tuple[float, ...]:
 
 def average_table(averages: Sequence[AverageSpectrum], wavelength: FloatArray) -> pd.DataFrame:
     """One line per pixel: its number, wavelength in nm, averages and scatter of each range."""
+    import pandas as pd
+
     columns: dict[str, FloatArray] = {
         "pixel": np.arange(len(wavelength)),
         "wavelength_nm": wavelength,
@@ -313,6 +318,8 @@ def running_percentiles(
     DataFrame
         ``x``, ``n`` and one column per percentile: ``p16``, ``p50``, ``p84``.
     """
+    import pandas as pd
+
     lines = [
         [here.mean(), len(here), *np.percentile(there, percentiles)]
         for here, there in grouped(x, edges, x, y)

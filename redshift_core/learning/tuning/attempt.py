@@ -41,7 +41,9 @@ class Attempt:
 
     def __init__(self, folder: RunFolder, stop_path: Path):
         self.folder, self.stop_path = folder, stop_path
+        before = read_json(folder.path / SIGNATURE).get("number", 0)
         self.facts = {"attempt": secrets.token_hex(8), "worker": process_name()}
+        self.facts["number"] = before + 1  # of the attempts since the search gave the trial out
         self._written, self._epochs = 0.0, 0
         write_json(folder.path / SIGNATURE, {**self.facts, "started": time.time()})
         _forget_training(folder)  # of an attempt that has found the new signature, or is dead

@@ -59,10 +59,11 @@ class TrialLog:
     def follow(self, name: str) -> None:
         """Record which process is at a trial, and what it left of its progress."""
         signature, progress = attempt.look(self.tuning.trial(name))
-        entry, known = self.entries[name], self._under_way[name].get("attempt")
-        if signature and signature["attempt"] != known:
+        entry, known = self.entries[name], self._under_way[name]
+        if signature and signature["attempt"] != known.get("attempt"):
+            again = signature["number"] - known.get("number", 1)
             entry |= {"worker": signature["worker"], "started": signature["started"]}
-            entry |= {"retries": entry["retries"] + (known is not None), "epochs": 0}
+            entry |= {"retries": entry["retries"] + again, "epochs": 0}
             self._write()
         self.progress(name, signature | progress)
 

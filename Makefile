@@ -8,10 +8,13 @@ SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON := $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
 PORT ?= 8501
-# uv installs in 20 s what takes pip 80; where it cannot be had, pip does it.
-INSTALL = .venv/bin/pip install --quiet uv && .venv/bin/uv pip install --quiet \
+# uv installs sooner than pip; where it cannot be had, pip does it.
+INSTALL = .venv/bin/pip install --quiet uv && .venv/bin/uv pip install --quiet --compile-bytecode \
 	--python .venv/bin/python --constraint requirements.lock --editable
 SLOWLY = .venv/bin/pip install --quiet --constraint requirements.lock --editable
+
+# The tests start hundreds of processes, and each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: app test screenshots lock clean
 .DELETE_ON_ERROR:

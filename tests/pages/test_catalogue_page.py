@@ -102,6 +102,7 @@ def test_what_is_missing_is_named_and_done_by_a_click(store, run, state):
     if state != "failed":
         assert [metric.value for metric in at.metric] == ["1,200", "3 of 4", "4,321"]
         assert VERDICT["text"] in texts(at)
+        assert f"in, by run {run.id}, trained on SIMULATED spectra" in texts(at)
         table = next(one.value for one in at.dataframe if "Reason" in one.value)
         assert table.Part.tolist() == ["deep/b.parquet"]
     with every_slot_taken(store):

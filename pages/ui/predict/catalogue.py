@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import server
+from pages.ui import choose, server
 from pages.ui.data import intake
 from pages.ui.text import count, escape
 from pages.ui.verdict import show_verdict
@@ -77,7 +77,7 @@ def catalogue_outcome(store: Store, job: JobFolder, now: Status) -> None:
         return
     done = job.result if now.state in ("finished", "stopped") else {}
     if done:
-        _figures(done)
+        _figures(job, done)
     if not done or done["parts"] < done["n_parts"]:
         st.caption("What is done stays; only the parts that are missing are predicted.")
         if st.button("Resume", key="resume_catalogue", icon=":material/resume:", type="primary"):
@@ -85,8 +85,14 @@ def catalogue_outcome(store: Store, job: JobFolder, now: Status) -> None:
             intake.follow(jobs.start(store, "catalogue", **request))
 
 
-def _figures(done: dict[str, Any]) -> None:
+def _figures(job: JobFolder, done: dict[str, Any]) -> None:
+    request = job.request
     st.subheader("Predicted redshifts")
+    mark = ", trained on SIMULATED spectra" if done["simulated"] else ""
+    st.caption(
+        f"{escape(Path(request['file']).name)}, by run {escape(request['run'])}{mark}, "
+        f"{choose.when(job)}"
+    )
     with st.container(horizontal=True, gap="medium"):
         st.metric("Spectra", count(done["rows"]), width="content")
         st.metric("Parts", f"{count(done['parts'])} of {count(done['n_parts'])}", width="content")

@@ -34,7 +34,8 @@ def predict_catalogue(
     as_json: bool,
 ) -> None:
     """Follow the job, print what it came to, and end with exit code 1 where parts have failed."""
-    from redshift_core.data.parts import catalogue_root, check_folders
+    from redshift_core.data.files import catalogue_root
+    from redshift_core.data.parts import check_folders
 
     check_folders(catalogue_root(Path(request["file"])), Path(request["out"]))
     more = {"workers": workers, "scheduler": scheduler}

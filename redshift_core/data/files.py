@@ -23,7 +23,7 @@ def files_of(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    parts = sorted(_parquet_files(primary(path)))
+    parts = sorted(_parquet_files(catalogue_root(path)))
     if not parts:
         raise InputError(
             f"The folder {path} holds no Parquet file; expected a file, or a folder of Parquet "
@@ -52,7 +52,7 @@ def size_of(path: Path) -> int:
     return sum(one.stat().st_size for one in files_of(path))
 
 
-def primary(path: Path) -> Path:
+def catalogue_root(path: Path) -> Path:
     """Folder of the catalogue in a HATS collection; any other folder itself."""
     properties = path / COLLECTION
     if not properties.is_file():

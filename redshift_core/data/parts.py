@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redshift_core.data.blocks import Block
-from redshift_core.data.files import HIDDEN, PARQUET, primary
+from redshift_core.data.files import HIDDEN, PARQUET
 from redshift_core.data.readers import even_blocks, find_columns, open_table
 from redshift_core.data.spectra import Spectra
 from redshift_core.errors import InputError
@@ -39,11 +39,6 @@ class Part:
         while stem.lower().endswith(ENDINGS):
             stem = stem[: stem.rindex(".")]
         return self.name if self.name.endswith(OUT) else stem + OUT
-
-
-def catalogue_root(path: Path) -> Path:
-    """Folder of a catalogue: of a HATS collection that of its catalogue itself."""
-    return primary(path)
 
 
 def check_folders(root: Path, out: Path) -> Path:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from redshift_core import __version__, data
-from redshift_core.data.parts import catalogue_root, check_folders, find_parts
+from redshift_core.data.files import catalogue_root
+from redshift_core.data.parts import check_folders, find_parts
 from redshift_core.errors import InputError
 from redshift_core.prediction.jobs import asked_estimate, fits_intervals
 from redshift_core.prediction.judgement import metadata

@@ -14,7 +14,8 @@ from pages.ui.text import count, escape
 from pages.ui.verdict import show_verdict
 from redshift_core import jobs
 from redshift_core.constants import duration
-from redshift_core.data.parts import catalogue_root, check_folders
+from redshift_core.data.files import catalogue_root
+from redshift_core.data.parts import check_folders
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
 from redshift_core.jobs.machine import n_cores

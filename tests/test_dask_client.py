@@ -36,6 +36,7 @@ def test_workers_of_this_machine_are_processes_without_tensorflow_and_survive_a_
         assert os.getpid() not in {one[1] for one in done}
         assert {one[2:] for one in done} == {("1", False)}
         assert client.submit(dies_once, str(tmp_path / "died")).result(timeout=60) == "done"
+    assert not (tmp_path / "scratch").exists()
 
 
 def test_a_scheduler_of_the_user(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ whoever reaches a scheduler can run code on it.
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ def open_client(
         Address of a running scheduler, such as ``tcp://HOST:8786`` or ``tls://HOST:8786``; the keys
         of the latter are those of Dask's configuration.
     scratch : Path
-        Folder for what Dask writes on this machine.
+        Folder for what Dask writes on this machine; removed at the end.
     threads : int
         Threads that the numerical libraries use in each process.
 
@@ -68,6 +69,7 @@ def open_client(
     }
     security = Security.temporary()
     with (
+        _removed(scratch),
         dask.config.set(options),
         LocalCluster(
             n_workers=workers,
@@ -82,6 +84,14 @@ def open_client(
         Client(cluster, security=security) as client,
     ):
         yield client
+
+
+@contextlib.contextmanager
+def _removed(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

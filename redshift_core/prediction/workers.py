@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from redshift_core.data.parts import Part
@@ -44,11 +43,7 @@ def results(
         for part in todo:
             yield predict_part(order, part, look)
     elif todo:
-        usual = {"prefix": "dask-", "ignore_cleanup_errors": True}
-        with (
-            TemporaryDirectory(dir=context.folder.path, **usual) as scratch,
-            open_client(n, scheduler, Path(scratch)) as client,
-        ):
+        with open_client(n, scheduler, context.folder.path / "dask") as client:
             _check_sight(client, order)
             yield from _by_workers(client, order, todo, look)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 from redshift_core.errors import InputError
@@ -86,11 +85,8 @@ def _lead(
     if not scheduler:
         threads = threads or max(1, n_cores() // config.workers)
     scratch = context.folder.path / "dask"
-    try:
-        with open_client(config.workers, scheduler, scratch, threads) as client:
-            return lead(context, search, client, threads)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with open_client(config.workers, scheduler, scratch, threads) as client:
+        return lead(context, search, client, threads)
 
 
 def _describe(context: JobContext, rows: Rows, device: dict[str, Any]) -> None:

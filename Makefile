@@ -2,6 +2,7 @@
 # make test  checks style and import rules, then runs every test
 # Both set up what they need in .venv, with the exact versions of requirements.lock.
 # make screenshots  makes docs/*.png anew (needs Chromium); ARGS="--scheme dark --width 420 --out x"
+# make soak  tries for an hour what breaks programs, and writes docs/soak.md; ARGS="kills" for a part
 # make lock  writes requirements.lock anew from pyproject.toml
 
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -16,7 +17,7 @@ SLOWLY = .venv/bin/pip install --quiet --constraint requirements.lock --editable
 # The tests start hundreds of processes, and each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app test screenshots lock clean
+.PHONY: app test soak screenshots lock clean
 .DELETE_ON_ERROR:
 
 app: .venv/.app
@@ -27,6 +28,9 @@ test: .venv/.test
 	.venv/bin/ruff format --check .
 	.venv/bin/lint-imports
 	.venv/bin/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
+
+soak: .venv/.test
+	.venv/bin/python -m scripts.soak $(ARGS)
 
 screenshots: .venv/.test
 	.venv/bin/python -m scripts.screenshots $(ARGS)

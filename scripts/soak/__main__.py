@@ -1,6 +1,6 @@
 """Runs every trial and writes docs/soak.md: ``python -m scripts.soak [NAME ...]``.
 
-A NAME is a module of this package; without one, all run. Each trial gets an empty folder of its own.
+A NAME is a module of this package; without one, all run. Each trial gets its own empty folder.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
 def main() -> int:
     """Runs the trials; the exit code is 1 where anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*MODULES, []], metavar="NAME")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MODULES))
     parser.add_argument("--out", type=Path, default=PAGE, help="the page to write")
     chosen = parser.parse_args()
     rows = []

@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from pages.ui.attempt import attempt
 from pages.ui.text import escape
 from redshift_core.errors import InputError
 from redshift_core.evaluation.predictions import read_priors
@@ -72,7 +73,7 @@ def estimate_picker(key: str) -> None:
         with st.popover("My own n(z)", icon=":material/upload:"):
             st.file_uploader(
                 "Redshift distribution as CSV: z, n", type="csv", key=names["file"],
-                max_upload_size=MAX_MB, on_change=_take_in, args=(names, now.point),
+                max_upload_size=MAX_MB, on_change=attempt, args=(_take_in, names, now.point),
                 help="Two columns: redshift, and how many galaxies there are per unit of redshift. "
                 "Only the shape counts.",
             )  # fmt: skip

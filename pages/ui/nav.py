@@ -12,8 +12,10 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import choose
+from pages.ui.attempt import show_refused
 from pages.ui.text import escape
-from redshift_core.errors import DamagedError
+from redshift_core.errors import InputError
+from redshift_core.store import faults, store_root
 
 TITLE = "Redshift Lab"
 ICON = Path(__file__).with_name("icon.png")
@@ -68,10 +70,16 @@ def route() -> None:
         target, query = pending
         st.switch_page(target, query_params=query)
     choose.keep_in_url()
+    show_refused()
     try:
         page.run()
-    except DamagedError as error:  # met in the middle of a page: what stands above it stays
+    except InputError as error:  # met in the middle of a page: what stands above it stays
         st.error(escape(str(error)), icon=":material/broken_image:")
+    except OSError as error:  # a store that may not be read or written, or a full disk
+        said = faults.sentence(error, store_root())
+        if not said:
+            raise
+        st.error(escape(said), icon=":material/lock:")
 
 
 def _pages(entries: list[tuple[str, str, str, str]]) -> list[st.Page]:

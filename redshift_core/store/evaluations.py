@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from redshift_core.errors import JUDGE_AGAIN, DamagedError
-from redshift_core.store.files import lock_of, part_of, read_json
+from redshift_core.store.files import clear_left, lock_of, part_of, read_json
 from redshift_core.store.records import Evaluation, Stress, Summary
 from redshift_core.store.shapes import PERTURB_AGAIN
 
@@ -140,6 +140,7 @@ class EvaluationFolder:
 
         Whatever was added to the evaluation before goes with it.
         """
+        clear_left(self.path.parent, self.path.name)
         new = EvaluationFolder(part_of(self.path))
         new.path.mkdir(parents=True)
         try:

@@ -6,6 +6,7 @@ import json
 
 import streamlit as st
 
+from pages.ui.attempt import attempt
 from pages.ui.display import chart
 from pages.ui.empty import lacks_tensorflow
 from pages.ui.jobs.job import show_job
@@ -30,7 +31,7 @@ def show_explanation(run: RunFolder, dataset: DatasetFolder, row: int) -> None:
         st.button(
             "Why this redshift?", key="explain", icon=":material/troubleshoot:",
             help="Replaces groups of pixels one by one and asks the network again; some seconds.",
-            on_click=_start, args=(wanted,), disabled=lacks_tensorflow("explain"),
+            on_click=attempt, args=(_start, wanted), disabled=lacks_tensorflow("explain"),
         )  # fmt: skip
         return
     result = job.result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.ui.attempt import attempt
 from pages.ui.display import chart, table
 from pages.ui.empty import lacks_tensorflow
 from pages.ui.jobs.job import show_job
@@ -47,7 +48,7 @@ def _offer(run: RunFolder, dataset: str, wanted: dict[str, str], label: str) -> 
         st.info("The dataset was deleted; read the same file in again and evaluate the run on it.")
     else:
         st.button(
-            label, key="stress", icon=":material/waves:", on_click=_start, args=(wanted,),
+            label, key="stress", icon=":material/waves:", on_click=attempt, args=(_start, wanted),
             disabled=lacks_tensorflow("stress", run),
             help="The same galaxies with fewer digits, more noise, calibration errors, a shift: "
             "how much worse the redshifts become, and whether the flags see it.",

@@ -14,7 +14,7 @@ from pages.ui.text import escape
 from redshift_core import jobs
 from redshift_core.constants import duration
 from redshift_core.errors import InputError
-from redshift_core.jobs import Status, in_use
+from redshift_core.jobs import Status, housekeeping, in_use
 from redshift_core.store import Folder, JobFolder, Store
 
 POLL = 0.5  # s between two looks
@@ -49,6 +49,8 @@ def show_job(folder: JobFolder, title: str = "") -> Status:
 
 def show_failure(folder: JobFolder, now: Status) -> None:
     """Sentence of a failed job; the end of its log where the user could not have known."""
+    if now.state == "lost":
+        housekeeping.clear_lost(folder)
     st.error(escape(now.message) or "The job failed without a message.", icon=":material/error:")
     if not now.user_error:
         with st.expander("Log", icon=":material/terminal:"):

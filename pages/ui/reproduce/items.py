@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import choose
+from pages.ui.attempt import attempt
 from pages.ui.empty import lacks_tensorflow
 from pages.ui.jobs.job import show_job
 from pages.ui.parts import show_part
@@ -92,7 +93,7 @@ def _judge(store: Store, dataset: DatasetFolder, run: RunFolder) -> None:
     if job is None or not show_job(job, "Evaluating").active:
         st.button(
             "Evaluate on its test rows", type="primary", key="evaluate_run",
-            icon=":material/play_arrow:", on_click=_start, args=(store, wanted),
+            icon=":material/play_arrow:", on_click=attempt, args=(_start, store, wanted),
             disabled=lacks_tensorflow("evaluate", run),
         )  # fmt: skip
 

@@ -64,6 +64,10 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"
 
 
+# Names of options and settings stay whole; a browser would break them after the hyphens.
+WHOLE = "<style>.md-typeset td:first-child code { white-space: nowrap }</style>\n"
+
+
 # Commands
 
 
@@ -89,7 +93,8 @@ def command_page() -> str:
     parts = [
         "# Every command\n\nWritten from the code when this manual was built. "
         "`redshift-lab COMMAND --help` says the same in the terminal. Exit status: 0 finished or "
-        "stopped, 1 failed, 2 something that you can fix, said in one sentence.\n"
+        "stopped, 1 failed, 2 something that you can fix, said in one sentence.\n",
+        WHOLE,
     ]
     for name, command in sorted(commands().items()):
         if not command.hidden:
@@ -164,7 +169,8 @@ def setting_page() -> str:
         "Compare pages show the same settings with the same help. On the command line "
         "`--set NAME=VALUE` takes every setting of a run by its name, "
         "`--set training.batch_size=64` by its section and name; a list is written "
-        "`--set dense_units=256,128`. The name of the scaler is `scaler`.\n"
+        "`--set dense_units=256,128`. The name of the scaler is `scaler`.\n",
+        WHOLE,
     ]
     for kind, title in SETTINGS.items():
         about = inspect.cleandoc(kind.__doc__ or "")

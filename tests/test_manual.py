@@ -194,6 +194,15 @@ def test_the_readme_is_a_screen_and_a_half():
     assert "SIMULATED" in text("README.md")
 
 
+def test_figures_of_the_readme_are_those_of_the_page_on_what_was_measured():
+    measured = text("results.md")
+    rows = re.findall(r"^\| (.+?) \| (0\.0.+) \|$", text("README.md"), re.MULTILINE)
+    assert len(rows) > 5
+    for method, cells in rows:
+        (line,) = re.findall(rf"^\| {re.escape(method)} \|(.+)\|$", measured, re.M)[:1]
+        assert set(cells.split(" | ")) <= {cell.strip() for cell in line.split("|")}, method
+
+
 def test_a_site_that_loads_from_elsewhere_is_found(tmp_path):
     (tmp_path / "a.html").write_text(
         '<link rel="canonical" href="https://a"><a href="https://b">b</a><img src="c.png">'

@@ -27,6 +27,7 @@ PACKAGES = (
     "data", "store", "settings", "pdf", "evaluation", "simulation", "reference", "figures",
     "reports", "jobs", "prediction", "learning",
 )  # fmt: skip
+MORE = {"data": ("coefficients", "scaling", "split")}  # of use by themselves, and not exported
 
 
 def on_config(config: Any) -> Any:
@@ -62,13 +63,16 @@ def _turned(path: Path) -> str:
 def api_pages() -> Iterator[tuple[str, str]]:
     """A page for each package: what it exports or, where it exports nothing, its modules."""
     for name in PACKAGES:
-        folder = ROOT / "redshift_core" / name
-        if "__all__" in (folder / "__init__.py").read_text(encoding="utf-8"):
-            modules = [f"redshift_core.{name}"]
-        else:
-            files = sorted(path for path in folder.glob("*.py") if not path.stem.startswith("_"))
-            modules = [f"redshift_core.{name}", *(f"redshift_core.{name}.{f.stem}" for f in files)]
-        yield (
-            f"api/{name}.md",
-            f"# {name}\n\n" + "\n\n".join(f"::: {one}" for one in modules) + "\n",
-        )
+        named = "\n\n".join(f"::: redshift_core.{one}" for one in _public(name))
+        yield f"api/{name}.md", f"# {name}\n\n{named}\n"
+
+
+def _public(name: str) -> Iterator[str]:
+    """A package, the modules that speak for it, and the packages inside it."""
+    folder = ROOT / "redshift_core" / name.replace(".", "/")
+    yield name
+    exports = "__all__" in (folder / "__init__.py").read_text(encoding="utf-8")
+    modules = MORE.get(name, ()) if exports else sorted(path.stem for path in folder.glob("*.py"))
+    yield from (f"{name}.{one}" for one in modules if not one.startswith("_"))
+    for path in sorted(folder.glob("*/__init__.py")):
+        yield from _public(f"{name}.{path.parent.name}")

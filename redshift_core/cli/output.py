@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core.constants import MISSING, shown
-from redshift_core.store import Store
+from redshift_core.store import Folder
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")
@@ -49,20 +49,23 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "\n".join(lines)
 
 
-def damaged_lines(store: Store, part: str, keys: Sequence[str]) -> list[dict[str, Any]]:
+def damaged_lines(
+    listed: Sequence[tuple[Folder, str]], keys: Sequence[str]
+) -> list[dict[str, Any]]:
     """Lines of a list for the folders that cannot be used, with the reason as ``remark``.
 
     Parameters
     ----------
-    part : str
-        Of the store: ``datasets``, ``runs`` or ``tuning``.
+    listed : sequence of (Folder, str)
+        Everything in a part of the store, and why it cannot be used: `Store.listed`.
     keys : sequence of str
         What the other lines of the list have.
     """
     nothing = dict.fromkeys(keys)
     return [
         {**nothing, "id": folder.id, "name": folder.name, "state": "damaged", "remark": why}
-        for folder, why in store.damaged(part)
+        for folder, why in listed
+        if why
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +19,7 @@ from redshift_core.cli.datasets import (
 from redshift_core.cli.follow import check, follow, run_job
 from redshift_core.cli.manage import find
 from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, say
-from redshift_core.errors import DamagedError, InputError
+from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMAT_TITLES
 from redshift_core.settings.presets import PRESETS, preset
 from redshift_core.store import BenchFolder, LimitFolder, RunFolder, Store, TuningFolder, origin
@@ -204,8 +203,9 @@ def runs(as_json: JsonOption = False) -> None:
     """List the runs, newest first."""
     store = Store()
     columns = ("id", "name", "state", "preset", "dataset", "epochs", "val_mae", "test_mae")
-    listed = [_summary(run) for run in store.runs()]
-    listed += damaged_lines(store, "runs", (*columns, "note"))
+    found = store.listed("runs")
+    listed = [_summary(run) for run, why in found if not why]
+    listed += damaged_lines(found, (*columns, "note"))
 
     def text() -> str:
         if not listed:
@@ -248,9 +248,7 @@ def parse_setting(item: str) -> tuple[str, str]:
 
 def _summary(run: RunFolder) -> dict[str, Any]:
     """What the list says of a run."""
-    config, metrics = run.config, None
-    with contextlib.suppress(DamagedError):
-        metrics = run.metrics(config.dataset)
+    config = run.config
     return {
         "id": run.id,
         "name": run.name,
@@ -259,7 +257,7 @@ def _summary(run: RunFolder) -> dict[str, Any]:
         "dataset": config.dataset,
         "epochs": run.epochs,
         "val_mae": _val_mae(run),
-        "test_mae": metrics and metrics.figures.get("mae"),
+        "test_mae": run.evaluation(config.dataset).mae,
         "start_from": config.start_from,
         "note": run.note,
         "remark": "The base network, which comes with the product." if is_base(run) else "",

@@ -39,18 +39,17 @@ class Record:
         """
         check(path, values, _shape(cls), remedy)
         found = {}
-        for one in dataclasses.fields(cls):
-            value = values.get(_key(one))
-            if _key(one) not in values and _has_default(one):
+        for name, key, has_default, container, item in _fields(cls):
+            if has_default and key not in values:
                 continue
-            container, item = _item(cls, one.name)
+            value = values.get(key)
             if isinstance(value, list):
                 value = tuple(item.from_dict(v, path, remedy) if item else v for v in value)
             elif item and container is dict:
-                value = {key: item.from_dict(v, path, remedy) for key, v in value.items()}
+                value = {word: item.from_dict(v, path, remedy) for word, v in value.items()}
             elif item and value is not None:
                 value = item.from_dict(value, path, remedy)
-            found[one.name] = value
+            found[name] = value
         return cls(**found)
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,6 +101,14 @@ def _shape(cls: type[Record]) -> dict[str, Any]:
 
 
 @functools.cache
+def _fields(cls: type[Record]) -> list[tuple[str, str, bool, Any, type[Record] | None]]:
+    """Of every field its name, its key, whether it has a default, and what `_item` says of it."""
+    return [
+        (one.name, _key(one), _has_default(one), *_item(cls, one.name))
+        for one in dataclasses.fields(cls)
+    ]
+
+
 def _item(cls: type[Record], name: str) -> tuple[Any, type[Record] | None]:
     """Container of a field, tuple or dict, and the record that it consists of, if it does."""
     for part in _parts(_hints(cls)[name]):

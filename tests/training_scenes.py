@@ -2,8 +2,9 @@
 
 ``python training_scenes.py FOLDER VIRTUAL_CPUS``: FOLDER holds the store and ``scenes.json``, a
 list of runs to do in order: ``{"run": id, "resume": bool, "stop_after": looks, "epochs": total}``.
-``settings`` are changed as ``resume --set`` does. With ``judged`` the run is judged too; "stopped" stops that, "vanished" takes the dataset away. What
-each returned, or the sentence it was refused with, is written to ``outcomes.json``.
+``settings`` are changed as ``resume --set`` does. With ``judged`` the run is judged too; "stopped"
+stops that, "vanished" takes the dataset away. What each returned, or the sentence it was refused
+with, is written to ``outcomes.json``.
 """
 
 from __future__ import annotations

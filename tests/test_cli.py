@@ -242,11 +242,14 @@ def test_a_resume_that_cannot_work_leaves_the_run_as_it_is(here, store, dataset)
     orphan, done = fake_run(store, "orphan"), fake_run(store, "done", dataset=dataset.id)
     for run in (orphan, done):
         write_json(run.result_path, {"epochs": 10, "val_mae": 0.03})
-    for name, sentence in (
-        ("orphan", "which is not in the store any more"),
-        ("done", "has completed 10 epochs already"),
+    for name, options, sentence in (
+        ("orphan", ("--epochs", "10"), "which is not in the store any more"),
+        ("done", ("--epochs", "10"), "has completed 10 epochs already"),
+        ("done", ("--set", "learning_rate=0.1"), "say how many epochs it should have in all"),
+        ("done", ("--set", "batch_size=8"), "batch_size cannot change when a run goes on; what"),
+        ("done", ("--set", "bath_size=8"), "Unknown setting 'bath_size'"),
     ):
-        code, _, err = here("resume", name, "--epochs", "10")
+        code, _, err = here("resume", name, *options)
         assert code == 2
         assert sentence in err
         run = store.run(name)

@@ -22,6 +22,7 @@ from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, s
 from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMAT_TITLES
 from redshift_core.settings.presets import PRESETS, preset
+from redshift_core.settings.run import ON_RESUME
 from redshift_core.store import BenchFolder, LimitFolder, RunFolder, Store, TuningFolder, origin
 from redshift_core.store.base import BASE, is_base
 from redshift_core.store.simulator_version import simulated_mark
@@ -191,11 +192,20 @@ def stop(
 def resume(
     run: RunArgument,
     epochs: EpochsOption = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help=f"Change one setting from here on; may be repeated: {', '.join(ON_RESUME)}.",
+        ),
+    ] = None,
     detach: DetachOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a stopped, failed or lost run, or with a finished one for more epochs."""
-    folder = jobs.resume(Store().run(run), epochs)
+    values = dict(parse_setting(item) for item in settings or [])
+    folder = jobs.resume(Store().run(run), epochs, values)
     _finish(folder, detach, as_json)
 
 
@@ -222,7 +232,7 @@ def runs(as_json: JsonOption = False) -> None:
 def _finish(run: RunFolder, detach: bool, as_json: bool) -> None:
     """Follow a run to its end, print its result, and fail where it failed."""
     status = jobs.status(run) if detach else follow(run)
-    val_mae = None if status.active else _val_mae(run)
+    val_mae = None if status.active else jobs.saved_val_mae(run, status)
     said = "" if val_mae is None else f", validation MAE {val_mae:.5f}"
     emit(
         {"run": run.id, "state": status.state, "val_mae": val_mae},
@@ -230,12 +240,6 @@ def _finish(run: RunFolder, detach: bool, as_json: bool) -> None:
         as_json,
     )
     check(run, status)
-
-
-def _val_mae(run: RunFolder) -> float | None:
-    """Validation MAE of the saved weights, as the worker told it."""
-    value = run.result.get("val_mae", jobs.status(run).detail.get("val_mae"))
-    return float(value) if isinstance(value, int | float) else None
 
 
 def parse_setting(item: str) -> tuple[str, str]:
@@ -248,15 +252,15 @@ def parse_setting(item: str) -> tuple[str, str]:
 
 def _summary(run: RunFolder) -> dict[str, Any]:
     """What the list says of a run."""
-    config = run.config
+    config, status = run.config, jobs.status(run)
     return {
         "id": run.id,
         "name": run.name,
-        "state": jobs.status(run).state,
+        "state": status.state,
         "preset": config.preset,
         "dataset": config.dataset,
         "epochs": run.epochs,
-        "val_mae": _val_mae(run),
+        "val_mae": jobs.saved_val_mae(run, status),
         "test_mae": run.evaluation(config.dataset).mae,
         "start_from": config.start_from,
         "note": run.note,

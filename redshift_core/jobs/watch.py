@@ -120,6 +120,20 @@ def wait(
     return now
 
 
+def saved_val_mae(run: JobFolder, now: Status | None = None) -> float | None:
+    """Validation MAE of a run's saved model, in z; while it trains, of the best epoch so far.
+
+    Parameters
+    ----------
+    now : Status, optional
+        Of the run, where it is known already.
+    """
+    now = now or status(run)
+    detail, usual = now.detail, now.detail.get("val_mae")
+    value = usual if now.active else run.result.get("val_mae", detail.get("saved_val_mae", usual))
+    return float(value) if isinstance(value, int | float) else None
+
+
 def log_tail(folder: JobFolder, lines: int = 20) -> str:
     """Last lines of a job's log."""
     try:

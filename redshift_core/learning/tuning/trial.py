@@ -58,6 +58,9 @@ class TrialTrainer(Trainer):
     def _calibrate(self) -> None:
         pass
 
+    def _go_back(self) -> str:
+        return ""
+
     def _close_epoch(self, val_loss: float, val_mae: float) -> None:
         super()._close_epoch(val_loss, val_mae)
         self.context.report(epochs_done=self.progress.epoch, now=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from redshift_core.constants import Z_MAX, Z_MIN
 from redshift_core.data.headers import Columns
 from redshift_core.data.incumbent import is_incumbent
 from redshift_core.data.mapping import NONE
@@ -20,6 +21,7 @@ N_EXAMPLES = 5  # rows named for each flag
 FAINTEST, BRIGHTEST = 0.05, 500.0  # median mean flux of known data lies well within, e⁻ s⁻¹
 PHYSICAL = 1e-10  # below this the flux is in W m⁻² nm⁻¹ or the like
 LONG = r"^\s*[+-]?\d{16,}\s*$"  # whole numbers that may be above 2^53, where float64 rounds
+MANY = 0.05  # share of redshifts outside the range from which on it is said
 SAME = 1e-3  # relative scatter of the brightness below which every spectrum was normalised
 
 
@@ -107,7 +109,8 @@ class Catalogue:
         }
 
     def _warnings(self, bright: NDArray[np.float64], n_usable: int) -> list[str]:
-        warnings = (_scale_warning(bright), self._z_warning(n_usable), self._repeat_warning())
+        warnings = (_scale_warning(bright), self._z_warning(n_usable), self._far_warning())
+        warnings += (self._repeat_warning(),)
         found = list(filter(None, warnings))
         columns = self.columns
         if left := len(columns.further) - len(columns.other):
@@ -125,6 +128,16 @@ class Catalogue:
             ]  # fmt: skip
             found.append("The file has no header; by position, " + ", ".join(parts) + ".")
         return found
+
+    def _far_warning(self) -> str:
+        n = int(((self.flags & FLAGS["z_out_of_range"]) > 0).sum())
+        known = int(np.isfinite(self.z_spec).sum())
+        if not self.has_z or n <= MANY * known:
+            return ""
+        return (
+            f"{n:,} of {known:,} redshifts lie outside {Z_MIN:g}–{Z_MAX:g}, the range of the "
+            "networks here. They are flagged, and a training leaves them out."
+        )
 
     def _repeat_warning(self) -> str:
         n = int(((self.flags & FLAGS["repeated_spectrum"]) > 0).sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,8 +91,9 @@ def _not_learned(
 ) -> tuple[NDArray[np.int64], Learned]:
     """Rows of another dataset whose galaxies the run has not learned from."""
     seen = _seen_by(run)
+    before = [one["dataset"] for one in origin.ancestors(run)]
     if seen is None:
-        return rows, Learned(unknown=_could_overlap(run, dataset))
+        return rows, Learned(unknown=_could_overlap(dataset, [run.trained_on, *before]))
     by_spectrum, by_id = seen.among(dataset, rows)
     known = by_spectrum | by_id
     if known.all():
@@ -105,7 +106,7 @@ def _not_learned(
     return rows[~known], Learned(
         n_left_out=int(known.sum()),
         n_by_spectrum=int(by_spectrum.sum()),
-        unknown=not seen.whole and _could_overlap(run, dataset),
+        unknown=not seen.whole and _could_overlap(dataset, before),
     )
 
 
@@ -123,11 +124,10 @@ def _seen_by(run: RunFolder) -> Seen | None:
     return seen.joined(None) if run.config.start_from else seen
 
 
-def _could_overlap(run: RunFolder, dataset: data.Dataset) -> bool:
-    """Whether the run may have learned from a dataset's galaxies; simulated ones are not real."""
-    about = [run.trained_on, *(one["dataset"] for one in origin.ancestors(run))]
+def _could_overlap(dataset: data.Dataset, others: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether others may hold galaxies of a dataset; those that are simulated hold no real ones."""
     simulated = bool(dataset.info.get("simulated"))
-    return any(bool(one.get("simulated")) == simulated for one in about)
+    return any(bool(one.get("simulated")) == simulated for one in others)
 
 
 def is_own(run: RunFolder, dataset: DatasetFolder) -> bool:

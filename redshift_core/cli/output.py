@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -31,6 +31,13 @@ def emit(value: Any, text: str | Callable[[], str], as_json: bool) -> None:
 def say(sentence: str) -> None:
     """Print one line on stderr."""
     print(" ".join(sentence.split()), file=sys.stderr, flush=True)
+
+
+def say_remarks(remarks: Iterable[Any]) -> None:
+    """Print sentences with a ``level`` on stderr: errors in red, warnings in yellow."""
+    colours = {"error": "red", "warning": "yellow"}
+    for one in remarks:
+        typer.secho(one.text, err=True, fg=colours.get(one.level))
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -24,6 +24,7 @@ FLAG_TEXT: dict[str, str] = {
     "z_missing": "The redshift is missing.",
     "z_out_of_range": f"The redshift lies outside [{Z_MIN:g}, {Z_MAX:g}].",
     "duplicate_id": "An earlier row has the same source_id.",
+    "repeated_spectrum": "An earlier row has the same spectrum, byte by byte.",
 }
 BAD_FLUX = FLAGS["nan_flux"] | FLAGS["infinite_flux"] | FLAGS["zero_flux"]  # no use to any model
 

@@ -223,6 +223,11 @@ class RunFolder(LongFolder):
         return self.path / "prior.npz"
 
     @property
+    def seen_path(self) -> Path:
+        """Which galaxies it has learned from: hashes of their spectra, and their ids."""
+        return self.path / "seen.npz"
+
+    @property
     def model_path(self) -> Path:
         """The model, raw flux in."""
         return self.path / "model.keras"

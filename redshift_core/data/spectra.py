@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core.constants import FLAGS, N_BP, Z_MAX, Z_MIN
+from redshift_core.data.sentinels import has_sentinel
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,8 +25,14 @@ FLAG_TEXT: dict[str, str] = {
     "z_missing": "The redshift is missing.",
     "z_out_of_range": f"The redshift lies outside [{Z_MIN:g}, {Z_MAX:g}].",
     "duplicate_id": "An earlier row has the same source_id.",
+    "sentinel_flux": (
+        "At least one flux is a number that stands for a missing value, such as 1e20 or −999, or "
+        "lies orders of magnitude from the others."
+    ),
 }
-BAD_FLUX = FLAGS["nan_flux"] | FLAGS["infinite_flux"] | FLAGS["zero_flux"]  # no use to any model
+BAD_FLUX = sum(  # no use to any model
+    FLAGS[name] for name in ("nan_flux", "infinite_flux", "zero_flux", "sentinel_flux")
+)
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ def flag_rows(
     bits[odd[np.isinf(flux[odd]).any(axis=1)]] |= FLAGS["infinite_flux"]
     null = np.flatnonzero(mean == 0)
     bits[null[~flux[null].any(axis=1)]] |= FLAGS["zero_flux"]
+    bits[has_sentinel(flux)] |= FLAGS["sentinel_flux"]
     if z_spec is not None:
         missing = np.isnan(z_spec)
         bits[missing] |= FLAGS["z_missing"]

@@ -128,11 +128,24 @@ class ColumnarTable(Table):
             flux = self.mean_spectra.flux(batch, converter)
         else:
             flux = self._flux(batch, columns, first)
-        z = None if columns.z is None else _redshifts(self._numbers(batch, columns.z, first))
+        z = self._z_spec(batch, columns, first)
         ids = None if columns.source_id is None else self._ids(batch, columns.source_id, first)
         names = [self.names[p] for p in columns.other]
         values = [self._values(batch, self.cells[name]) for name in names]
         return Block.of(flux, z, ids, pa.table(values, names=names) if names else None)
+
+    def _z_spec(
+        self, batch: pa.RecordBatch, columns: Columns, first: int
+    ) -> NDArray[np.float64] | None:
+        """Redshifts of the rows; None where there are none, or nothing depends on them."""
+        if columns.z is None:
+            return None
+        try:
+            return _redshifts(self._numbers(batch, columns.z, first))
+        except InputError:
+            if columns.z_is_spare:
+                return None
+            raise
 
     def _flux(self, batch: pa.RecordBatch, columns: Columns, first: int) -> NDArray[np.float32]:
         cells = [self.cells[self.names[p]] for p in columns.flux]

@@ -16,6 +16,7 @@ from redshift_core.constants import FLAGS, N_BP, Z_MAX, Z_MIN
 from redshift_core.data.sentinels import has_sentinel
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 FLAG_TEXT: dict[str, str] = {
@@ -45,9 +46,51 @@ class Spectra:
     row: NDArray[np.int64]  # (n,), position in the file, from 0
     known_id: NDArray[np.bool_]  # (n,), False where the row number stands in for the id
     other: pa.Table | None = None  # n rows of the file's further columns
+    has_ids: bool = True  # whether the file has a column of ids
 
     def __len__(self) -> int:
         return len(self.row)
+
+    def own_ids(self) -> dict[str, np.ma.MaskedArray]:
+        """Ids that the file gives, masked where it gives none; empty where it has no such column.
+
+        Row numbers never leave the product as ids.
+        """
+        if not self.has_ids:
+            return {}
+        return {"source_id": np.ma.array(self.source_id, mask=~self.known_id)}
+
+
+def without_row_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """A catalogue's lines as they leave the product: no row number stands as ``source_id``.
+
+    Inside the product a row without an id has its row number for one. Such an id becomes missing,
+    and the column is left out where nothing else is in it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> without_row_numbers(pd.DataFrame({"row": [0, 1], "source_id": [0, 1]})).columns.tolist()
+    ['row']
+    """
+    stands_in = table["source_id"] == table["row"]
+    if stands_in.all() and len(table):
+        return table.drop(columns="source_id")
+    if not stands_in.any():
+        return table
+    return table.assign(source_id=table["source_id"].astype("Int64").mask(stands_in))
+
+
+def ids_as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """A table to be shown, whose ``source_id``, if any, is text: a browser's numbers end at 2^53.
+
+    >>> import pandas as pd
+    >>> ids_as_text(pd.DataFrame({"source_id": pd.array([7, None], "Int64")})).source_id.tolist()
+    ['7', '']
+    """
+    if "source_id" not in table:
+        return table
+    return table.assign(source_id=table["source_id"].astype("string").fillna(""))
 
 
 def flag_names(bits: int) -> list[str]:

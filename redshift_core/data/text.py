@@ -13,7 +13,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO
@@ -232,6 +232,8 @@ class _Parser:
         try:
             return self._block(self._trimmed(content, nulls, quoted))
         except pa.ArrowInvalid as error:
+            if self.columns.z_is_spare and self.columns.z is not None:
+                return _Parser(self.source, replace(self.columns, z=None))._carefully(text)
             raise self._fault(content, text, str(error)) from None
 
     def _trimmed(self, content: bytes, nulls: list[str], quoted: bool) -> pa.Table:

@@ -68,6 +68,11 @@ class Table(Protocol):
     has_header: bool
 
     @property
+    def n_rows(self) -> int | None:
+        """Its rows, where they are known without reading them."""
+        return None
+
+    @property
     def simulation(self) -> dict[str, Any]:
         """How it was simulated, where the file says so."""
         return {}

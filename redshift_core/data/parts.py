@@ -13,10 +13,9 @@ from redshift_core.data.headers import has_ids
 from redshift_core.data.readers import even_blocks, open_table, spare_z
 from redshift_core.data.spectra import Spectra
 from redshift_core.errors import InputError
-from redshift_core.settings.names import FORMATS
+from redshift_core.settings.names import ENDINGS
 from redshift_core.store.hats import DATASET, hats_properties
 
-ENDINGS = tuple(ending for one in FORMATS.values() for ending in one.suffixes)
 OUT = ".parquet"  # ending of what is made of a part
 
 

@@ -11,13 +11,16 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from redshift_core.data.arrow_files import FeatherTable, ParquetTable
 from redshift_core.data.blocks import Table
+from redshift_core.data.folders import FolderTable
 from redshift_core.data.headers import Columns
+from redshift_core.data.limits import check_rows
 from redshift_core.data.mapping import NONE, UnknownColumnsError, parse_columns
 from redshift_core.data.sniff import format_of
 from redshift_core.data.spectra import Spectra
@@ -33,14 +36,19 @@ def _later(module: str, name: str) -> Callable[[Path], Table]:
     return lambda path: getattr(import_module(f"redshift_core.data.{module}"), name)(path)
 
 
+def _packed() -> ModuleType:
+    return import_module("redshift_core.data.packed")
+
+
 READERS: dict[str, Callable[[Path], Table]] = {
     "csv": text_table,
-    "csv.gz": partial(text_table, packed=True),
+    "csv.gz": lambda path: _packed().gzip_table(path, open_table, partial(text_table, packed=True)),
     "parquet": ParquetTable,
     "feather": FeatherTable,
     "fits": _later("fits", "FitsTable"),
     "votable": _later("votable", "VOTable"),
     "ecsv": _later("array_text", "ArrayTextTable"),
+    "zip": lambda path: _packed().zip_table(path, open_table),
 }
 BLOCK_ROWS = 8_192  # spectra handed out at once: 6 MB of flux
 PREVIEW_ROWS = 5
@@ -58,9 +66,12 @@ class Preview:
 
 
 def open_table(path: Path | str) -> Table:
-    """Table in a file, by its content, or in a folder of Parquet files."""
+    """Table in a file, by its content, or in a folder of parts."""
     path = Path(path).expanduser()
-    return READERS[format_of(path)](path)
+    kind = format_of(path)
+    if path.is_dir() and kind != "parquet":
+        return FolderTable(path, open_table)
+    return READERS[kind](path)
 
 
 def find_columns(table: Table, columns: Mapping[str, str] | str | None = None) -> Columns:
@@ -120,8 +131,10 @@ def even_blocks(table: Table, columns: Columns, block_rows: int = BLOCK_ROWS) ->
 
 def numbered_blocks(table: Table, columns: Columns) -> Iterator[tuple[Spectra, int]]:
     """Blocks as the reader makes them, numbered, each with the bytes done by then."""
+    check_rows(table.path.name, table.n_rows or 0)
     row = 0
     for block, done in table.blocks(columns):
+        check_rows(table.path.name, row + len(block.flux))
         if len(block.flux):
             yield block.numbered(row), done
             row += len(block.flux)

@@ -7,7 +7,6 @@ by cell, for the line and column to name.
 
 from __future__ import annotations
 
-import gzip
 import os
 import zlib
 from collections import deque
@@ -28,6 +27,7 @@ from redshift_core.data.blocks import ID, NUMBER_ROWS, Block, Table
 from redshift_core.data.dialect import BOM, NULLS, bare, dialect_of, split_line, squeeze
 from redshift_core.data.headerless import by_position
 from redshift_core.data.headers import Columns, recognise
+from redshift_core.data.limits import Unpacked
 from redshift_core.data.sniff import check_text, gzip_error
 from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMATS, FileFormat
@@ -163,7 +163,7 @@ class _Stream:
 
     def __init__(self, path: Path, packed: bool):
         self.raw = path.open("rb", buffering=1 << 20 if packed else 0)
-        self.text = gzip.GzipFile(fileobj=self.raw, mode="rb") if packed else self.raw
+        self.text = Unpacked(path.name, self.raw) if packed else self.raw
 
     def __enter__(self) -> tuple[BinaryIO, BinaryIO]:
         return self.text, self.raw

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from redshift_core.data.array_cells import plain
 from redshift_core.data.columnar import BLOCK_ROWS, FIRST_ROWS, ColumnarTable
 from redshift_core.data.files import files_of
 from redshift_core.errors import InputError
@@ -88,9 +89,9 @@ class FeatherTable(ColumnarTable):
             file = pa.ipc.open_file(memory)
             first = _empty(file.schema)
             if file.num_record_batches:
-                first = pa.RecordBatch.from_pylist(
-                    file.get_batch(0).slice(0, FIRST_ROWS).to_pylist(), file.schema
-                )  # a copy, for the file is closed
+                batch = file.get_batch(0).slice(0, FIRST_ROWS)
+                columns = [_copy(plain(column)) for column in batch.columns]
+                first = pa.RecordBatch.from_arrays(columns, batch.schema.names)
         super().__init__(path, first)
 
     def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
@@ -107,13 +108,18 @@ class FeatherTable(ColumnarTable):
                     yield part, int(size * (number + share) / n)
 
 
+def _copy(column: pa.Array) -> pa.Array:
+    """The same values in memory of their own, for the file is closed."""
+    return pa.array(column.to_pylist(), column.type)
+
+
 def _refuse(word: str) -> None:
     """NaN and infinity are no JSON, though Python reads them."""
     raise ValueError(f"{word} is no JSON")
 
 
 def _empty(schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([pa.array([], kind) for kind in schema.types], schema=schema)
+    return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
 
 
 @contextmanager

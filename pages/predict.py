@@ -37,7 +37,7 @@ KINDS = ("predict", "adapt", "catalogue")
 TITLES = {ending: FORMATS[name].title for ending, name in WRITTEN.items()} | {
     ".npy": "p(z) as .npy"
 }
-COLUMNS = "row, source_id, z_phot (empty where there is none)"
+COLUMNS = "row, source_id where the file has ids, z_phot (empty where there is none)"
 INTERVALS = "z_low68 to z_high68 and z_low95 to z_high95 (hold 68 and 95 % of p(z))"
 
 
@@ -114,6 +114,8 @@ def result(job: JobFolder) -> None:
             about=outcome,
         )
     flags(outcome["flagged"])
+    if said := outcome.get("source_ids", {}).get("text"):
+        st.caption(said)
     if seen.n_predicted:
         adapt.offer(store, job, seen.median)
     with st.expander("First rows", icon=":material/table_rows:"):

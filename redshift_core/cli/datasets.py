@@ -200,6 +200,13 @@ def _progress() -> Iterator[Callable[[float, float, str], None]]:
         progress.close()
 
 
+def _reasons(flagged: dict[str, int]) -> list[str]:
+    """What each flag that some row carries means, a line each."""
+    from redshift_core.data.spectra import FLAG_TEXT
+
+    return [f"  {name}: {FLAG_TEXT[name]}" for name, n in flagged.items() if n]
+
+
 def _report_dataset(result: dict[str, Any], as_json: bool) -> None:
     """Print what became of an ingest or a simulation; nothing where it was stopped."""
     if not result:
@@ -211,6 +218,6 @@ def _report_dataset(result: dict[str, Any], as_json: bool) -> None:
         f"Dataset {folder.id}{mark} {there}: {result['rows']:,} spectra; "
         f"flagged: {flagged_text(result['flagged'])}."
     )
-    emit(result, text, as_json)
+    emit(result, lambda: "\n".join([text, *_reasons(result["flagged"])]), as_json)
     if said := simulator_version.remark(folder.info):
         say(said)

@@ -151,10 +151,12 @@ def predict(
     say_worse(folder)
     result = run_job(job, as_json)
     if result:
-        value = {key: result[key] for key in ("rows", "flagged", "verdict", "out")}
+        value = {key: result[key] for key in ("rows", "flagged", "source_ids", "verdict", "out")}
         said = f"{value['rows']:,} redshifts in {value['out']}; flagged: "
         mark = " The run was trained on SIMULATED spectra." if result["simulated"] else ""
-        said += f"{flagged_text(value['flagged'])}.\n{value['verdict']['text']}{mark}"
+        said += f"{flagged_text(value['flagged'])}.\n"
+        said += f"{ids}\n" if (ids := value["source_ids"]["text"]) else ""
+        said += f"{value['verdict']['text']}{mark}"
         if found := result.get("recalibration"):
             from redshift_core.evaluation.recalibration import recalibration_text
 

@@ -56,6 +56,10 @@ from redshift_core.store.arrays import load_arrays, save_arrays
 
 FLAGS = {  # what is said of one predicted redshift
     "bad_flux": "Flux missing, infinite, beyond float32 or zero throughout: no redshift is given.",
+    "sentinel_flux": (
+        "A flux is a number that stands for a missing value, such as 1e20 or −999: no redshift is "
+        "given."
+    ),
     "outside_training_range": (
         "Farther from the spectra the run was trained on than 99 % of its validation spectra, "
         "by shape, noise, pixel grid or brightness."

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from redshift_core import pdf
 from redshift_core.constants import N_PIXELS, N_Z_BINS, Z_MAX, Z_MIN
+from redshift_core.data.sentinels import has_sentinel
 from redshift_core.errors import InputError
 from redshift_core.evaluation.flags import density_flags
 from redshift_core.evaluation.recalibration import Recalibration
@@ -147,8 +148,8 @@ def _in_blocks(
 
 
 def bad_flux(flux: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Whether each spectrum has values that are not finite, or only zeros; shape (n,)."""
-    return ~np.isfinite(flux).all(axis=1) | ~np.any(flux, axis=1)
+    """Whether each spectrum has values not finite, sentinels, or only zeros; shape (n,)."""
+    return ~np.isfinite(flux).all(axis=1) | ~np.any(flux, axis=1) | has_sentinel(flux)
 
 
 @dataclass(frozen=True)
@@ -185,10 +186,11 @@ class Reader:
             for place, level in enumerate(LEVELS):
                 low, high = ends[:, place], ends[:, place + len(LEVELS)]
                 columns |= {f"z_low{level}": low, f"z_high{level}": high}
-        departures = self.coverage.departures(flux)
+        sentinel, departures = has_sentinel(flux), self.coverage.departures(flux)
+        departures[sentinel] = np.inf
         if tally:
             tally.add(flux, departures)
-        flags = _flags(columns["z_phot"], departures.max(axis=1) > 1)
+        flags = _flags(columns["z_phot"], departures.max(axis=1) > 1, sentinel)
         return columns, {**flags, **density_flags(columns["z_phot"], density, flux)}, density
 
 
@@ -245,12 +247,17 @@ def flag_text(flags: dict[str, NDArray[np.bool_]]) -> NDArray[np.object_]:
     return np.array(texts, object)[which]
 
 
-def _flags(z_phot: NDArray, outside: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+def _flags(
+    z_phot: NDArray, outside: NDArray[np.bool_], sentinel: NDArray[np.bool_]
+) -> dict[str, NDArray[np.bool_]]:
     bad = np.isnan(z_phot)
     beyond = (z_phot <= Z_MIN) | (z_phot >= Z_MAX)  # what lies beyond was set to the end
     return {
-        "bad_flux": bad, "outside_training_range": outside & ~bad, "z_phot_out_of_range": beyond
-    }  # fmt: skip
+        "bad_flux": bad,
+        "sentinel_flux": sentinel,
+        "outside_training_range": outside & ~bad,
+        "z_phot_out_of_range": beyond,
+    }
 
 
 def _block_size(model: Any, on_gpu: bool) -> int:

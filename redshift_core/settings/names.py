@@ -27,7 +27,9 @@ FORMATS = {  # format of ``data.READERS`` → how it is known
     "fits": FileFormat("FITS", (".fits", ".fit"), b"SIMPLE  =", written=True),
     "votable": FileFormat("VOTable", (".vot", ".votable", ".xml"), b"<?xml", written=True),
     "ecsv": FileFormat("ECSV", (".ecsv",), b"# %ECSV", written=True),
+    "zip": FileFormat("ZIP", (".zip",), b"PK\x03\x04"),
 }
+ENDINGS = tuple(ending for one in FORMATS.values() for ending in one.suffixes)
 WRITTEN = {  # ending of a table that is written → its format, of ``store.writers.WRITERS``
     ending: name
     for name, one in FORMATS.items()

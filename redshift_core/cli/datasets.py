@@ -132,8 +132,8 @@ def ingest(
 
 def datasets(as_json: JsonOption = False) -> None:
     """List the datasets, newest first."""
-    store, listed = Store(), []
-    for folder in store.datasets():
+    found, listed = Store().listed("datasets"), []
+    for folder in (folder for folder, why in found if not why):
         info = folder.info
         listed.append(
             {
@@ -151,7 +151,7 @@ def datasets(as_json: JsonOption = False) -> None:
             }
         )
     columns = ("id", "name", "state", "rows", "usable", "has_z", "simulated", "note")
-    listed += damaged_lines(store, "datasets", (*columns, "flagged", "simulator_version"))
+    listed += damaged_lines(found, (*columns, "flagged", "simulator_version"))
 
     def text() -> str:
         if not listed:
@@ -200,6 +200,13 @@ def _progress() -> Iterator[Callable[[float, float, str], None]]:
         progress.close()
 
 
+def _reasons(flagged: dict[str, int]) -> list[str]:
+    """What each flag that some row carries means, a line each."""
+    from redshift_core.data.spectra import FLAG_TEXT
+
+    return [f"  {name}: {FLAG_TEXT[name]}" for name, n in flagged.items() if n]
+
+
 def _report_dataset(result: dict[str, Any], as_json: bool) -> None:
     """Print what became of an ingest or a simulation; nothing where it was stopped."""
     if not result:
@@ -211,6 +218,6 @@ def _report_dataset(result: dict[str, Any], as_json: bool) -> None:
         f"Dataset {folder.id}{mark} {there}: {result['rows']:,} spectra; "
         f"flagged: {flagged_text(result['flagged'])}."
     )
-    emit(result, text, as_json)
+    emit(result, lambda: "\n".join([text, *_reasons(result["flagged"])]), as_json)
     if said := simulator_version.remark(folder.info):
         say(said)

@@ -17,6 +17,8 @@ from redshift_core.data.spectra import (
     brightness,
     flag_names,
     flag_rows,
+    ids_as_text,
+    without_row_numbers,
 )
 
 __all__ = [
@@ -32,10 +34,12 @@ __all__ = [
     "flag_names",
     "flag_rows",
     "galaxies_of",
+    "ids_as_text",
     "ingest",
     "ingest_job",
     "open_dataset",
     "parse_columns",
     "preview",
     "read_blocks",
+    "without_row_numbers",
 ]

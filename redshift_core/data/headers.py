@@ -58,6 +58,7 @@ class Columns:
     has_header: bool = True
     made_with: dict[str, str] | None = None  # bases and sampling, if fluxes are made; else None
     only: tuple[int, ...] | None = None  # further columns that are read; None: see `other`
+    z_is_spare: bool = False  # whether a redshift that is no number may count as missing
 
     @property
     def flux(self) -> tuple[int, ...]:
@@ -301,6 +302,11 @@ def _source_id(names: list[str], first: list[list[str]]) -> int | None:
             if all(cell.lstrip("+-").isdigit() for cell in cells if cell):
                 return found[name]
     return None
+
+
+def has_ids(names: list[str]) -> bool:
+    """Whether a header names a column of source ids."""
+    return _source_id(names, []) is not None
 
 
 def _is_float(text: str) -> bool:

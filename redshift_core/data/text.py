@@ -7,13 +7,12 @@ by cell, for the line and column to name.
 
 from __future__ import annotations
 
-import gzip
 import os
 import zlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO
@@ -28,6 +27,7 @@ from redshift_core.data.blocks import ID, NUMBER_ROWS, Block, Table
 from redshift_core.data.dialect import BOM, NULLS, bare, dialect_of, split_line, squeeze
 from redshift_core.data.headerless import by_position
 from redshift_core.data.headers import Columns, recognise
+from redshift_core.data.limits import Unpacked
 from redshift_core.data.sniff import check_text, gzip_error
 from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMATS, FileFormat
@@ -163,7 +163,7 @@ class _Stream:
 
     def __init__(self, path: Path, packed: bool):
         self.raw = path.open("rb", buffering=1 << 20 if packed else 0)
-        self.text = gzip.GzipFile(fileobj=self.raw, mode="rb") if packed else self.raw
+        self.text = Unpacked(path.name, self.raw) if packed else self.raw
 
     def __enter__(self) -> tuple[BinaryIO, BinaryIO]:
         return self.text, self.raw
@@ -232,6 +232,8 @@ class _Parser:
         try:
             return self._block(self._trimmed(content, nulls, quoted))
         except pa.ArrowInvalid as error:
+            if self.columns.z_is_spare and self.columns.z is not None:
+                return _Parser(self.source, replace(self.columns, z=None))._carefully(text)
             raise self._fault(content, text, str(error)) from None
 
     def _trimmed(self, content: bytes, nulls: list[str], quoted: bool) -> pa.Table:

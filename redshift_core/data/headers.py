@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from redshift_core.constants import BP_KEPT, N_BAND_FULL, N_BP, N_PIXELS, N_RP, RP_KEPT
+from redshift_core.data.cells import all_ids, is_number
 from redshift_core.data.incumbent import is_incumbent
 from redshift_core.data.mapping import (
     HOW,
@@ -42,7 +43,12 @@ WANTED = f"{N_PIXELS} (80 BP + 106 RP) or, before the cut, {N_FULL} (120 BP + 12
 ID_NAMES = (
     "sourceid", "gaiasourceid", "gaiadr3sourceid", "dr3sourceid", "gaiaid",
 )  # fmt: skip
-WEAK_ID_NAMES = ("objectid", "objid", "id")  # the source id only where they hold whole numbers
+WEAK_ID_NAMES = (
+    "objectid",
+    "objid",
+    "id",
+    "designation",
+)  # the source id only where they hold whole numbers
 FLUX_NAMES = (
     "flux", "f", "fluxes", "pixel", "pix", "px", "spec", "spectrum", "xp", "bprp", "",
 )  # fmt: skip
@@ -321,18 +327,10 @@ def find_source_id(names: list[str], first: list[list[str]]) -> int | None:
             return found[name]
     for name in WEAK_ID_NAMES:
         if name in found:
-            cells = (row[found[name]].strip() for row in first if len(row) == len(names))
-            if all(cell.lstrip("+-").isdigit() for cell in cells if cell):
+            cells = (row[found[name]] for row in first if len(row) == len(names))
+            if all_ids(cells):
                 return found[name]
     return None
-
-
-def _is_float(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _unknown(file: str, names: list[str]) -> InputError:
@@ -348,7 +346,7 @@ def _unknown(file: str, names: list[str]) -> InputError:
             f"column{'s' if len(names) > 1 else ''} ({', '.join(names[:4])[:80]}); expected z and "
             f"{WANTED} flux columns, such as flux_0 … flux_185."
         )
-    numeric = [_is_float(name) for name in names]
+    numeric = [is_number(name) for name in names]
     if sum(numeric) > 0.5 * len(names):
         at = numeric.index(False) if False in numeric else 0
         return InputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # ``flux_0 (e-/s)``, ``z []``, ``flux(e-/s)``: a unit in brackets, but no ``flux[0]``.
 _UNIT = re.compile(
@@ -11,6 +12,7 @@ _UNIT = re.compile(
 _NUMBERED = re.compile(r"(.*?)[\s_\-.\[(]*(\d+)[\])]?$")
 
 
+@lru_cache(4096)
 def without_unit(name: str) -> str:
     """Name of a column without the unit in brackets behind it.
 
@@ -24,11 +26,13 @@ def without_unit(name: str) -> str:
     return (found[1].rstrip(" _-.") or name) if found else name
 
 
+@lru_cache(4096)
 def key(name: str) -> str:
     """Name without case, unit, blanks, dots, dashes and underscores: ``Z_Spec []`` → ``zspec``."""
     return re.sub(r"[\s_\-.]+", "", without_unit(name).lower())
 
 
+@lru_cache(4096)
 def numbered(name: str) -> tuple[str, int | None]:
     """``Flux_12`` → (``flux``, 12); a name without a number, or with an endless one, has None."""
     match = _NUMBERED.fullmatch(without_unit(name))
@@ -37,6 +41,7 @@ def numbered(name: str) -> tuple[str, int | None]:
     return key(name), None
 
 
+@lru_cache(4096)
 def pattern_of(name: str) -> str:
     """Name with ``{}`` for its number: ``flux_12 (e-/s)`` → ``flux_{} (e-/s)``."""
     name = name.strip()

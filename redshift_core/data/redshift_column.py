@@ -11,6 +11,7 @@ import re
 import statistics
 from collections.abc import Sequence
 
+from redshift_core.data.cells import number
 from redshift_core.data.incumbent import is_incumbent
 from redshift_core.data.naming import key, without_unit
 
@@ -37,10 +38,10 @@ def column_numbers(rows: Sequence[Sequence[str]], position: int) -> list[float]:
     for row in rows:
         if position < len(row):
             try:
-                found.append(float(row[position].strip().replace(",", ".")))
+                found.append(number(row[position]))
             except ValueError:
                 continue
-    return [number for number in found if math.isfinite(number)]
+    return [one for one in found if math.isfinite(one)]
 
 
 def typical(rows: Sequence[Sequence[str]], position: int) -> float | None:

@@ -17,6 +17,7 @@ from redshift_core.errors import InputError
 from redshift_core.jobs import Status
 from redshift_core.settings.names import FORMAT_TITLES
 from redshift_core.store import Store, simulator_version
+from redshift_core.store.findings import findings
 from redshift_core.store.simulator_version import simulated_mark
 
 ColumnsOption = Annotated[
@@ -148,6 +149,7 @@ def datasets(as_json: JsonOption = False) -> None:
                 "simulator_version": simulator_version.version(info),
                 "remark": simulator_version.remark(info),
                 "note": folder.note,
+                "findings": findings(info),
             }
         )
     columns = ("id", "name", "state", "rows", "usable", "has_z", "simulated", "note")
@@ -200,13 +202,6 @@ def _progress() -> Iterator[Callable[[float, float, str], None]]:
         progress.close()
 
 
-def _reasons(flagged: dict[str, int]) -> list[str]:
-    """What each flag that some row carries means, a line each."""
-    from redshift_core.data.spectra import FLAG_TEXT
-
-    return [f"  {name}: {FLAG_TEXT[name]}" for name, n in flagged.items() if n]
-
-
 def _report_dataset(result: dict[str, Any], as_json: bool) -> None:
     """Print what became of an ingest or a simulation; nothing where it was stopped."""
     if not result:
@@ -214,10 +209,11 @@ def _report_dataset(result: dict[str, Any], as_json: bool) -> None:
     folder = Store().dataset(result["dataset"])
     mark = simulated_mark(folder.info)
     there = "was in the store already" if result.get("existing") else "is in the store"
+    said = findings(folder.info)
     text = (
         f"Dataset {folder.id}{mark} {there}: {result['rows']:,} spectra; "
         f"flagged: {flagged_text(result['flagged'])}."
     )
-    emit(result, lambda: "\n".join([text, *_reasons(result["flagged"])]), as_json)
-    if said := simulator_version.remark(folder.info):
-        say(said)
+    emit({**result, "findings": said}, "\n".join([text, *said]), as_json)
+    if remark := simulator_version.remark(folder.info):
+        say(remark)

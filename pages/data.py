@@ -16,6 +16,7 @@ from pages.ui.nav import guard
 from pages.ui.text import count, escape
 from redshift_core import jobs
 from redshift_core.store import JobFolder, Store
+from redshift_core.store.read_only import is_read_only
 
 guard("pages/data.py")
 
@@ -109,7 +110,8 @@ def failures(store: Store) -> None:
 
 st.title("Data")
 store = Store()
-doors(store)
+if not is_read_only():
+    doors(store)
 if found := intake.incoming("data", with_z=True):
     request = {"columns": found.columns} if found.columns else {}
     intake.follow(jobs.start(store, "ingest", file=str(found.path), **request))

@@ -17,6 +17,7 @@ import streamlit as st
 from streamlit import config, net_util
 
 TRUST_PROXY = "REDSHIFT_LAB_TRUST_PROXY"  # 1: X-Forwarded-Host is set by a proxy of our own
+LOGIN = "REDSHIFT_LAB_LOGIN"  # 1: visitors sign in, as .streamlit/secrets.toml says
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PROXIED = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")  # headers
 
@@ -53,6 +54,16 @@ def refusal(headers: Mapping[str, str]) -> str:
 def trusts_proxy() -> bool:
     """Whether ``$REDSHIFT_LAB_TRUST_PROXY`` says that X-Forwarded-Host comes from our own proxy."""
     return os.environ.get(TRUST_PROXY, "") not in ("", "0")
+
+
+def signed_in() -> bool:
+    """Whether the visitor may see the pages; else, as ``$REDSHIFT_LAB_LOGIN`` asks, a button."""
+    if os.environ.get(LOGIN, "") in ("", "0") or st.user.get("is_logged_in"):
+        return True
+    st.title("Redshift Lab")
+    st.markdown("Sign in to use this dashboard.")
+    st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
+    return False
 
 
 def is_local() -> bool:

@@ -30,8 +30,9 @@ from starlette.routing import Route
 from streamlit import config
 
 from pages.ui import access
-from redshift_core.errors import InputError
+from redshift_core.errors import InputError, ReadOnlyError
 from redshift_core.store import JobFolder, Store
+from redshift_core.store.read_only import is_read_only, refuse_writing
 
 GIGABYTE = 1_000_000_000
 TOKEN_LIFE = 3600.0  # s from minting to the start of the upload
@@ -137,6 +138,8 @@ def sweep(store: Store, busy: set[str], ended: set[str]) -> None:
     busy, ended : set of str
         Files of jobs still at work, and of jobs that have ended.
     """
+    if is_read_only():
+        return
     for folder in store.inbox.glob(f"{UPLOAD_PREFIX}*"):
         files = {str(path) for path in folder.glob("*")}
         growing = any(name.endswith(".part") for name in files)
@@ -149,9 +152,12 @@ async def upload(request: Request) -> Response:
     """Take one file into the inbox."""
     try:
         _check_origin(request)
+        refuse_writing()
         leave = _take(request.path_params["token"])
     except _Refused as refusal:
         return _answer(refusal)
+    except ReadOnlyError as error:
+        return _answer(_Refused(403, str(error)))
     try:
         name = safe_name(unquote(request.headers.get("x-filename", "")))
         together = request.headers.get("x-files", "")

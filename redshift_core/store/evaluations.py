@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from redshift_core.errors import JUDGE_AGAIN, DamagedError
+from redshift_core.store import read_only
 from redshift_core.store.files import lock_of, part_of, read_json
 from redshift_core.store.records import Evaluation, Stress, Summary
 from redshift_core.store.shapes import PERTURB_AGAIN
@@ -129,7 +130,7 @@ class EvaluationFolder:
 
     def settled(self) -> EvaluationFolder:
         """Undo or complete a replacement that was cut short; the folder itself."""
-        if self._old.exists():
+        if self._old.exists() and not read_only.is_read_only():
             with lock_of(self.path.parents[1]):  # a replacement that is under way holds it
                 self._settle()
         return self
@@ -140,6 +141,7 @@ class EvaluationFolder:
 
         Whatever was added to the evaluation before goes with it.
         """
+        read_only.refuse_writing()
         new = EvaluationFolder(part_of(self.path))
         new.path.mkdir(parents=True)
         try:

@@ -15,6 +15,7 @@ from pages.ui import server
 from pages.ui.text import size
 from redshift_core.settings.names import FORMAT_TITLES, FORMATS
 from redshift_core.store import Store
+from redshift_core.store.read_only import is_read_only
 
 ACCEPT = ",".join(suffix for one in FORMATS.values() for suffix in one.suffixes)
 MOST = 20  # files that are taken at once
@@ -229,6 +230,9 @@ def uploads(
     most : int
         Files that are taken at once; the browser names those that it leaves out.
     """
+    if is_read_only():
+        st.caption("Files are not taken here: this dashboard is for viewers.")
+        return []
     slot = f"_token_{key}"
     tokens = [st.session_state.get(slot, ""), *st.session_state.get(f"_more{slot}", [])]
     leaves = [leave for token in tokens if (leave := server.ticket(token))]

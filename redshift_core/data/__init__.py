@@ -18,6 +18,7 @@ from redshift_core.data.spectra import (
     flag_names,
     flag_rows,
 )
+from redshift_core.data.suggest import Suggestion, suggest
 
 __all__ = [
     "BAD_FLUX",
@@ -27,6 +28,7 @@ __all__ = [
     "Dataset",
     "Preview",
     "Spectra",
+    "Suggestion",
     "UnknownColumnsError",
     "brightness",
     "flag_names",
@@ -38,4 +40,5 @@ __all__ = [
     "parse_columns",
     "preview",
     "read_blocks",
+    "suggest",
 ]

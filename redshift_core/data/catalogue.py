@@ -102,8 +102,9 @@ class Catalogue:
         }
 
     def _warnings(self, bright: NDArray[np.float64], n_usable: int) -> list[str]:
-        found = list(filter(None, [_scale_warning(bright), self._z_warning(n_usable)]))
         columns = self.columns
+        found = [_scale_warning(bright), *columns.doubts, self._z_warning(n_usable)]
+        found = list(filter(None, found))
         if left := len(columns.further) - len(columns.other):
             found.append(f"{left} further columns of the file are not kept in the catalogue.")
         unknown = int((~self.known_id).sum())
@@ -126,9 +127,9 @@ class Catalogue:
         if self.has_z:
             return "No row is fit for training: each carries a flag. Prediction is possible."
         names = (self.columns.names[p] for p in self.columns.other)
-        others = [name for name in names if not is_incumbent(name)][:5]
+        others = self.columns.likely_z or [name for name in names if not is_incumbent(name)]
         hint = (
-            f" If {' or '.join(others)} is the redshift, ingest again with --columns z=NAME."
+            f" If {' or '.join(others[:5])} is the redshift, ingest again with --columns z=NAME."
             if others
             else ""
         )

@@ -240,7 +240,7 @@ def uploads(
     ended = sum(leave.state in ("done", "failed") for leave in leaves)
     whole = bool(leaves) and ended >= leaves[0].n_files
     if arrived and (st.session_state.pop(f"_ended{slot}", False) or whole):
-        del st.session_state[slot]
+        _forget(slot)
         return arrived
     expired = bool(leaves) and leaves[0].state == "open" and leaves[0].spent
     if not leaves or whole or (expired and not arrived):
@@ -275,4 +275,10 @@ def _finished(slot: str) -> None:
     if any((leave := server.ticket(token)) and leave.state == "done" for token in tokens):
         st.session_state[f"_ended{slot}"] = True
     else:  # even before the server has noticed
-        st.session_state.pop(slot, None)
+        _forget(slot)
+
+
+def _forget(slot: str) -> None:
+    """Let the next run of the page ask for new tokens."""
+    for name in (slot, f"_more{slot}"):
+        st.session_state.pop(name, None)

@@ -17,6 +17,7 @@ from typing import Any
 import filelock
 
 from redshift_core.errors import RESTORE, DamagedError, InputError
+from redshift_core.store import read_only
 
 PACKAGE = Path(__file__).parents[1]
 CHECKOUT = PACKAGE.parent
@@ -108,6 +109,8 @@ def atomic(path: Path) -> Iterator[Path]:
     Of several that write one file at a time, in threads or processes, the last to end wins;
     whoever reads sees one of them whole.
     """
+    if path.is_relative_to(store_root()):
+        read_only.refuse_writing()
     part = part_of(path)
     try:
         yield part

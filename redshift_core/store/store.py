@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.store import base
+from redshift_core.store import base, read_only
 from redshift_core.store.damage import damage
 from redshift_core.store.files import slug, store_root
 from redshift_core.store.folders import (
@@ -155,7 +155,8 @@ class Store:
 
     def _made(self, part: str) -> Path:
         path = self.root / part
-        path.mkdir(parents=True, exist_ok=True)
+        if not read_only.is_read_only():
+            path.mkdir(parents=True, exist_ok=True)
         return path
 
     def _whole(self, part: str) -> list[Any]:
@@ -195,6 +196,7 @@ class Store:
         raise InputError(f"No {what} {name!r} here. Newest {kinds}: {known}.")
 
     def _new(self, part: str, name: str, hidden: bool = False) -> Path:
+        read_only.refuse_writing()
         folder = self._made(part)
         base = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug(name)}"
         for attempt in range(1, 1000):

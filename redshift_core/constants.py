@@ -37,6 +37,7 @@ FLAGS: dict[str, int] = {  # what ingest found wrong with a row → its bit
     "z_out_of_range": 16,
     "duplicate_id": 32,
     "sentinel_flux": 64,
+    "repeated_spectrum": 128,
 }
 
 

@@ -132,8 +132,8 @@ def ingest(
 
 def datasets(as_json: JsonOption = False) -> None:
     """List the datasets, newest first."""
-    store, listed = Store(), []
-    for folder in store.datasets():
+    found, listed = Store().listed("datasets"), []
+    for folder in (folder for folder, why in found if not why):
         info = folder.info
         listed.append(
             {
@@ -151,7 +151,7 @@ def datasets(as_json: JsonOption = False) -> None:
             }
         )
     columns = ("id", "name", "state", "rows", "usable", "has_z", "simulated", "note")
-    listed += damaged_lines(store, "datasets", (*columns, "flagged", "simulator_version"))
+    listed += damaged_lines(found, (*columns, "flagged", "simulator_version"))
 
     def text() -> str:
         if not listed:

@@ -30,6 +30,7 @@ FLAG_TEXT: dict[str, str] = {
         "At least one flux is a number that stands for a missing value, such as 1e20 or −999, or "
         "lies orders of magnitude from the others."
     ),
+    "repeated_spectrum": "An earlier row has the same spectrum, byte by byte.",
 }
 BAD_FLUX = sum(  # no use to any model
     FLAGS[name] for name in ("nan_flux", "infinite_flux", "zero_flux", "sentinel_flux")

@@ -64,7 +64,9 @@ FLAGS = {  # what is said of one predicted redshift
         "Farther from the spectra the run was trained on than 99 % of its validation spectra, "
         "by shape, noise, pixel grid or brightness."
     ),
-    "z_phot_out_of_range": f"Predicted redshift outside {Z_MIN:g}–{Z_MAX:g}.",
+    "z_phot_out_of_range": (
+        f"Predicted redshift outside {Z_MIN:g}–{Z_MAX:g}; the nearer end is given in its place."
+    ),
     "multimodal": "p(z) has several separate modes, each with at least a tenth of the probability.",
     "pile_up": f"Redshift, or a fifth of its p(z), within 0.01 of an end of {Z_MIN:g}–{Z_MAX:g}.",
     "low_signal": "Mean flux below ten times the scatter of the pixels: a noisy spectrum.",

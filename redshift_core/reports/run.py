@@ -124,6 +124,7 @@ def _results(dataset: str, metrics: Evaluation | None) -> Section:
             "The scaler of this run was fitted on the test rows too, as in the dissertation's "
             "listing: these figures are not independent."
         )
+    parts += [document.Said(one.level, one.text) for one in metrics.remarks or ()]
     intervals = metrics.intervals or {}
     frame = pd.DataFrame(
         {

@@ -62,6 +62,10 @@ SCALERS = {
     "shape": "As spectrum, then each input minus its mean, divided by its standard deviation.",
     "whitened": "As shape, then freed of correlations (ZCA): each pixel tells what only it knows.",
 }
+REPEATS = {
+    "together": "All of them on one side of the split, so that no test galaxy was learned from.",
+    "anywhere": "Each row for itself, the dissertation's very split: repeats fall on both sides.",
+}
 FIT_ON = {
     "train": "The scaler sees the training rows only.",
     "all": "The scaler sees every row, as in the dissertation's listing: the test rows leak in.",

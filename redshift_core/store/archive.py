@@ -2,11 +2,12 @@
 
     redshift-lab-run.json                  format, id, name, note, SHA-256 of every other file
     config.json environment.json result.json history.csv split.npz scaler.npz coverage.npz
-    prior.npz model.keras model.onnx evaluations/<dataset>/…    as in the run folder
+    prior.npz seen.npz model.keras model.onnx evaluations/<dataset>/…    as in the run folder
 
 No checkpoint, no log, no path of the computer it was made on. What comes in is unpacked under a
 hidden name, checked, and shown only when it is whole; the model is never loaded here. Runs packed
-before November 26, 2026 have no ``model.onnx``; `prediction.reader` looks whether it can be used.
+before November 26, 2026 have no ``model.onnx`` and no ``seen.npz``; `prediction.reader` looks
+whether the former can be used.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ FORMAT = 1
 MANIFEST = "redshift-lab-run.json"
 NAMES = (
     "config.json", "environment.json", "result.json", "history.csv", "split.npz", "scaler.npz",
-    "coverage.npz", "prior.npz", "model.keras", "model.onnx",
+    "coverage.npz", "prior.npz", "seen.npz", "model.keras", "model.onnx",
 )  # fmt: skip
 NEEDED = ("config.json", "model.keras", "scaler.npz", "coverage.npz")
 _EVALUATION = re.compile(

@@ -206,7 +206,7 @@ def _manifest(text: str) -> dict[str, Any]:
         good = _ID.fullmatch(manifest["run"]) and isinstance(manifest["files"], dict)
         texts = all(isinstance(manifest[key], str) for key in ("name", "note"))
         version = int(manifest["format"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         good = texts = False
         version = FORMAT
     if version > FORMAT:

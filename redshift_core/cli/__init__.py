@@ -32,6 +32,7 @@ from redshift_core.cli import (
 )
 from redshift_core.cli.follow import JobFailed
 from redshift_core.cli.output import say
+from redshift_core.cli.rules import Command
 from redshift_core.errors import InputError
 
 # What a wrong option raises. Typer names it only through its public subclass, and its versions
@@ -76,9 +77,9 @@ for _function in (
     manage.note,
     manage.delete,
 ):
-    app.command()(_function)
-app.command("import")(reports.import_run)
-app.command("jobs")(short_jobs.list_jobs)
+    app.command(cls=Command)(_function)
+app.command("import", cls=Command)(reports.import_run)
+app.command("jobs", cls=Command)(short_jobs.list_jobs)
 
 
 @app.callback(invoke_without_command=True)

@@ -34,12 +34,13 @@ from redshift_core.cli.follow import JobFailed
 from redshift_core.cli.output import say
 from redshift_core.cli.rules import Command
 from redshift_core.errors import InputError
+from redshift_core.store import faults, store_root
 
 # What a wrong option raises. Typer names it only through its public subclass, and its versions
 # take it from different packages.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 GARBAGE = 200_000  # objects made before a search for garbage, as in a worker
-_FIXABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR)
+_FIXABLE = (errno.ENOTDIR, errno.EMFILE)
 
 app = typer.Typer(
     name="redshift-lab",
@@ -111,9 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         say("Aborted.")
         code = 1
     except OSError as error:
-        if error.errno not in _FIXABLE:
+        said = faults.sentence(error, store_root())
+        if not said and error.errno not in _FIXABLE:
             raise
-        say(f"{error.filename or 'The store'}: {error.strerror}.")
+        say(said or f"{error.filename or 'The store'}: {error.strerror}.")
         code = 2
     sys.exit(code or 0)
 

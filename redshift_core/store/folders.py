@@ -151,6 +151,11 @@ class JobFolder(Folder):
         return self.path / "STOP"
 
     @property
+    def room_path(self) -> Path:
+        """Space kept for the last word of a job that is at work, should the disk be full."""
+        return self.path / ".room"
+
+    @property
     def output(self) -> Path:
         """Folder of the files the job makes for download."""
         return self.path / "output"

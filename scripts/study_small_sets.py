@@ -87,8 +87,9 @@ def network(
 
 def boosted(name: str, folder: DatasetFolder, seed: int, test: Dataset) -> dict[str, Any]:
     """Fit a baseline as a bench does, and judge it."""
+    from redshift_core.data.split import new_split
     from redshift_core.learning.studies.baselines import BASELINES, Rows
-    from redshift_core.learning.training.prepare import new_split, scaled_features
+    from redshift_core.learning.training.prepare import scaled_features
 
     dataset = open_dataset(folder)
     split = new_split(SplitConfig(), dataset)

@@ -47,7 +47,7 @@ def opened(text: bytes | bytearray, delimiter: str, end: int | None = None) -> i
 def end_of_records(text: bytes | bytearray, delimiter: str, size: int) -> int:
     """Bytes up to the last line end that stands in no quoted cell; 0 where there is none."""
     end = text.rfind(b"\n", 0, size) + 1
-    if text.count(b'"', 0, end) % 2 == 0:
+    if text.find(b'"', 0, end) < 0 or text.count(b'"', 0, end) % 2 == 0:
         return end
     start = opened(text, delimiter, end)  # or a quote stands within a text
     return end if start is None else text.rfind(b"\n", 0, start + 1) + 1

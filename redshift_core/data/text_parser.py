@@ -8,6 +8,7 @@ line and column to name.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -77,6 +78,11 @@ class Parser:
                 return self._read(kept)
             except pa.ArrowInvalid as error:
                 reason = str(error)
+        if self.columns.z_is_spare and self.columns.z is not None:
+            spare = replace(self.columns, z=None)
+            return Parser(self.file, self.dialect, spare, self.line_of)._carefully(
+                text, offset, last
+            )
         raise self._fault(text, offset, last, reason) from None
 
     def _read(self, text: bytes) -> Block:

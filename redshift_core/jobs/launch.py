@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -204,7 +205,9 @@ def _tuning_kind(request: dict[str, Any]) -> str:
     return "coordinate" if request.get("scheduler") else "tune"
 
 
-def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
+def resume(
+    run: RunFolder, epochs: int | None = None, settings: Mapping[str, Any] | None = None
+) -> RunFolder:
     """Go on with a stopped, failed or lost run, or with a finished one for more epochs.
 
     One that has done all its epochs and lacks only its judgement is judged.
@@ -213,17 +216,20 @@ def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
     ----------
     epochs : int, optional
         New total number of epochs.
+    settings : mapping, optional
+        Settings to change, of `settings.run.ON_RESUME`, such as ``learning_rate``.
     """
     extras.check("train")
-    config, is_finished = run.config, _is_finished(run)
+    before, is_finished = run.config, _is_finished(run)
     if is_base(run):
         raise InputError(
             f"{run.id} is the base network that comes with Redshift Lab, without its checkpoint, "
             f"so it cannot go on. {ADAPT}"
         )
-    if epochs is not None:
-        config = config.with_values({"epochs": epochs})
-    elif is_finished:
+    values = {**(settings or {}), **({} if epochs is None else {"epochs": epochs})}
+    config = before.on_resume(values)
+    total = config.training.epochs if {"epochs", "training.epochs"} & set(values) else None
+    if total is None and (is_finished or (values and status(run).detail.get("trained"))):
         raise InputError(
             f"{run.id} has finished its {run.result.get('epochs', run.epochs)} epochs; "
             "say how many epochs it should have in all to continue."
@@ -234,9 +240,17 @@ def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
             f"{run.id} was imported without its checkpoint, so it cannot go on; start a new run "
             "with its settings."
         )
-    _check_more(run, "completed", run.result.get("epochs", 0), epochs, "epochs", is_finished)
-    submit(run, {"kind": "train", "resume": True, "more": epochs is not None}, config.to_dict())
+    _check_more(run, "completed", run.result.get("epochs", 0), total, "epochs", is_finished)
+    _go_on(run, config, before, more=total is not None)
     return run
+
+
+def _go_on(run: RunFolder, config: RunConfig, before: RunConfig, more: bool) -> None:
+    """Submit a run again, and note in its ``meta.json`` which settings have changed, and when."""
+    submit(run, {"kind": "train", "resume": True, "more": more}, config.to_dict())
+    old, new = before.training.to_dict(), config.training.to_dict()
+    if changed := {name: [old[name], new[name]] for name in new if new[name] != old[name]}:
+        run.update_info(changed=[*run.info.get("changed", []), {"time": time.time(), **changed}])
 
 
 def resume_tuning(tuning: TuningFolder, trials: int | None = None, **request: Any) -> TuningFolder:

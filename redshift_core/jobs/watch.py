@@ -11,6 +11,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,6 +19,7 @@ import psutil
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.store import ACTIVE_STATES, JobFolder, Store, read_json, read_only
 from redshift_core.store.processes import is_alive
+from redshift_core.store.remembered import remembered
 from redshift_core.store.shapes import check
 
 START_LIMIT = 60.0  # s a job may be "starting" without a process before it counts as lost
@@ -55,6 +57,12 @@ class Status:
     def fraction(self) -> float:
         """Progress from 0 to 1."""
         return min(self.done / self.total, 1.0) if self.total else 0.0
+
+
+_KINDS = {  # name of a field → types of its value
+    name: (int, float) if isinstance(usual, float) else type(usual)
+    for name, usual in vars(Status()).items()
+}
 
 
 def status(folder: JobFolder) -> Status:
@@ -114,6 +122,20 @@ def wait(
     return now
 
 
+def saved_val_mae(run: JobFolder, now: Status | None = None) -> float | None:
+    """Validation MAE of a run's saved model, in z; while it trains, of the best epoch so far.
+
+    Parameters
+    ----------
+    now : Status, optional
+        Of the run, where it is known already.
+    """
+    now = now or status(run)
+    detail, usual = now.detail, now.detail.get("val_mae")
+    value = usual if now.active else run.result.get("val_mae", detail.get("saved_val_mae", usual))
+    return float(value) if isinstance(value, int | float) else None
+
+
 def log_tail(folder: JobFolder, lines: int = 20) -> str:
     """Last lines of a job's log."""
     try:
@@ -126,19 +148,21 @@ def log_tail(folder: JobFolder, lines: int = 20) -> str:
 
 def _read(folder: JobFolder) -> Status:
     """What ``status.json`` says; ``lost`` with a sentence where it cannot be used."""
-    path, usual = folder.status_path, vars(Status())
     try:
-        if not path.exists():
-            raise DamagedError.of(path, "it is missing", UNKNOWN)
-        values = read_json(path, remedy=UNKNOWN)
-        values = {name: value for name, value in values.items() if name in usual}
-        kinds = {name: type(usual[name]) for name in values}
-        whole = {name: (int, float) if kind is float else kind for name, kind in kinds.items()}
-        check(path, values, whole, UNKNOWN)
-        if values.get("state", "lost") not in STATES:
-            raise DamagedError.of(path, f"its state is {values['state']!r}", UNKNOWN)
+        return remembered(_checked, folder.status_path)
     except DamagedError as error:
         return Status(message=str(error))
+
+
+def _checked(path: Path) -> Status:
+    """What stands in a ``status.json``; DamagedError where it cannot be used."""
+    values = read_json(path, remedy=UNKNOWN)
+    if not values and not path.exists():
+        raise DamagedError.of(path, "it is missing", UNKNOWN)
+    values = {name: value for name, value in values.items() if name in _KINDS}
+    check(path, values, {name: _KINDS[name] for name in values}, UNKNOWN)
+    if values.get("state", "lost") not in STATES:
+        raise DamagedError.of(path, f"its state is {values['state']!r}", UNKNOWN)
     return Status(**values)
 
 

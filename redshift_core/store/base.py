@@ -10,6 +10,7 @@ any imported one, and what it says of datasets is kept beside it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import lzma
 import shutil
 import tempfile
@@ -39,6 +40,7 @@ ADAPT = (
 )
 
 
+@functools.cache
 def base_id() -> str | None:
     """Id of the base network of this version; None where the package has none."""
     return next((path.name.removesuffix(ENDING) for path in FOLDER.glob(f"*{ENDING}")), None)

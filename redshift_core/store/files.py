@@ -45,10 +45,13 @@ def read_json(path: Path, kind: type = dict, remedy: str = RESTORE) -> Any:
     DamagedError
         Where it is no JSON, or holds something else.
     """
-    if not path.exists():
+    try:
+        with open(path, "rb", buffering=0) as file:
+            value = json.loads(file.read().decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         return kind()
-    with reading(path, remedy):
-        value = json.loads(path.read_text(encoding="utf-8"))
+    except _AT_DAMAGE as error:
+        raise DamagedError.of(path, _reason(path, error), remedy) from error
     lines = value if isinstance(value, list) else []
     if not isinstance(value, kind) or not all(isinstance(line, dict) for line in lines):
         wanted = "a list of tables of values" if kind is list else "a table of values"

@@ -44,7 +44,7 @@ def _line(run: RunFolder, datasets: DatasetNames) -> dict[str, Any]:
     return {
         "name": line.pop("name"),
         "state": line.pop("state"),
-        "validation MAE": run.result.get("val_mae", now.detail.get("val_mae")),
+        "validation MAE": jobs.saved_val_mae(run, now),
         "epochs": run.epochs,
         "preset": config.preset,
         "dataset": datasets[config.dataset],

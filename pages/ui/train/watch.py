@@ -108,7 +108,7 @@ def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
         numbers["Validation MAE, start"] = shown(begun)
     numbers |= {
         "Validation MAE, last": shown(last.get("val_mae")),
-        "Validation MAE, saved": shown(run.result.get("val_mae", detail.get("val_mae"))),
+        "Validation MAE, saved": shown(jobs.saved_val_mae(run, now)),
         "Time in epochs": duration(history.seconds.sum() if len(history) else None),
     }
     with st.container(horizontal=True):

@@ -27,7 +27,7 @@ from urllib.parse import unquote
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
-from streamlit import config
+from streamlit import config, net_util
 
 from pages.ui import access
 from redshift_core.errors import InputError, ReadOnlyError
@@ -38,6 +38,7 @@ GIGABYTE = 1_000_000_000
 TOKEN_LIFE = 3600.0  # s from minting to the start of the upload
 PIECE = 1 << 20  # bytes collected before they are written
 UPLOAD_PREFIX = "upload-"  # folders of the inbox made here, one per upload
+NOBODY = "nobody.invalid"  # a name that is reserved never to exist
 ABANDONED = 86_400.0  # s after which an upload that no job has taken is removed
 
 is_local = access.is_local
@@ -198,7 +199,12 @@ async def download(request: Request) -> Response:
 
 @contextlib.asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[None]:
-    """Load what the first figure needs while the visitor still reads the first page."""
+    """Load what the first figure needs while the visitor still reads the first page.
+
+    Streamlit asks a service on the Internet for this machine's address whenever a page of another
+    site tries to connect; it is told a name that no site can have, so that no request leaves.
+    """
+    net_util._external_ip = NOBODY
     threading.Thread(target=_warm_up, daemon=True).start()
     yield
 

@@ -55,11 +55,6 @@ def test_neither_tensorflow_nor_streamlit_nor_pandas_is_loaded_by_the_command():
     assert not heavy & set(names)
 
 
-def test_every_command_is_in_the_readme():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [name for name in COMMANDS if f"redshift-lab {name}" not in text] == []
-
-
 def test_the_commands_of_the_specification_exist():
     assert set(COMMANDS) >= {
         "simulate", "ingest", "train", "stop", "resume", "runs", "datasets", "evaluate", "predict",

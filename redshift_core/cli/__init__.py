@@ -9,6 +9,7 @@ processes: this one never imports TensorFlow, so ``--help`` is quick.
 from __future__ import annotations
 
 import errno
+import gc
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -37,6 +38,7 @@ from redshift_core.errors import InputError
 # What a wrong option raises. Typer names it only through its public subclass, and its versions
 # take it from different packages.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[2]
+GARBAGE = 200_000  # objects made before a search for garbage, as in a worker
 _FIXABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR)
 
 app = typer.Typer(
@@ -93,6 +95,7 @@ def _root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code. 0: done, 1: failed, 2: the user can fix it."""
+    gc.set_threshold(GARBAGE)
     prepare_streams()
     try:
         code = _run(arguments)

@@ -17,6 +17,7 @@ from redshift_core.errors import InputError
 from redshift_core.jobs import Status
 from redshift_core.settings.names import FORMAT_TITLES
 from redshift_core.store import DatasetFolder, Store, simulator_version
+from redshift_core.store.findings import findings
 from redshift_core.store.simulator_version import simulated_mark
 
 ColumnsOption = Annotated[
@@ -132,8 +133,8 @@ def ingest(
 
 def datasets(as_json: JsonOption = False) -> None:
     """List the datasets, newest first."""
-    store, listed = Store(), []
-    for folder in store.datasets():
+    found, listed = Store().listed("datasets"), []
+    for folder in (folder for folder, why in found if not why):
         info = folder.info
         listed.append(
             {
@@ -148,10 +149,11 @@ def datasets(as_json: JsonOption = False) -> None:
                 "simulator_version": simulator_version.version(info),
                 "remark": simulator_version.remark(info),
                 "note": folder.note,
+                "findings": findings(info),
             }
         )
     columns = ("id", "name", "state", "rows", "usable", "has_z", "simulated", "note")
-    listed += damaged_lines(store, "datasets", (*columns, "flagged", "simulator_version"))
+    listed += damaged_lines(found, (*columns, "flagged", "simulator_version"))
 
     def text() -> str:
         if not listed:
@@ -215,10 +217,11 @@ def _report_dataset(result: dict[str, Any], as_json: bool, name: str = "") -> No
     call_it(folder, name)
     mark = simulated_mark(folder.info)
     there = "was in the store already" if result.get("existing") else "is in the store"
+    said = findings(folder.info)
     text = (
         f"Dataset {folder.id}{mark} {there}: {result['rows']:,} spectra; "
         f"flagged: {flagged_text(result['flagged'])}."
     )
-    emit(result, text, as_json)
-    if said := simulator_version.remark(folder.info):
-        say(said)
+    emit({**result, "findings": said}, "\n".join([text, *said]), as_json)
+    if remark := simulator_version.remark(folder.info):
+        say(remark)

@@ -15,6 +15,7 @@ from redshift_core.cli.follow import JobFailed, run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say
 from redshift_core.errors import InputError
 from redshift_core.store import JobFolder, Store
+from redshift_core.store.findings import findings
 
 WORDS = ("sdss", "desi", "ugc", "none")  # redshifts that are no file
 
@@ -187,4 +188,6 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
     )
     if result["file"]:
         text += f" As a file, for predict: {result['file']}"
-    emit({key: value for key, value in result.items() if key != "process"}, text, as_json)
+    value = {key: value for key, value in result.items() if key != "process"}
+    said = findings(Store().dataset(result["dataset"]).info)
+    emit({**value, "findings": said}, "\n".join([text, *said]), as_json)

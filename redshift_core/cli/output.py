@@ -7,13 +7,13 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from redshift_core.constants import MISSING, shown
-from redshift_core.store import Store
+from redshift_core.store import Folder
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")
@@ -70,6 +70,13 @@ def say(sentence: str) -> None:
     print(" ".join(sentence.split()), file=sys.stderr, flush=True)
 
 
+def say_remarks(remarks: Iterable[Any]) -> None:
+    """Print sentences with a ``level`` on stderr: errors in red, warnings in yellow."""
+    colours = {"error": "red", "warning": "yellow"}
+    for one in remarks:
+        typer.secho(one.text, err=True, fg=colours.get(one.level))
+
+
 def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Aligned plain text, numbers to the right, None as a dash."""
     cells = [[_cell(value) for value in row] for row in rows]
@@ -86,20 +93,23 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "\n".join(lines)
 
 
-def damaged_lines(store: Store, part: str, keys: Sequence[str]) -> list[dict[str, Any]]:
+def damaged_lines(
+    listed: Sequence[tuple[Folder, str]], keys: Sequence[str]
+) -> list[dict[str, Any]]:
     """Lines of a list for the folders that cannot be used, with the reason as ``remark``.
 
     Parameters
     ----------
-    part : str
-        Of the store: ``datasets``, ``runs`` or ``tuning``.
+    listed : sequence of (Folder, str)
+        Everything in a part of the store, and why it cannot be used: `Store.listed`.
     keys : sequence of str
         What the other lines of the list have.
     """
     nothing = dict.fromkeys(keys)
     return [
         {**nothing, "id": folder.id, "name": folder.name, "state": "damaged", "remark": why}
-        for folder, why in store.damaged(part)
+        for folder, why in listed
+        if why
     ]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,12 +19,28 @@ from redshift_core.cli.datasets import (
 )
 from redshift_core.cli.follow import check, follow, run_job
 from redshift_core.cli.manage import find
-from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, say
-from redshift_core.errors import DamagedError, InputError
+from redshift_core.cli.output import (
+    JsonOption,
+    damaged_lines,
+    emit,
+    flagged_text,
+    listing,
+    say,
+    say_remarks,
+)
+from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMAT_TITLES
 from redshift_core.settings.presets import PRESETS, preset
-from redshift_core.settings.run import ON_RESUME
-from redshift_core.store import BenchFolder, LimitFolder, RunFolder, Store, TuningFolder, origin
+from redshift_core.settings.run import ON_RESUME, RunConfig
+from redshift_core.store import (
+    BenchFolder,
+    DatasetFolder,
+    LimitFolder,
+    RunFolder,
+    Store,
+    TuningFolder,
+    origin,
+)
 from redshift_core.store.base import BASE, is_base
 from redshift_core.store.simulator_version import simulated_mark
 
@@ -101,11 +117,28 @@ def train(
             f"Dataset {folder.id} has no redshifts to learn from; ingest a file that has a "
             "redshift column, or name the column with --columns."
         )
+    say_remarks(_beforehand(config, folder))
     run = jobs.start_training(store, config, name)
     say(f"Run {run.id} on {folder.id}{simulated_mark(folder.info)}.")
     if said := origin.sentence(run):
         say(said)
     _finish(run, detach, as_json)
+
+
+def _beforehand(config: RunConfig, folder: DatasetFolder) -> list[Any]:
+    """What is said of few rows before a run starts; InputError where it has none to learn from."""
+    from redshift_core.data import open_dataset
+    from redshift_core.data.split import training_rows
+    from redshift_core.jobs.preflight import few_rows
+
+    n_rows = len(training_rows(open_dataset(folder), config.split))
+    if not n_rows:
+        reasons = flagged_text(folder.info.get("flagged", {}))
+        raise InputError(
+            f"No row of {folder.id} is fit for training: each was flagged at ingest ({reasons}). "
+            "Choose another dataset, or mend the file."
+        )
+    return few_rows(config, n_rows)
 
 
 def adapt(
@@ -205,8 +238,9 @@ def runs(as_json: JsonOption = False) -> None:
     """List the runs, newest first."""
     store = Store()
     columns = ("id", "name", "state", "preset", "dataset", "epochs", "val_mae", "test_mae")
-    listed = [_summary(run) for run in store.runs()]
-    listed += damaged_lines(store, "runs", (*columns, "note"))
+    found = store.listed("runs")
+    listed = [_summary(run) for run, why in found if not why]
+    listed += damaged_lines(found, (*columns, "note"))
 
     def text() -> str:
         if not listed:
@@ -225,12 +259,22 @@ def _finish(run: RunFolder, detach: bool, as_json: bool) -> None:
     status = jobs.status(run) if detach else follow(run)
     val_mae = None if status.active else jobs.saved_val_mae(run, status)
     said = "" if val_mae is None else f", validation MAE {val_mae:.5f}"
+    remarks = () if status.active else _remarks(run)
+    told = [one.to_dict() for one in remarks]
     emit(
-        {"run": run.id, "state": status.state, "val_mae": val_mae},
+        {"run": run.id, "state": status.state, "val_mae": val_mae, "remarks": told},
         f"{run.id} {status.state}{said}.",
         as_json,
     )
+    say_remarks(remarks)
     check(run, status)
+
+
+def _remarks(run: RunFolder) -> Sequence[Any]:
+    """What must be said of a run that has ended."""
+    from redshift_core.evaluation.honesty import remarks_of_run
+
+    return remarks_of_run(run)
 
 
 def parse_settings(items: list[str] | None, **options: Any) -> dict[str, Any]:
@@ -262,9 +306,7 @@ def parse_settings(items: list[str] | None, **options: Any) -> dict[str, Any]:
 
 def _summary(run: RunFolder) -> dict[str, Any]:
     """What the list says of a run."""
-    config, metrics, status = run.config, None, jobs.status(run)
-    with contextlib.suppress(DamagedError):
-        metrics = run.metrics(config.dataset)
+    config, status = run.config, jobs.status(run)
     return {
         "id": run.id,
         "name": run.name,
@@ -273,7 +315,7 @@ def _summary(run: RunFolder) -> dict[str, Any]:
         "dataset": config.dataset,
         "epochs": run.epochs,
         "val_mae": jobs.saved_val_mae(run, status),
-        "test_mae": metrics and metrics.figures.get("mae"),
+        "test_mae": run.evaluation(config.dataset).mae,
         "start_from": config.start_from,
         "note": run.note,
         "remark": "The base network, which comes with the product." if is_base(run) else "",

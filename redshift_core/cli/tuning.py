@@ -146,8 +146,9 @@ def tunings(as_json: JsonOption = False) -> None:
     """List the searches, newest first."""
     store = Store()
     columns = ("id", "name", "state", "algorithm", "dataset", "done", "trials", "val_mae")
-    listed = [_summary(folder) for folder in store.tunings()]
-    listed += damaged_lines(store, "tuning", (*columns, "note"))
+    found = store.listed("tuning")
+    listed = [_summary(folder) for folder, why in found if not why]
+    listed += damaged_lines(found, (*columns, "note"))
 
     def text() -> str:
         if not listed:

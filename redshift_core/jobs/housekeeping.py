@@ -19,7 +19,7 @@ from pathlib import Path
 from redshift_core.constants import size_text
 from redshift_core.errors import InputError
 from redshift_core.jobs.watch import status
-from redshift_core.store import JobFolder, RunFolder, Store
+from redshift_core.store import JobFolder, RunFolder, Store, read_only
 
 LIMIT_NAME = "REDSHIFT_LAB_OUTPUTS_LIMIT"  # environment variable, such as 20 GB; none: no limit
 DEFAULT_LIMIT = 5e9  # bytes that the outputs of ended short jobs may take together
@@ -132,6 +132,7 @@ def _ended(made: list[Output]) -> list[Output]:
 
 def _clean(store: Store, made: list[Output], excess: float) -> Cleaned:
     """Remove the first of some outputs until so many bytes are gone, and leftovers."""
+    read_only.refuse_writing()
     gone, n_bytes = [], 0
     for one in made:
         if n_bytes >= excess:

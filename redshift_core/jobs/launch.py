@@ -36,6 +36,7 @@ from redshift_core.store import (
     RunFolder,
     Store,
     TuningFolder,
+    read_only,
     write_json,
 )
 from redshift_core.store.base import ADAPT, is_base
@@ -66,6 +67,7 @@ def submit(
     InputError
         Where the job is active, which all but one see that submit it at the same time.
     """
+    read_only.refuse_writing()
     with folder.lock():
         if (now := status(folder)).active:
             raise InputError(f"{folder.id} is already {now.state}; stop it first.")

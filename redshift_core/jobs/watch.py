@@ -11,13 +11,15 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.store import ACTIVE_STATES, JobFolder, Store, read_json
+from redshift_core.store import ACTIVE_STATES, JobFolder, Store, read_json, read_only
 from redshift_core.store.processes import is_alive
+from redshift_core.store.remembered import remembered
 from redshift_core.store.shapes import check
 
 START_LIMIT = 60.0  # s a job may be "starting" without a process before it counts as lost
@@ -57,6 +59,12 @@ class Status:
         return min(self.done / self.total, 1.0) if self.total else 0.0
 
 
+_KINDS = {  # name of a field → types of its value
+    name: (int, float) if isinstance(usual, float) else type(usual)
+    for name, usual in vars(Status()).items()
+}
+
+
 def status(folder: JobFolder) -> Status:
     """State of a job. It is ``lost`` if its process is gone and left no result."""
     found = _read(folder)
@@ -84,11 +92,13 @@ def stop(folder: JobFolder) -> None:
     """Ask a job to stop; it does so within a batch or a block."""
     if not (now := status(folder)).active:
         raise InputError(f"{folder.id} is not running: it is {now.state}.")
+    read_only.refuse_writing()
     folder.stop_path.touch()
 
 
 def kill(folder: JobFolder) -> None:
     """End the process of a job of this machine at once; the job is then ``lost``."""
+    read_only.refuse_writing()
     found = status(folder)
     if found.active and found.pid and found.host == platform.node():
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -138,19 +148,21 @@ def log_tail(folder: JobFolder, lines: int = 20) -> str:
 
 def _read(folder: JobFolder) -> Status:
     """What ``status.json`` says; ``lost`` with a sentence where it cannot be used."""
-    path, usual = folder.status_path, vars(Status())
     try:
-        if not path.exists():
-            raise DamagedError.of(path, "it is missing", UNKNOWN)
-        values = read_json(path, remedy=UNKNOWN)
-        values = {name: value for name, value in values.items() if name in usual}
-        kinds = {name: type(usual[name]) for name in values}
-        whole = {name: (int, float) if kind is float else kind for name, kind in kinds.items()}
-        check(path, values, whole, UNKNOWN)
-        if values.get("state", "lost") not in STATES:
-            raise DamagedError.of(path, f"its state is {values['state']!r}", UNKNOWN)
+        return remembered(_checked, folder.status_path)
     except DamagedError as error:
         return Status(message=str(error))
+
+
+def _checked(path: Path) -> Status:
+    """What stands in a ``status.json``; DamagedError where it cannot be used."""
+    values = read_json(path, remedy=UNKNOWN)
+    if not values and not path.exists():
+        raise DamagedError.of(path, "it is missing", UNKNOWN)
+    values = {name: value for name, value in values.items() if name in _KINDS}
+    check(path, values, {name: _KINDS[name] for name in values}, UNKNOWN)
+    if values.get("state", "lost") not in STATES:
+        raise DamagedError.of(path, f"its state is {values['state']!r}", UNKNOWN)
     return Status(**values)
 
 

@@ -44,6 +44,10 @@ class SplitConfig(Settings):
         "", "Only rows within limits such as z=0.1..0.2 brightness=1..; empty takes them all."
     )
 
+    repeats: str = setting(
+        "together", "Where rows of one galaxy go (same spectrum or id).", names=choices.REPEATS
+    )
+
     def check(self) -> None:
         """A training is narrowed by redshift and brightness alone."""
         chosen = Selection.parse(self.selection)

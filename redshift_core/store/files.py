@@ -17,6 +17,7 @@ from typing import Any
 import filelock
 
 from redshift_core.errors import RESTORE, DamagedError, InputError
+from redshift_core.store import read_only
 
 PACKAGE = Path(__file__).parents[1]
 CHECKOUT = PACKAGE.parent
@@ -44,10 +45,13 @@ def read_json(path: Path, kind: type = dict, remedy: str = RESTORE) -> Any:
     DamagedError
         Where it is no JSON, or holds something else.
     """
-    if not path.exists():
+    try:
+        with open(path, "rb", buffering=0) as file:
+            value = json.loads(file.read().decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         return kind()
-    with reading(path, remedy):
-        value = json.loads(path.read_text(encoding="utf-8"))
+    except _AT_DAMAGE as error:
+        raise DamagedError.of(path, _reason(path, error), remedy) from error
     lines = value if isinstance(value, list) else []
     if not isinstance(value, kind) or not all(isinstance(line, dict) for line in lines):
         wanted = "a list of tables of values" if kind is list else "a table of values"
@@ -105,6 +109,8 @@ def atomic(path: Path) -> Iterator[Path]:
     Of several that write one file at a time, in threads or processes, the last to end wins;
     whoever reads sees one of them whole.
     """
+    if path.is_relative_to(store_root()):
+        read_only.refuse_writing()
     part = part_of(path)
     try:
         yield part

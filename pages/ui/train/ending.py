@@ -7,10 +7,12 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.empty import lacks_tensorflow
+from pages.ui.remarks import show_remarks
 from pages.ui.share import share
 from pages.ui.train.runs import manage
 from redshift_core import jobs
 from redshift_core.errors import InputError
+from redshift_core.evaluation.honesty import remarks_of_run
 from redshift_core.jobs import Status
 from redshift_core.store import RunFolder
 
@@ -23,6 +25,7 @@ def show_ending(run: RunFolder, now: Status) -> None:
     now : Status
         Of the run; not active.
     """
+    show_remarks(remarks_of_run(run))
     epochs, lacking = run.epochs, lacks_tensorflow("train")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if now.state == "finished":

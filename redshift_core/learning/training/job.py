@@ -24,7 +24,12 @@ from redshift_core.learning.training.checkpoint import (
 )
 from redshift_core.learning.training.pace import Pace, seconds_left
 from redshift_core.learning.training.portable import leave_onnx
-from redshift_core.learning.training.prepare import environment, prepare, scaler_facts
+from redshift_core.learning.training.prepare import (
+    environment,
+    guess_facts,
+    prepare,
+    scaler_facts,
+)
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.schedules import learning_rates
 from redshift_core.store import JobContext, RunFolder, Stopped, write_json
@@ -123,9 +128,11 @@ def train_job(
     config = run.config
     state = state_to_resume(run, config) if context.request.get("resume") else None
     if state is None:
-        for stale in (
-            run.history_path, run.split_path, run.scaler_path, run.model_path, run.onnx_path,
-        ):  # fmt: skip
+        made = (
+            run.history_path, run.split_path, run.seen_path, run.scaler_path,
+            run.model_path, run.onnx_path,
+        )  # fmt: skip
+        for stale in made:
             stale.unlink(missing_ok=True)
     prepared = prepare(context, run, config)
     context.report(message="Loading TensorFlow.", now=True)
@@ -140,7 +147,7 @@ def train_job(
         loop.start_from(run.start.model_path)
     facts = environment(prepared.dataset, prepared.split, devices.describe())
     facts |= {"scaler": scaler_facts(prepared.scaler), "n_parameters": loop.n_parameters}
-    facts |= {spread.KEY: prepared.spectra}
+    facts |= {spread.KEY: prepared.spectra, "guess": guess_facts(prepared)}
     if config.start_from:
         facts |= {"started_from": run.started_from}
     write_json(run.environment_path, facts)

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from redshift_core.data.scaling import Scaler, fit_scaler
-from redshift_core.data.split import Split
+from redshift_core.data.split import Split, new_split
 from redshift_core.errors import InputError
 from redshift_core.evaluation.metrics import METRICS
 from redshift_core.learning.devices import Devices
 from redshift_core.learning.training.job import Trainer
 from redshift_core.learning.training.loop import Data, Loop, start_session
-from redshift_core.learning.training.prepare import new_split, open_for, scaled_part, training_part
+from redshift_core.learning.training.prepare import open_for, scaled_part, training_part
 from redshift_core.learning.tuning.attempt import TakenError
 from redshift_core.settings.run import RunConfig, ScalerConfig
 from redshift_core.settings.search import TuningConfig

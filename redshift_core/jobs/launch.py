@@ -106,6 +106,7 @@ def environment(kind: str, root: Path) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
     passive = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait leave others the core
     values = {"TF_CPP_MIN_LOG_LEVEL": "2", **passive, **os.environ, "PYTHONPATH": path}
+    values["PYTHONIOENCODING"] = "utf-8:backslashreplace"  # of the log, whatever this process has
     if kind in LONG_KINDS + LEADING_KINDS:
         return values
     values["CUDA_VISIBLE_DEVICES"] = "-1"

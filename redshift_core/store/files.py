@@ -123,11 +123,20 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def lock_of(folder: Path) -> filelock.BaseFileLock:
-    """What one thread or process holds while it reads and rewrites files of a store's folder."""
-    locks = folder.parent.parent / "locks"
-    locks.mkdir(exist_ok=True)
-    return filelock.FileLock(locks / f"{folder.parent.name}-{folder.name}.lock")
+@contextlib.contextmanager
+def lock_of(folder: Path) -> Iterator[None]:
+    """What one thread or process holds while it reads and rewrites files of a store's folder.
+
+    Its file goes while it is still held: who waits for it sees that, and makes it anew.
+    """
+    path = folder.parent.parent / "locks" / f"{folder.parent.name}-{folder.name}.lock"
+    path.parent.mkdir(exist_ok=True)
+    with filelock.FileLock(path):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # where the system keeps files that are open
+                path.unlink()
 
 
 def slug(text: str, default: str = "unnamed") -> str:

@@ -161,14 +161,24 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def lock_of(folder: Path) -> filelock.BaseFileLock:
-    """What one thread or process holds while it reads and rewrites files of a store's folder."""
+@contextlib.contextmanager
+def lock_of(folder: Path) -> Iterator[None]:
+    """What one thread or process holds while it reads and rewrites files of a store's folder.
+
+    Its file goes while it is still held: who waits for it sees that, and makes it anew.
+    """
     locks = folder.parent.parent / "locks"
     with faults.writing(locks):
         locks.mkdir(exist_ok=True)
     if not faults.may(locks, os.W_OK):
         raise InputError(faults.denied(locks))
-    return filelock.FileLock(locks / f"{folder.parent.name}-{folder.name}.lock")
+    path = locks / f"{folder.parent.name}-{folder.name}.lock"
+    with filelock.FileLock(path):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # where the system keeps files that are open
+                path.unlink()
 
 
 def slug(text: str, default: str = "unnamed") -> str:

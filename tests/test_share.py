@@ -1,6 +1,7 @@
 """A run as a ZIP: it arrives whole in another store, and nothing else ever gets in."""
 
 import hashlib
+import io
 import json
 import stat
 import zipfile
@@ -273,4 +274,15 @@ def test_files_beside_the_folder_of_a_packed_run_are_refused(packed, other):
             archive.writestr(name, content)
     with pytest.raises(InputError, match=r"holds 'a\.py', which no packed run has"):
         import_run(other, packed)
+    assert other.runs() == []
+
+
+def test_an_array_that_claims_a_trillion_numbers_is_refused(packed, other, tmp_path):
+    path, header = tmp_path / "scaler.npz", io.BytesIO()
+    about = {"descr": "<f8", "fortran_order": False, "shape": (10**12,)}
+    np.lib.format.write_array_header_1_0(header, about)
+    with zipfile.ZipFile(path, "w") as arrays:
+        arrays.writestr("low.npy", header.getvalue() + bytes(800))
+    with pytest.raises(InputError, match=r"scaler\.npz is damaged"):
+        import_run(other, rewritten(packed, files={"scaler.npz": path.read_bytes()}))
     assert other.runs() == []

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from redshift_core.data.array_cells import array_length, is_text, lists_of, matrix, plain
 from redshift_core.data.blocks import ID, NUMBER_ROWS, Block, Table
+from redshift_core.data.cells import bare
 from redshift_core.data.coefficients import Converter
-from redshift_core.data.dialect import bare
 from redshift_core.data.headers import Columns, recognise
 from redshift_core.data.mapping import MADE_KEYS
 from redshift_core.data.mean_spectra import MADE_FLUX, MeanSpectra

@@ -23,7 +23,7 @@ import filelock
 from redshift_core.constants import size_text
 from redshift_core.errors import InputError
 from redshift_core.jobs.watch import status
-from redshift_core.store import JobFolder, RunFolder, Store
+from redshift_core.store import JobFolder, RunFolder, Store, read_only
 from redshift_core.store.files import clear_left
 from redshift_core.store.manifest import LOCK
 
@@ -172,6 +172,7 @@ def _ended(made: list[Output]) -> list[Output]:
 
 def _clean(store: Store, made: list[Output], excess: float) -> Cleaned:
     """Remove the first of some outputs until so many bytes are gone, and leftovers."""
+    read_only.refuse_writing()
     gone, n_bytes = [], 0
     for one in made:
         if n_bytes >= excess:

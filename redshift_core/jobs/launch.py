@@ -38,6 +38,7 @@ from redshift_core.store import (
     RunFolder,
     Store,
     TuningFolder,
+    read_only,
     write_json,
 )
 from redshift_core.store.base import ADAPT, is_base
@@ -70,6 +71,7 @@ def submit(
     FullDiskError
         Where the disk has no room for a job; one that was there stays as it was.
     """
+    read_only.refuse_writing()
     with folder.lock():
         if (now := status(folder)).active:
             raise InputError(f"{folder.id} is already {now.state}; stop it first.")
@@ -104,6 +106,7 @@ def environment(kind: str, root: Path) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
     passive = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait leave others the core
     values = {"TF_CPP_MIN_LOG_LEVEL": "2", **passive, **os.environ, "PYTHONPATH": path}
+    values["PYTHONIOENCODING"] = "utf-8:backslashreplace"  # of the log, whatever this process has
     if kind in LONG_KINDS + LEADING_KINDS:
         return values
     values["CUDA_VISIBLE_DEVICES"] = "-1"

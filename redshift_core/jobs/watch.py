@@ -18,7 +18,7 @@ import psutil
 
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.jobs import lost
-from redshift_core.store import ACTIVE_STATES, JobFolder, Store, faults, read_json
+from redshift_core.store import ACTIVE_STATES, JobFolder, Store, faults, read_json, read_only
 from redshift_core.store.processes import is_alive
 from redshift_core.store.remembered import remembered
 from redshift_core.store.shapes import check
@@ -92,12 +92,14 @@ def stop(folder: JobFolder) -> None:
     """Ask a job to stop; it does so within a batch or a block."""
     if not (now := status(folder)).active:
         raise InputError(f"{folder.id} is not running: it is {now.state}.")
+    read_only.refuse_writing()
     with faults.writing(folder.stop_path):
         folder.stop_path.touch()
 
 
 def kill(folder: JobFolder) -> None:
     """End the process of a job of this machine at once; the job is then ``lost``."""
+    read_only.refuse_writing()
     found = status(folder)
     if found.active and found.pid and found.host == platform.node():
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -33,6 +33,7 @@ from redshift_core.store import (
     damage,
     file_digest,
     read_json,
+    read_only,
     reading,
     slug,
     write_json,
@@ -109,6 +110,7 @@ def import_run(store: Store, path: Path) -> tuple[RunFolder, bool]:
     InputError
         Where the file is not such a ZIP, is damaged, or holds anything else; nothing is left.
     """
+    read_only.refuse_writing()
     (store.root / "runs").mkdir(parents=True, exist_ok=True)
     staged = store.root / "runs" / f".import-{os.getpid()}-{time.time_ns()}"
     try:
@@ -204,7 +206,7 @@ def _manifest(text: str) -> dict[str, Any]:
         good = _ID.fullmatch(manifest["run"]) and isinstance(manifest["files"], dict)
         texts = all(isinstance(manifest[key], str) for key in ("name", "note"))
         version = int(manifest["format"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         good = texts = False
         version = FORMAT
     if version > FORMAT:

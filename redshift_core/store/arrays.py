@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,10 @@ from redshift_core.store.faults import writing
 if TYPE_CHECKING:
     import pandas as pd
 
+HEADERS = {  # version of the npy format → reader of its header
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 READ_ROWS = 65_536  # rows of a table read at a time
 
 
@@ -36,8 +42,25 @@ def load_arrays(path: Path) -> dict[str, NDArray]:
     DamagedError
         Where the file is missing, cut off or no such file.
     """
-    with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return dict(arrays)
+    with reading(path), path.open("rb") as file:
+        _check_sizes(file)
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+
+def _check_sizes(file: BinaryIO) -> None:
+    """ValueError where the header of an array claims more numbers than are there.
+
+    NumPy takes the memory for them before it looks.
+    """
+    with zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            with archive.open(info) as member:
+                read = HEADERS[np.lib.format.read_magic(member)]
+                shape, _, dtype = read(member)
+            if math.prod(shape) * dtype.itemsize > info.file_size:
+                raise ValueError(f"{info.filename} is said to have shape {shape}")
+    file.seek(0)
 
 
 def open_array(path: Path, remedy: str = RESTORE) -> NDArray:

@@ -20,7 +20,7 @@ from typing import Any
 import filelock
 
 from redshift_core.errors import RESTORE, DamagedError, InputError
-from redshift_core.store import faults
+from redshift_core.store import faults, read_only
 from redshift_core.store.processes import exists
 
 PACKAGE = Path(__file__).parents[1]
@@ -143,6 +143,8 @@ def atomic(path: Path, needed: int = 0) -> Iterator[Path]:
     FullDiskError
         Where the disk is full.
     """
+    if path.is_relative_to(store_root()):
+        read_only.refuse_writing()
     part = part_of(path)
     try:
         with faults.writing(path, part, needed=needed):
@@ -159,14 +161,24 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def lock_of(folder: Path) -> filelock.BaseFileLock:
-    """What one thread or process holds while it reads and rewrites files of a store's folder."""
+@contextlib.contextmanager
+def lock_of(folder: Path) -> Iterator[None]:
+    """What one thread or process holds while it reads and rewrites files of a store's folder.
+
+    Its file goes while it is still held: who waits for it sees that, and makes it anew.
+    """
     locks = folder.parent.parent / "locks"
     with faults.writing(locks):
         locks.mkdir(exist_ok=True)
     if not faults.may(locks, os.W_OK):
         raise InputError(faults.denied(locks))
-    return filelock.FileLock(locks / f"{folder.parent.name}-{folder.name}.lock")
+    path = locks / f"{folder.parent.name}-{folder.name}.lock"
+    with filelock.FileLock(path):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # where the system keeps files that are open
+                path.unlink()
 
 
 def slug(text: str, default: str = "unnamed") -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.store import base, faults
+from redshift_core.store import base, faults, read_only
 from redshift_core.store.damage import damage
 from redshift_core.store.files import slug, store_root
 from redshift_core.store.folders import (
@@ -155,6 +155,8 @@ class Store:
 
     def _made(self, part: str) -> Path:
         path = self.root / part
+        if read_only.is_read_only():
+            return path
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:  # who only looks can do without it; who writes is told
@@ -199,6 +201,7 @@ class Store:
         raise InputError(f"No {what} {name!r} here. Newest {kinds}: {known}.")
 
     def _new(self, part: str, name: str, hidden: bool = False) -> Path:
+        read_only.refuse_writing()
         folder = self._made(part)
         base = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug(name)}"
         for attempt in range(1, 1000):

@@ -98,7 +98,7 @@ def _explore_link(run: RunFolder, dataset: str, choice: Choice) -> None:
 def _place(rows: np.ndarray) -> int:
     """Which of the galaxies the address names; the first where it names none of them."""
     wanted = st.query_params.get(GALAXY, "")
-    places = np.flatnonzero(rows == int(wanted)) if wanted.isdecimal() else []
+    places = np.flatnonzero(rows.astype(str) == wanted)
     return int(places[0]) if len(places) else 0
 
 

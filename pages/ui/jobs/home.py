@@ -64,7 +64,10 @@ def _clean_up(store: Store, made: Holding) -> None:
 
 
 def _clean(store: Store) -> None:
-    st.session_state["cleaned"] = housekeeping.clean(store).text()
+    try:
+        st.session_state["cleaned"] = housekeeping.clean(store).text()
+    except InputError as error:
+        st.error(escape(str(error)))
     _holdings.clear()
 
 

@@ -287,6 +287,8 @@ def test_an_error_for_want_of_memory_names_what_was_needed_and_had(store, error,
     said = lost.remedy(error, job)
     assert "needs about 150 MB of memory, and its process may have 300 MB" in said
     assert lost.remedy(RuntimeError("a bug"), job) == ""
+    assert lost.command_starved(error).endswith("and its process may have 300 MB.")
+    assert lost.command_starved(ImportError("No module named x")) == ""
 
 
 def test_the_memory_of_a_control_group_counts_as_the_machines(tmp_path, monkeypatch):

@@ -189,6 +189,8 @@ class ColumnarTable(Table):
                 f"{self.path.name}, column {name} holds {column.type}; expected a number in each "
                 "row. Export the table again."
             )
+        if pa.types.is_decimal(column.type):
+            column = column.cast(pa.string())  # Arrow's own cast of 0.1234567 is not the nearest
         try:
             return column.cast(pa.float64(), safe=False)
         except pa.ArrowException:

@@ -35,9 +35,13 @@ class PackedTable(Table):
     def __init__(self, path: Path, unpack: Callable[[Path], Path], open_table: Open):
         self.path = path
         folder = Path(tempfile.mkdtemp(prefix="redshift-lab-"))
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        with self._named():
-            self._inner = open_table(_written(unpack, folder))
+        remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        try:
+            with self._named():
+                self._inner = open_table(_written(unpack, folder))
+        except BaseException:
+            remove()
+            raise
         self.names, self.first = self._inner.names, self._inner.first
         self.has_header = self._inner.has_header
 

@@ -66,8 +66,8 @@ def array_length(column: pa.Array) -> int | None:
     """Values of the first array of a column of arrays of numbers; None for any other column."""
     column = plain(column)
     if is_text(column):
-        cells = column.drop_null().to_pylist()
-        if not any(map(is_array_text, cells)):
+        column = pa.array(filter(is_array_text, column.to_pylist()), pa.string())
+        if not len(column):
             return None
     elif not (_is_list(column.type) and _is_numeric(column.type.value_type)):
         return None

@@ -8,6 +8,7 @@ as columns are, and coefficients of Gaia's mean spectra appear as the 186 fluxes
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,17 +108,18 @@ class ColumnarTable(Table):
         return cells
 
     def _shown(self, batch: pa.RecordBatch, cell: Cell) -> list[Any]:
-        """Values of a column, for a preview."""
-        if cell.column is None:
-            return [None] * batch.num_rows
-        return self._values(batch, cell).to_pylist()
+        """Values of a column, for a preview; none where they cannot be read."""
+        with suppress(InputError):
+            if cell.column is not None:
+                return self._values(batch, cell).to_pylist()
+        return [None] * batch.num_rows
 
     def _values(self, batch: pa.RecordBatch, cell: Cell) -> pa.Array:
         """One value a row."""
         column = plain(batch.column(cell.column))
         if cell.index is None:
             return column
-        lists = lists_of(column)
+        lists = self._lists(column, cell.column)
         enough = pc.greater(pc.list_value_length(lists), cell.index)
         return pc.list_element(pc.if_else(enough, lists, pa.scalar(None, lists.type)), cell.index)
 
@@ -165,18 +167,23 @@ class ColumnarTable(Table):
         flux = np.empty((batch.num_rows, len(cells)), np.float32)
         for name in dict.fromkeys(cell.column for cell in cells):
             pixels = [k for k, cell in enumerate(cells) if cell.column == name]
+            lists = self._lists(batch.column(name), name, f", after row {first}")
             place = f"{self.path.name}, column {name}"
-            try:
-                lists = lists_of(batch.column(name))
-            except pa.ArrowException as error:
-                raise InputError(
-                    f"{place}, after row {first}: a cell is no array of numbers ({error})."
-                ) from None
             values = matrix(lists, cells[pixels[0]].n, place, first)
             for target, source in _runs(pixels, [cells[k].index for k in pixels]):
                 with np.errstate(over="ignore"):
                     flux[:, target] = values[:, source]
         return flux
+
+    def _lists(self, column: pa.Array, name: str, where: str = "") -> pa.Array:
+        """Lists of numbers of a column of arrays."""
+        try:
+            return lists_of(column)
+        except pa.ArrowException as error:
+            raise InputError(
+                f"{self.path.name}, column {name}{where}: a cell is no array of numbers "
+                f"({str(error)[:150]})."
+            ) from None
 
     def _numbers(self, batch: pa.RecordBatch, position: int, first: int) -> pa.Array:
         name = self.names[position]

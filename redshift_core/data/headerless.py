@@ -15,6 +15,7 @@ from redshift_core.data.mapping import UnknownColumnsError
 from redshift_core.errors import InputError
 
 MAX_LEADING = 3  # columns before the fluxes: row number, source id, redshift
+MAX_DIGITS = 30  # of a whole number: Python takes no more than 4,300, and no id has 20
 MANY = 8  # rows after which a column that stays in the redshift range is no flux
 _HINT = (
     "Add a header line such as z,flux_0,…,flux_185, or say which columns are which, for instance "
@@ -107,7 +108,7 @@ def _kind(values: list[str]) -> str:
     words = [value.strip() for value in values]
     if all(not word for word in words):
         return "index"
-    if all(word.lstrip("+-").isdigit() for word in words):
+    if all(word.lstrip("+-").isdecimal() and len(word) <= MAX_DIGITS for word in words):
         numbers = [int(word) for word in words]
         counted = all(b == a + 1 for a, b in pairwise(numbers))
         if counted and numbers[0] in (0, 1):

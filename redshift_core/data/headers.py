@@ -43,7 +43,7 @@ FLUX_NAMES = (
     "flux", "f", "fluxes", "pixel", "pix", "px", "spec", "spectrum", "xp", "bprp", "",
 )  # fmt: skip
 BAND_NAMES = (("bp", "bpflux", "fluxbp", "fbp", "bpf"), ("rp", "rpflux", "fluxrp", "frp", "rpf"))
-_NUMBERED = re.compile(r"(.*?)[\s_\-.\[(]*(\d+)[\])]?$")
+_NUMBERED = re.compile(r"(.*?)[\s_\-.\[(]*(?<!\d)(\d{1,9})[\])]?$")
 
 
 @dataclass(frozen=True)

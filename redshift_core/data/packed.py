@@ -133,7 +133,16 @@ def _unzip(path: Path, folder: Path) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(info) as stream:
                     _copied(stream, target, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+    ) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a place that is not there
+            raise
         raise InputError(
             f"{path.name} is a broken ZIP file, or one with a password "
             f"({str(error).rstrip('.')[:150]}). Pack the table again."

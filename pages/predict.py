@@ -30,6 +30,7 @@ from redshift_core.evaluation.training_range import FLAGS
 from redshift_core.settings.names import FORMATS, WRITTEN
 from redshift_core.store import JobFolder, RunFolder, Store, demo_file, reading, simulator_version
 from redshift_core.store.base import base_id
+from redshift_core.store.read_only import is_read_only
 
 guard("pages/predict.py")
 
@@ -181,7 +182,7 @@ if note := brittle_note(run.scaler_path):
     st.warning(note)
 if estimate.gives_densities(run):
     estimate.choose_estimate()
-if not lacks_tensorflow("predict", run):
+if not is_read_only() and not lacks_tensorflow("predict", run):
     doors(store, run)
 job = intake.current_job(store, KINDS)
 if job is not None:

@@ -208,10 +208,11 @@ def estimate_request(point: str | None, prior: str | None, share: float | None) 
     """What a job is asked for of p(z); nothing where no option was given."""
     if (point, prior, share) == (None, None, None):
         return {}
-    from redshift_core.pdf import FLAT, TRAINING, USUAL, Estimate, read_prior
+    from redshift_core.data.nz import read_prior
+    from redshift_core.pdf import FLAT, TRAINING, USUAL, Estimate
 
     if share is not None and prior in (None, TRAINING):
-        raise InputError("--share parts the way to another prior; name it with --prior.")
+        raise InputError("--share parts the way to another prior than training; name that.")
     name = (prior or TRAINING) if prior in (None, FLAT, TRAINING) else "own"
     estimate = Estimate(point or USUAL.point, name, USUAL.share if share is None else share)
     if not estimate.own_prior:

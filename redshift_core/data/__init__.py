@@ -20,6 +20,7 @@ from redshift_core.data.spectra import (
     ids_as_text,
     without_row_numbers,
 )
+from redshift_core.data.suggest import Suggestion, suggest
 
 __all__ = [
     "BAD_FLUX",
@@ -29,6 +30,7 @@ __all__ = [
     "Dataset",
     "Preview",
     "Spectra",
+    "Suggestion",
     "UnknownColumnsError",
     "brightness",
     "flag_names",
@@ -41,5 +43,6 @@ __all__ = [
     "parse_columns",
     "preview",
     "read_blocks",
+    "suggest",
     "without_row_numbers",
 ]

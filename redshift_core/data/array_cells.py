@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from redshift_core.data.dialect import bare
+from redshift_core.data.cells import bare
 from redshift_core.errors import InputError
 
 _BYTES = (

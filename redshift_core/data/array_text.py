@@ -16,8 +16,8 @@ import pyarrow.csv
 
 from redshift_core.data.array_cells import is_array_text
 from redshift_core.data.columnar import FIRST_ROWS, ColumnarTable
-from redshift_core.data.dialect import split_line
 from redshift_core.data.limits import Unpacked
+from redshift_core.data.lines import split_line
 from redshift_core.data.sniff import gzip_error
 from redshift_core.errors import InputError
 

@@ -109,10 +109,12 @@ class Catalogue:
         }
 
     def _warnings(self, bright: NDArray[np.float64], n_usable: int) -> list[str]:
-        warnings = (_scale_warning(bright), self._z_warning(n_usable), self._far_warning())
-        warnings += (self._repeat_warning(),)
-        found = list(filter(None, warnings))
         columns = self.columns
+        found = [
+            _scale_warning(bright), *columns.doubts, self._z_warning(n_usable),
+            self._far_warning(), self._repeat_warning(),
+        ]  # fmt: skip
+        found = list(filter(None, found))
         if left := len(columns.further) - len(columns.other):
             found.append(f"{left} further columns of the file are not kept in the catalogue.")
         unknown = int((~self.known_id).sum())
@@ -154,9 +156,9 @@ class Catalogue:
         if self.has_z:
             return "No row is fit for training: each carries a flag. Prediction is possible."
         names = (self.columns.names[p] for p in self.columns.other)
-        others = [name for name in names if not is_incumbent(name)][:5]
+        others = self.columns.likely_z or [name for name in names if not is_incumbent(name)]
         hint = (
-            f" If {' or '.join(others)} is the redshift, ingest again with --columns z=NAME."
+            f" If {' or '.join(others[:5])} is the redshift, ingest again with --columns z=NAME."
             if others
             else ""
         )

@@ -7,7 +7,7 @@ as columns are, and coefficients of Gaia's mean spectra appear as the 186 fluxes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from redshift_core.data.array_cells import array_length, is_text, lists_of, matrix, plain
 from redshift_core.data.blocks import ID, NUMBER_ROWS, Block, Table
+from redshift_core.data.cells import ids, numbers
 from redshift_core.data.coefficients import Converter
-from redshift_core.data.dialect import bare
 from redshift_core.data.headers import Columns, recognise
 from redshift_core.data.mapping import MADE_KEYS
 from redshift_core.data.mean_spectra import MADE_FLUX, MeanSpectra
@@ -29,6 +29,7 @@ from redshift_core.errors import InputError
 
 BLOCK_ROWS = 8_192
 FIRST_ROWS = 20
+Convert = Callable[[pa.Array], pa.Array]
 
 
 @dataclass(frozen=True)
@@ -190,24 +191,21 @@ class ColumnarTable(Table):
         column = self._values(batch, self.cells[name])
         if pa.types.is_floating(column.type) and column.type != pa.float16():
             return column
-        column = bare(column) if is_text(column) else column
         if pa.types.is_boolean(column.type):
             raise InputError(
                 f"{self.path.name}, column {name} holds {column.type}; expected a number in each "
                 "row. Export the table again."
             )
-        if pa.types.is_decimal(column.type):
-            column = column.cast(pa.string())  # Arrow's own cast of 0.1234567 is not the nearest
+        convert = numbers if is_text(column) else _as_float
         try:
-            return column.cast(pa.float64(), safe=False)
+            return convert(column)
         except pa.ArrowException:
-            raise self._letters(column, name, first, pa.float64(), "a number") from None
+            raise self._letters(column, name, first, convert, "a number") from None
 
     def _ids(self, batch: pa.RecordBatch, position: int, first: int) -> pa.Array:
         """Ids as int64; a float that can hold one only roughly is refused."""
         name = self.names[position]
         column = self._values(batch, self.cells[name])
-        column = whole_text(bare(column)) if is_text(column) else column
         if pa.types.is_boolean(column.type) or pa.types.is_temporal(column.type):
             raise InputError(
                 f"{self.path.name}, column {name} holds {column.type}, and not source ids. "
@@ -215,10 +213,11 @@ class ColumnarTable(Table):
             )
         if pa.types.is_floating(column.type):
             self._check_rounding(column, name)
+        convert = ids if is_text(column) else _as_int
         try:
-            return column.cast(pa.int64())
+            return convert(column)
         except pa.ArrowException:
-            fault = self._letters(column, name, first, pa.int64(), ID)
+            fault = self._letters(column, name, first, convert, ID)
             raise InputError(
                 f"{fault} Leave the cell null where it is missing. {NUMBER_ROWS}"
             ) from None
@@ -236,23 +235,27 @@ class ColumnarTable(Table):
             )
 
     def _letters(
-        self, column: pa.Array, name: str, first: int, kind: pa.DataType, what: str
+        self, column: pa.Array, name: str, first: int, convert: Convert, what: str
     ) -> InputError:
         """Sentence that names the first row whose value does not fit."""
         place = f"{self.path.name}, column {name}"
         for offset in range(len(column)):
             try:
-                column.slice(offset, 1).cast(kind)
+                convert(column.slice(offset, 1))
             except pa.ArrowException:
                 value = str(column[offset].as_py())[:40]
                 return InputError(f"{place}, row {first + offset}: {value!r} is not {what}.")
         return InputError(f"{place} holds {column.type}; expected {what} in each row.")
 
 
-def whole_text(column: pa.Array) -> pa.Array:
-    """Ids as text, without what surveys and programs add: ``Gaia DR3 7`` and ``7.0`` are ``7``."""
-    column = pc.replace_substring_regex(column, r"^(?i:gaia\s*e?dr\d\s+)", "")
-    return pc.replace_substring_regex(column, r"^([+-]?\d+)\.0*$", r"\1")
+def _as_float(column: pa.Array) -> pa.Array:
+    """Column as float64; of a decimal by its text, for Arrow's own cast is not the nearest."""
+    exact = column.cast(pa.string()) if pa.types.is_decimal(column.type) else column
+    return exact.cast(pa.float64(), safe=False)
+
+
+def _as_int(column: pa.Array) -> pa.Array:
+    return column.cast(pa.int64())
 
 
 def _runs(targets: list[int], sources: list[int]) -> Iterator[tuple[slice, slice]]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from redshift_core.constants import N_PIXELS
 from redshift_core.data.array_cells import is_text, lengths_of, lists_of, numbers_of, plain
+from redshift_core.data.cells import bare
 from redshift_core.data.coefficients import BANDS, Converter, Group
-from redshift_core.data.dialect import bare
 from redshift_core.errors import InputError
 
 OF_THE_FIT = (  # what stands beside the coefficients of each band

@@ -24,6 +24,7 @@ from redshift_core.data.limits import check_rows
 from redshift_core.data.mapping import NONE, UnknownColumnsError, parse_columns
 from redshift_core.data.sniff import format_of
 from redshift_core.data.spectra import Spectra
+from redshift_core.data.suggest import suggest
 from redshift_core.data.text import text_table
 from redshift_core.errors import InputError
 
@@ -59,10 +60,12 @@ class Preview:
     """First look at a table, for the Data page's column mapping."""
 
     columns: list[str]  # names of the file's columns
-    mapping: dict[str, str]  # what was recognised, as a mapping; empty where there is a problem
+    mapping: dict[str, str]  # what was recognised, as a mapping; without flux where it is unknown
     head: pd.DataFrame  # first rows, as text
     problem: str | None = None  # the sentence, where the user has to name the columns
     other: list[str] = field(default_factory=list)  # neither flux nor mapped: perhaps the redshift
+    doubts: list[str] = field(default_factory=list)  # what was not taken for what its name says
+    likely_z: list[str] = field(default_factory=list)  # may be the redshift, likeliest first
 
 
 def open_table(path: Path | str) -> Table:
@@ -159,10 +162,18 @@ def preview(path: Path | str, columns: Mapping[str, str] | str | None = None) ->
     head = pd.DataFrame(fitting, columns=table.names, dtype="str")
     try:
         found = find_columns(table, columns)
-    except UnknownColumnsError as error:
-        return Preview(table.names, {}, head, str(error))
+    except UnknownColumnsError:
+        seen = suggest(
+            table.names, table.first, parse_columns(columns), file=table.path.name,
+            has_header=table.has_header,
+        )  # fmt: skip
+        return Preview(
+            table.names, seen.mapping, head, seen.problem, doubts=seen.doubts,
+            likely_z=seen.likely_z,
+        )  # fmt: skip
     other = [table.names[p] for p in found.further]
-    return Preview(table.names, found.mapping, head, other=other)
+    doubts, likely = list(found.doubts), list(found.likely_z)
+    return Preview(table.names, found.mapping, head, other=other, doubts=doubts, likely_z=likely)
 
 
 def _join(parts: list[Spectra]) -> Spectra:

@@ -61,20 +61,27 @@ def format_of(path: Path) -> str:
     return "csv"
 
 
+def encoding_of(head: bytes) -> str:
+    """Name of the encoding by a file's first bytes where it is UTF-16, else empty."""
+    if head[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"):
+        return ""  # UTF-32, which nobody writes
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    half = max(len(head) // 2, 1)
+    zeros = (head[0::2].count(0), head[1::2].count(0))
+    if max(zeros) <= 0.3 * half or min(zeros) >= 0.05 * half:
+        return ""
+    return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+
+
 def check_text(file: str, head: bytes) -> None:
-    """Refuse what is not text of one byte a character: ``head`` is the file's first bytes."""
+    """Refuse what is not text: ``head`` is the file's first bytes."""
+    if encoding := encoding_of(head):
+        head = head[: len(head) // 2 * 2].decode(encoding, "replace").encode()
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     for magic, what in FOREIGN:
         if start[: len(magic)].lower() == magic.lower():
             raise InputError(f"{file} is {what}; {EXPECTED}.")
-    half = max(len(head) // 2, 1)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (
-        max(head[0::2].count(0), head[1::2].count(0)) > 0.3 * half
-        and min(head[0::2].count(0), head[1::2].count(0)) < 0.05 * half
-    ):
-        raise InputError(
-            f"{file} is UTF-16 text (Excel's “Unicode text”); save it again as CSV in UTF-8."
-        )
     if head.translate(None, _CONTROL) != head:
         raise InputError(f"{file} holds binary data, not text; {EXPECTED}.")
 

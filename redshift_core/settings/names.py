@@ -20,7 +20,11 @@ class FileFormat:
 
 
 FORMATS = {  # format of ``data.READERS`` → how it is known
-    "csv": FileFormat("CSV", (".csv", ".tsv", ".txt", ".dat", ".tab", ".asc"), written=True),
+    "csv": FileFormat(
+        "CSV",
+        (".csv", ".tsv", ".txt", ".dat", ".tab", ".asc", ".ascii", ".tbl", ".mrt", ".rst"),
+        written=True,
+    ),
     "csv.gz": FileFormat("CSV.gz", (".gz",), b"\x1f\x8b"),
     "parquet": FileFormat("Parquet", (".parquet", ".pq"), b"PAR1", written=True),
     "feather": FileFormat("Feather", (".feather", ".arrow"), b"ARROW1"),

@@ -34,6 +34,7 @@ from redshift_core.store import (
     damage,
     file_digest,
     read_json,
+    read_only,
     reading,
     slug,
     write_json,
@@ -110,6 +111,7 @@ def import_run(store: Store, path: Path) -> tuple[RunFolder, bool]:
     InputError
         Where the file is not such a ZIP, is damaged, or holds anything else; nothing is left.
     """
+    read_only.refuse_writing()
     (store.root / "runs").mkdir(parents=True, exist_ok=True)
     staged = store.root / "runs" / f".import-{os.getpid()}-{time.time_ns()}"
     try:

@@ -12,14 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.settings.fields import Settings
 from redshift_core.settings.length import run_length
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.search import TuningConfig
-from redshift_core.store import shapes
+from redshift_core.store import read_only, shapes
 from redshift_core.store.evaluations import EvaluationFolder, evaluations_in
 from redshift_core.store.files import lock_of, read_json, write_json
 from redshift_core.store.records import Evaluation, Stress, Trial
@@ -62,15 +60,17 @@ class Folder:
 
     def update_info(self, **values: Any) -> None:
         """Replace some values of the information file; of several at a time none is lost."""
+        read_only.refuse_writing()
         with self.lock():
             write_json(self.info_path, {**self.info, **values})
 
-    def lock(self) -> filelock.BaseFileLock:
+    def lock(self) -> contextlib.AbstractContextManager[None]:
         """What one thread or process holds while it reads and rewrites files of this folder."""
         return lock_of(self.path)
 
     def delete(self) -> None:
         """Remove the folder; it vanishes at once, under another name, before its files go."""
+        read_only.refuse_writing()
         doomed = self.path.with_name(f".deleted-{self.id}-{time.time_ns()}")
         os.rename(self.path, doomed)
         shutil.rmtree(doomed, ignore_errors=True)
@@ -147,6 +147,11 @@ class JobFolder(Folder):
     def stop_path(self) -> Path:
         """A job that sees this file stops."""
         return self.path / "STOP"
+
+    @property
+    def room_path(self) -> Path:
+        """Space kept for the last word of a job that is at work, should the disk be full."""
+        return self.path / ".room"
 
     @property
     def output(self) -> Path:

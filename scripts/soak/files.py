@@ -16,6 +16,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def files_of_every_format(scratch: Path) -> Outcome:
         for name in itertools.cycle(READERS):
             path = scratch / f"mutated{FORMATS[name].suffixes[0]}"
             path.write_bytes(mutated(wholes[name], rng))
-            yield lambda path=path: _ingested(path, store)
+            yield partial(_ingested, path, store)
 
     return _tried("mutated files of every format", attempts)
 
@@ -68,14 +69,15 @@ def texts(scratch: Path) -> Outcome:
         while True:
             word, other = (mutated_text(rng.choice(WORDS), rng) for _ in range(2))
             name, base = rng.choice(names), rng.choice(list(PRESETS))
-            yield lambda: preset(base, "x").with_values({name: word})
-            yield lambda: Selection.from_params({"z": word, "brightness": other, "flag": word})
-            yield lambda: Selection.parse(f"z={word} flag={other}")
-            yield lambda: Choice.parse(rng.choice([*LIMITS]), word)
-            yield lambda: Estimate.parse(word)
+            yield partial(preset(base, "x").with_values, {name: word})
+            limits = {"z": word, "brightness": other, "flag": word}
+            yield partial(Selection.from_params, limits)
+            yield partial(Selection.parse, f"z={word} flag={other}")
+            yield partial(Choice.parse, rng.choice([*LIMITS]), word)
+            yield partial(Estimate.parse, word)
             lines = "\n".join(f"{rng.choice(WORDS[:12])},{k}" for k in range(3))
             table.write_bytes(mutated(f"z,n\n0,1\n0.3,2\n{lines}\n".encode(), rng))
-            yield lambda: read_prior(table)
+            yield partial(read_prior, table)
 
     return _tried("settings, addresses and n(z)", attempts)
 
@@ -87,7 +89,7 @@ def zips(scratch: Path) -> Outcome:
     def attempts(rng: random.Random) -> Iterator[Attempt]:
         while True:
             hostile_zip(path, rng)
-            yield lambda: _imported(path, store)
+            yield partial(_imported, path, store)
 
     return _tried("ZIP files that pretend to be runs", attempts)
 

@@ -45,7 +45,6 @@ ID_FORMS = {
     "decimal": lambda: exact(IDS, pa.decimal128(20, 0)),
     "codes": lambda: pa.array(IDS).dictionary_encode(),
     "prefixed": lambda: pa.array([f"Gaia DR3 {one}" for one in IDS]),
-    "whole floats as text": lambda: pa.array([f"{one}.0" for one in IDS]),
     "bytes": lambda: pa.array(in_bytes(IDS)),
     "runs": lambda: pc.run_end_encode(pa.array(IDS)),
 }

@@ -7,8 +7,8 @@ import contextlib
 import pandas as pd
 import streamlit as st
 
-from pages.ui.jobs.job import show_failure
-from pages.ui.jobs.running import COLOURS, show_at_work, stop
+from pages.ui.jobs.job import show_failure, stop
+from pages.ui.jobs.running import COLOURS, show_at_work
 from pages.ui.text import count, escape
 from pages.ui.train.curves import show_curves
 from pages.ui.train.progress import epoch_share, epoch_text, heartbeat, whole_text

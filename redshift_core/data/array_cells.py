@@ -18,7 +18,7 @@ _BYTES = (
     pa.types.is_fixed_size_binary,
 )  # fmt: skip
 _VALUE = r"\s*(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf|null|none)\s*"
-_ARRAY = re.compile(rf"\s*[\[(](?:{_VALUE},)+(?:{_VALUE})?[\])]\s*", re.IGNORECASE)
+_ARRAY = re.compile(rf"\s*[\[(](?:{_VALUE},)+(?:{_VALUE})?[\])]\s*", re.IGNORECASE | re.ASCII)
 
 
 def plain(column: pa.Array) -> pa.Array:

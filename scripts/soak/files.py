@@ -22,10 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from redshift_core.data import ingest
+from redshift_core.data.nz import read_prior
 from redshift_core.data.readers import READERS
 from redshift_core.errors import InputError
 from redshift_core.evaluation.predictions import LIMITS, Choice
-from redshift_core.pdf import Estimate, read_prior
+from redshift_core.pdf import Estimate
 from redshift_core.settings.names import FORMATS
 from redshift_core.settings.presets import PRESETS, preset
 from redshift_core.settings.run import setting_paths

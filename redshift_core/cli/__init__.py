@@ -34,12 +34,13 @@ from redshift_core.cli.follow import JobFailed
 from redshift_core.cli.output import prepare_streams, reader_left, say
 from redshift_core.cli.rules import Command
 from redshift_core.errors import InputError
+from redshift_core.store import faults, store_root
 
 # What a wrong option raises. Typer names it only through its public subclass, and its versions
 # take it from different packages.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 GARBAGE = 200_000  # objects made before a search for garbage, as in a worker
-_FIXABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR)
+_FIXABLE = (errno.ENOTDIR, errno.EMFILE)
 
 app = typer.Typer(
     name="redshift-lab",
@@ -123,9 +124,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         say("Aborted.")
         code = 1
     except OSError as error:
-        if error.errno not in _FIXABLE:
+        said = faults.sentence(error, store_root())
+        if not said and error.errno not in _FIXABLE:
             raise
-        say(f"{error.filename or 'The store'}: {error.strerror}.")
+        say(said or f"{error.filename or 'The store'}: {error.strerror}.")
         code = 2
     return code or 0
 

@@ -121,6 +121,7 @@ def _own_names() -> set[str]:
 def _hostname(address: str) -> str:
     """Host of an address, with or without a scheme, in lower case; empty where it has none."""
     try:
-        return urlsplit(address if "//" in address else f"//{address}").hostname or ""
+        parts = urlsplit(address if "//" in address else f"//{address}")
+        return "" if "@" in parts.netloc else parts.hostname or ""
     except ValueError:
         return ""

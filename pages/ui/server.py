@@ -27,17 +27,18 @@ from urllib.parse import unquote
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
-from streamlit import config
+from streamlit import config, net_util
 
 from pages.ui import access
 from redshift_core.errors import InputError, ReadOnlyError
-from redshift_core.store import JobFolder, Store
+from redshift_core.store import JobFolder, Store, faults
 from redshift_core.store.read_only import is_read_only, refuse_writing
 
 GIGABYTE = 1_000_000_000
 TOKEN_LIFE = 3600.0  # s from minting to the start of the upload
 PIECE = 1 << 20  # bytes collected before they are written
 UPLOAD_PREFIX = "upload-"  # folders of the inbox made here, one per upload
+NOBODY = "nobody.invalid"  # a name that is reserved never to exist
 ABANDONED = 86_400.0  # s after which an upload that no job has taken is removed
 
 is_local = access.is_local
@@ -166,6 +167,11 @@ async def upload(request: Request) -> Response:
         leave.state = "done"
     except _Refused as refusal:
         return _answer(refusal)
+    except OSError as error:
+        said = faults.sentence(error, leave.folder.parent)
+        if not said:
+            raise
+        return JSONResponse({"error": said}, status_code=507)
     except ClientDisconnect:
         return JSONResponse({"error": "The upload was broken off."}, status_code=400)
     finally:
@@ -193,7 +199,12 @@ async def download(request: Request) -> Response:
 
 @contextlib.asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[None]:
-    """Load what the first figure needs while the visitor still reads the first page."""
+    """Load what the first figure needs while the visitor still reads the first page.
+
+    Streamlit asks a service on the Internet for this machine's address whenever a page of another
+    site tries to connect; it is told a name that no site can have, so that no request leaves.
+    """
+    net_util._external_ip = NOBODY
     threading.Thread(target=_warm_up, daemon=True).start()
     yield
 
@@ -205,8 +216,9 @@ async def _receive(request: Request, folder: Path, name: str) -> Path:
     expected = int(told) if told.isdigit() else None
     _check_size(expected or 0, limit, name)
     folder.mkdir(parents=True)
-    if (expected or 0) > shutil.disk_usage(folder).free - GIGABYTE // 10:
-        raise _Refused(507, f"The disk has no room for the {expected} bytes of {name}.")
+    free = shutil.disk_usage(folder).free - GIGABYTE // 10  # which stay for the jobs
+    if (expected or 0) > free:
+        raise _Refused(507, faults.full(folder / name, needed=expected or 0))
     part = folder / f"{name}.part"
     with part.open("wb", buffering=0) as file:
         total, piece = 0, bytearray()

@@ -10,7 +10,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 GAP = "…"  # what differs from case to case
-SAYING = ("InputError", "DamagedError", "JobFailed", "Remark", "warning", "error")  # calls that say
+SAYING = (  # calls that say what their longest text is
+    "InputError", "DamagedError", "ReadOnlyError", "JobFailed", "Remark", "warning", "error",
+)  # fmt: skip
 MESSAGES_OF: dict[str, tuple[str, ...]] = {  # heading → beginnings of the files that say them
     "Files of spectra": ("redshift_core/data/",),
     "Settings, presets, searches": ("redshift_core/settings/",),
@@ -60,8 +62,9 @@ def _sources() -> list[Path]:
 def _sentences(tree: ast.Module) -> Iterator[str]:
     constants = _constants(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _called(node) in SAYING and node.args:
-            text = max((_text(one, constants) for one in node.args), key=len)
+        if isinstance(node, ast.Call) and _called(node) in SAYING:
+            given = [*node.args, *(one.value for one in node.keywords)]
+            text = max((_text(one, constants) for one in given), key=len, default="")
             if len(re.sub(rf"[{GAP}\W]", "", text)) > 10:  # more than gaps
                 yield text
 

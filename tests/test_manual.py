@@ -173,6 +173,16 @@ def test_every_page_of_the_manual_is_in_its_contents():
     assert {one[4:-3] for one in listed if one.startswith("api/")} == packages - {"cli"}
 
 
+def test_every_environment_variable_is_in_the_manual():
+    paths = [
+        ROOT / "app.py",
+        *(ROOT / "redshift_core").rglob("*.py"),
+        *(ROOT / "pages").rglob("*.py"),
+    ]
+    read = re.findall(r"REDSHIFT_LAB_\w+", "".join(path.read_text("utf-8") for path in paths))
+    assert set(read) - set(re.findall(r"REDSHIFT_LAB_\w+", text("store.md"))) == set()
+
+
 def test_every_script_and_target_that_a_page_names_is_there():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for name in PAGES:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from redshift_core import pdf
+from redshift_core.data import nz
 from redshift_core.errors import InputError
 
 FINE = 400  # points of the twin's grid in each bin
@@ -233,10 +234,10 @@ def test_a_users_table_becomes_a_prior(tmp_path):
     z = np.linspace(0, 0.8, 81)
     path = tmp_path / "nz.csv"
     path.write_text("# mine\nz;n\n" + "\n".join(f"{one};{1000 * one}" for one in z))
-    prior = pdf.read_prior(path)
+    prior = nz.read_prior(path)
     wanted = pdf.normalised(pdf.CENTRES)
     np.testing.assert_allclose(prior, wanted, rtol=1e-6)
-    narrow = pdf.parse_prior("0.1 1\n0.2 1", "narrow")
+    narrow = nz.parse_prior("0.1 1\n0.2 1", "narrow")
     assert 0 < narrow[200] < 1e-5 * narrow.max()
 
 
@@ -245,23 +246,67 @@ def test_a_users_table_becomes_a_prior(tmp_path):
     [
         ("", "has 0 line"),
         ("z,n\n0.1,1", "has 1 line"),
-        ("z,n\n0.1,1\n0.1,2", "z does not rise from 0.1"),
+        ("z,n\n0.1,1\n0.1,2", "z = 0.1 stands there twice"),
         ("0.1,1\n0.2,-1", "n is negative at z = 0.2"),
         ("0.7,1\n0.9,1", "no n above zero"),
         ("z,n\n0.1,1\n0.2,many", "line 3: '0.2,many'"),
         ("z,n\n0.1,1\n0.2,nan", "line 3"),
-        ("0.1,1,2\n0.2,1,2", "line 1"),
+        ("0.1,1,2\n0.2,1,2", "three columns, of which the first two are not the edges of bins"),
+        ("z,n,a,b\n0.1,1,2,3\n0.2,1,2,3", "line 2: '0.1,1,2,3'"),
     ],
 )
 def test_a_table_that_is_no_prior_is_refused_with_its_place(text, said):
     with pytest.raises(InputError, match=said) as refused:
-        pdf.parse_prior(text, "nz.csv")
+        nz.parse_prior(text, "nz.csv")
     assert "give two columns" in str(refused.value)
 
 
+FLAT = "".join(f"{z:.2f},1\n" for z in np.arange(0, 0.605, 0.05))
+BINS = "".join(f"{k / 20:.2f},{(k + 1) / 20:.2f},1\n" for k in range(12))
+WIDE = "# z nz\n" + "".join(f"{k / 20:.2f} 1.0\n" for k in range(60))
+FORMS = {  # each of them a flat n(z)
+    "plain": "z,n\n" + FLAT,
+    "no header": FLAT,
+    "BOM": "\ufeffz,n\n" + FLAT,
+    "tab": ("z,n\n" + FLAT).replace(",", "\t"),
+    "bar": ("z,n\n" + FLAT).replace(",", "|"),
+    "semicolons and decimal commas": ("z,n\n" + FLAT).replace(",", ";").replace(".", ","),
+    "that without a header": FLAT.replace(",", ";").replace(".", ","),
+    "sep line": "sep=;\n" + ("z,n\n" + FLAT).replace(",", ";"),
+    "falling": "z,n\n" + "".join(reversed(FLAT.splitlines(keepends=True))),
+    "n before z": "n,z\n" + "".join(f"1,{z:.2f}\n" for z in np.arange(0, 0.605, 0.05)),
+    "row numbers of pandas": ",z,n\n" + "".join(
+        f"{k},{line}\n" for k, line in enumerate(FLAT.split())
+    ),
+    "three columns": "zlow,zhigh,n\n" + BINS,
+    "three columns, falling": "".join(reversed(BINS.splitlines(keepends=True))),
+    "beyond 0.6": WIDE,
+    "Fortran": WIDE.replace("1.0", "0.1D+01"),
+    "units": "z,n\n,deg-2\n---,-----\n" + FLAT,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_flat_table_in_any_form_gives_one_over_0_6_in_each_bin(form):
+    np.testing.assert_allclose(nz.parse_prior(FORMS[form], "nz.txt"), 1 / 0.6, rtol=1e-9)
+    recoded = nz.parse_prior(FORMS[form].lstrip("\ufeff").encode("utf-16"), "nz.txt")
+    np.testing.assert_allclose(recoded, 1 / 0.6, rtol=1e-9)
+
+
+def test_bins_of_a_table_keep_their_shape_where_their_edges_meet_no_others():
+    """By hand: n = 3 on 0.1–0.2, 1 on 0.2–0.2525 is 0.3 + 0.0525 = 0.3525 galaxies."""
+    prior = nz.parse_prior("0.1 0.2 3\n0.2 0.2525 1", "nz.txt")
+    np.testing.assert_allclose(prior[40:80], 3 / 0.3525, rtol=1e-4)
+    np.testing.assert_allclose(prior[80:101], 1 / 0.3525, rtol=1e-4)
+    assert prior[101:].max() < 1e-5 > prior[:40].max()
+    spike = nz.parse_prior("z,n\n0.10,0\n0.11,1\n0.12,0\n", "nz.csv")
+    assert pdf.CENTRES[spike.argmax()] == pytest.approx(0.11, abs=pdf.WIDTH)
+    assert spike.sum() * pdf.WIDTH == pytest.approx(1)
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path):
-    (tmp_path / "nz.csv").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(InputError, match="is no text file"):
-        pdf.read_prior(tmp_path / "nz.csv")
+    (tmp_path / "nz.csv").write_bytes(b"\x00\x01\x02")
+    with pytest.raises(InputError, match="holds binary data, not text"):
+        nz.read_prior(tmp_path / "nz.csv")
     with pytest.raises(InputError, match="cannot be read"):
-        pdf.read_prior(tmp_path / "missing.csv")
+        nz.read_prior(tmp_path / "missing.csv")

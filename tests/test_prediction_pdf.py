@@ -11,6 +11,7 @@ from astropy.table import Table
 
 from redshift_core import data, pdf, prediction
 from redshift_core.cli.results import estimate_request, metrics_text, real_galaxies_text
+from redshift_core.data import nz
 from redshift_core.data.split import Split
 from redshift_core.errors import InputError
 from redshift_core.evaluation.bins import evaluate
@@ -141,7 +142,7 @@ def test_a_file_is_predicted_under_a_users_prior_with_its_densities(scene, tmp_p
     flux = np.array(data.open_dataset(dataset).flux[:20])
     flux[:, 3] = flux_3
     plain = prediction.predictor(models.load_model(run.model_path))(flux).density
-    priors = {**np.load(run.prior_path), "own": pdf.read_prior(tmp_path / "nz.csv")}
+    priors = {**np.load(run.prior_path), "own": nz.read_prior(tmp_path / "nz.csv")}
     wanted = pdf.reweight(plain, priors["training"], priors["own"])
     np.testing.assert_allclose(density, wanted, rtol=2e-3, atol=1e-5)
     np.testing.assert_allclose(table.z_phot, pdf.point(wanted, "mode"), atol=1e-6)

@@ -12,10 +12,13 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from pages.ui.attempt import attempt
+from pages.ui.jobs.job import refused
 from pages.ui.text import escape
+from redshift_core.data.nz import parse_prior
 from redshift_core.errors import InputError
 from redshift_core.evaluation.predictions import read_priors
-from redshift_core.pdf import FLAT, POINTS, USUAL, Estimate, parse_prior
+from redshift_core.pdf import FLAT, POINTS, USUAL, Estimate
 from redshift_core.store import RunFolder, Store, atomic, slug
 
 ESTIMATE = "estimate"  # in the address
@@ -71,10 +74,11 @@ def estimate_picker(key: str) -> None:
             )  # fmt: skip
         with st.popover("My own n(z)", icon=":material/upload:"):
             st.file_uploader(
-                "Redshift distribution as CSV: z, n", type="csv", key=names["file"],
-                max_upload_size=MAX_MB, on_change=_take_in, args=(names, now.point),
-                help="Two columns: redshift, and how many galaxies there are per unit of redshift. "
-                "Only the shape counts.",
+                "Redshift distribution as a text table: z, n",
+                type=["csv", "txt", "dat", "tsv"], key=names["file"],
+                max_upload_size=MAX_MB, on_change=attempt, args=(_take_in, names, now.point),
+                help="Two columns: redshift, and how many galaxies there are per unit of "
+                "redshift; or three: the edges of a bin, and n in it. Only the shape counts.",
             )  # fmt: skip
     if message := st.session_state.pop(names["error"], None):
         st.error(escape(message))
@@ -107,9 +111,11 @@ def _take_in(names: dict[str, str], point: str) -> None:
     file = st.session_state[names["file"]]
     if file is None:
         return
+    if refused():
+        return
     content = file.getvalue()
     try:
-        parse_prior(content.decode("utf-8-sig", "replace"), file.name)
+        parse_prior(content, file.name)
     except InputError as error:
         st.session_state[names["error"]] = str(error)
         return

@@ -16,7 +16,8 @@ from redshift_core.cli.output import JsonOption, damaged_lines, emit, flagged_te
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
 from redshift_core.settings.names import FORMAT_TITLES
-from redshift_core.store import Store, simulator_version
+from redshift_core.store import DatasetFolder, Store, simulator_version
+from redshift_core.store.findings import findings
 from redshift_core.store.simulator_version import simulated_mark
 
 ColumnsOption = Annotated[
@@ -127,7 +128,7 @@ def ingest(
     """Read a file of spectra into the store; the same file twice is one dataset."""
     request: dict[str, Any] = {"file": str(existing_file(file, folder=True)), "name": name}
     request |= columns_request(columns, bases, sampling)
-    _report_dataset(run_job(jobs.start(Store(), "ingest", **request), as_json), as_json)
+    _report_dataset(run_job(jobs.start(Store(), "ingest", **request), as_json), as_json, name)
 
 
 def datasets(as_json: JsonOption = False) -> None:
@@ -148,6 +149,7 @@ def datasets(as_json: JsonOption = False) -> None:
                 "simulator_version": simulator_version.version(info),
                 "remark": simulator_version.remark(info),
                 "note": folder.note,
+                "findings": findings(info),
             }
         )
     columns = ("id", "name", "state", "rows", "usable", "has_z", "simulated", "note")
@@ -159,6 +161,13 @@ def datasets(as_json: JsonOption = False) -> None:
         return listing(listed, columns)
 
     emit(listed, text, as_json)
+
+
+def call_it(folder: DatasetFolder, name: str) -> None:
+    """Give a dataset that was there already the name that was asked for now."""
+    if name and folder.name != name:
+        say(f"{folder.id} was called {folder.name}; its name is {name} now.")
+        folder.update_info(name=name)
 
 
 def columns_request(
@@ -200,17 +209,19 @@ def _progress() -> Iterator[Callable[[float, float, str], None]]:
         progress.close()
 
 
-def _report_dataset(result: dict[str, Any], as_json: bool) -> None:
+def _report_dataset(result: dict[str, Any], as_json: bool, name: str = "") -> None:
     """Print what became of an ingest or a simulation; nothing where it was stopped."""
     if not result:
         return
     folder = Store().dataset(result["dataset"])
+    call_it(folder, name)
     mark = simulated_mark(folder.info)
     there = "was in the store already" if result.get("existing") else "is in the store"
+    said = findings(folder.info)
     text = (
         f"Dataset {folder.id}{mark} {there}: {result['rows']:,} spectra; "
         f"flagged: {flagged_text(result['flagged'])}."
     )
-    emit(result, text, as_json)
-    if said := simulator_version.remark(folder.info):
-        say(said)
+    emit({**result, "findings": said}, "\n".join([text, *said]), as_json)
+    if remark := simulator_version.remark(folder.info):
+        say(remark)

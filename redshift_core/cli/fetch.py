@@ -10,11 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs
-from redshift_core.cli.datasets import BasesOption, SamplingOption, existing_file
+from redshift_core.cli.datasets import BasesOption, SamplingOption, call_it, existing_file
 from redshift_core.cli.follow import JobFailed, run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say
 from redshift_core.errors import InputError
 from redshift_core.store import JobFolder, Store
+from redshift_core.store.findings import findings
 
 WORDS = ("sdss", "desi", "ugc", "none")  # redshifts that are no file
 
@@ -93,6 +94,10 @@ def fetch(
     for key, path in (("bases", bases), ("sampling", sampling)):
         request[key] = str(existing_file(path)) if path else ""
     request |= _sample(ids, adql, candidates, cuts, cone, release)
+    if matched_only and redshifts == "none":
+        raise InputError(
+            "--matched-only leaves nothing with --redshifts none; name where redshifts come from."
+        )
     if not (name or count):
         raise InputError("Give the dataset a name: --name NAME.")
     try:
@@ -104,6 +109,7 @@ def fetch(
     if count and result:
         emit(result, lambda: _counted(result), as_json)
     elif result:
+        call_it(Store().dataset(result["dataset"]), name)
         _report(result, as_json)
     else:
         say(_goes_on())
@@ -115,8 +121,6 @@ def _sample(
     """The sample as a job's request names it: a file of ids, or a query."""
     from redshift_core.data.archive import adql as queries
 
-    if cuts and not candidates:
-        raise InputError(f"{cuts!r} is a cut; it goes with --candidates.")
     circle = queries.parse_cone(cone) if cone else None
     chosen = [ids is not None, bool(adql), candidates or circle is not None]
     if sum(chosen) != 1:
@@ -184,4 +188,6 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
     )
     if result["file"]:
         text += f" As a file, for predict: {result['file']}"
-    emit({key: value for key, value in result.items() if key != "process"}, text, as_json)
+    value = {key: value for key, value in result.items() if key != "process"}
+    said = findings(Store().dataset(result["dataset"]).info)
+    emit({**value, "findings": said}, "\n".join([text, *said]), as_json)

@@ -17,7 +17,10 @@ from redshift_core.data.spectra import (
     brightness,
     flag_names,
     flag_rows,
+    ids_as_text,
+    without_row_numbers,
 )
+from redshift_core.data.suggest import Suggestion, suggest
 
 __all__ = [
     "BAD_FLUX",
@@ -27,15 +30,19 @@ __all__ = [
     "Dataset",
     "Preview",
     "Spectra",
+    "Suggestion",
     "UnknownColumnsError",
     "brightness",
     "flag_names",
     "flag_rows",
     "galaxies_of",
+    "ids_as_text",
     "ingest",
     "ingest_job",
     "open_dataset",
     "parse_columns",
     "preview",
     "read_blocks",
+    "suggest",
+    "without_row_numbers",
 ]

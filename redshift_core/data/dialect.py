@@ -1,26 +1,25 @@
-"""How a text table is written: delimiter, decimal sign, header, first rows."""
+"""How a text table is written: separator, decimal sign, header, first rows."""
 
 from __future__ import annotations
 
-import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from redshift_core.data.cells import is_number
 from redshift_core.data.headerless import column_names, is_counting
+from redshift_core.data.lines import decode, is_passed_over, records, split_line
+from redshift_core.data.text_forms import TEXT, is_missing
 from redshift_core.errors import InputError
 
-NULLS = (
-    "", "nan", "NaN", "NAN", "-nan", "-NaN", "null", "Null", "NULL", "NA", "N/A", "n/a", "#N/A",
-    "<NA>", "None", "none", "--", "masked",
-)  # fmt: skip
 FIRST_ROWS = 200  # rows looked at before the file is read
-BOM = b"\xef\xbb\xbf"
-_BLANKS = re.compile(rb'(?<![^ \t\n])("[^"\n]*")|[ \t]+')  # or a quoted cell, to be kept
-_RUNS = re.compile(rb"[ \t]+")
-_EDGES = re.compile(rb"(?m)^ | (?=\r?$)")
+MOST_ABOVE = 5_000  # lines of comments above the table
+HEADINGS = 3  # rows of units, types or strokes that may stand below the names
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+,\d+|,\d+)([eEdD][+-]?\d+)?\s*")
+_DECIMAL_POINT = re.compile(r"\s*[+-]?(\d+\.\d*|\.\d+)([eEdD][+-]?\d+)?\s*")
+_DECLARED = re.compile(rf'"?{TEXT.declaration}(\\t|.)"?', re.IGNORECASE)
+_SEPARATORS = [sign for sign in TEXT.separators.values() if sign != " "]
 
 
 @dataclass(frozen=True)
@@ -28,121 +27,137 @@ class Dialect:
     """How one text file is written."""
 
     delimiter: str
-    names: list[str]  # header, or column_1 … where there is none
+    names: list[str]  # of each cell of a line; empty ones are no column of the table
     has_header: bool
     first: list[list[str]]  # first rows of data, as text
     start: int  # bytes before the first row of data
     decimal: str = "."
-    blanks: bool = False  # columns are set apart by runs of blanks
+    header: bytes = b""  # its line, which may stand again further down
+
+    @property
+    def blanks(self) -> bool:
+        """Whether columns are set apart by runs of blanks."""
+        return self.delimiter == " "
 
 
-def dialect_of(file: str, head: bytes, whole: bool) -> Dialect:
+def dialect_of(file: str, head: bytes, whole: bool, n_first: int = FIRST_ROWS) -> Dialect:
     """Dialect of a text table from its first bytes; ``whole`` where these are all it has."""
     if b"\n" not in head and b"\r" in head:
         raise InputError(f"{file} has the line ends of an old Mac; save it again as plain CSV.")
-    lines = head.splitlines(keepends=True)
     if not whole:
-        lines.pop()  # cut somewhere
-    at = next((k for k, line in enumerate(lines) if _content(line)), None)
+        head = head[: head.rfind(b"\n") + 1]  # cut somewhere
+    delimiter, head_of_text = _declared(head)
+    known = delimiter or _guessed(head)
+    lines = [line for _, line in islice(records(head, known), n_first + MOST_ABOVE)]
+    at = next((k for k in range(head_of_text, len(lines)) if not is_passed_over(lines[k])), None)
     if at is None:
         raise InputError(f"{file} has only comments and blank lines; expected a table of spectra.")
-    delimiter = _delimiter(_text(lines[at]))
-    cells = split_line(_text(lines[at]), delimiter)
-    if at and (comment := _commented_header(lines[:at], delimiter, len(cells))):
-        names, has_header, first_data = comment, True, at
-    elif all(is_number(cell, delimiter) for cell in cells) and not is_counting(cells):
-        names, has_header, first_data = column_names(len(cells)), False, at
+    cells = split_line(decode(lines[at]), known)
+    below = [k for k in range(at + 1, len(lines)) if not is_passed_over(lines[k])]
+    if at and (above := _commented_header(lines[:at], known, cells)):
+        names, has_header, data = above, True, at
+    elif all(map(is_number, cells)) and not is_counting(cells):
+        names, has_header, data = column_names(len(cells)), False, at
     else:
         has_header = not is_counting(cells)
         names = cells if has_header else column_names(len(cells))
-        first_data = at + 1
-    first = [split_line(_text(line), delimiter) for line in lines[first_data:] if _content(line)]
-    decimal = "," if delimiter != "," and _has_decimal_comma(first[:20]) else "."
+        following = [split_line(decode(lines[k]), known) for k in below[: HEADINGS + 20]]
+        skipped = _headings(len(names), following)
+        data = below[skipped] if skipped < len(below) else len(lines)
+    first = [split_line(decode(line), known) for line in lines[data:] if not is_passed_over(line)]
+    first = first[:n_first]
     return Dialect(
-        delimiter,
-        [name.strip() for name in names],
+        known,
+        _fitted([name.strip() for name in names], first, has_header, known),
         has_header,
-        first[:FIRST_ROWS],
-        sum(map(len, lines[:first_data])),
-        decimal,
-        delimiter == " ",
+        first,
+        sum(map(len, lines[:data])),
+        _decimal(first[:20]),
+        lines[at].strip() if has_header and data > at else b"",
     )
 
 
-def split_line(line: str, delimiter: str) -> list[str]:
-    """Cells of one line."""
-    if delimiter == " ":
-        if '"' not in line:
-            return line.split()
-        line = squeeze(line.encode()).decode()
-    try:
-        return next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:  # a cell of more than 128 kB
-        return [line]
+def _declared(head: bytes) -> tuple[str, int]:
+    """Separator that Excel's first line names, and the lines it takes; empty and 0 without one."""
+    found = _DECLARED.fullmatch(decode(head.partition(b"\n")[0]).strip(" \r"))
+    return (found[1].replace("\\t", "\t"), 1) if found else ("", 0)
 
 
-def squeeze(block: bytes) -> bytes:
-    """Text whose columns are set apart by runs of blanks, with one blank each; quotes stay.
+def _guessed(head: bytes) -> str:
+    """Separator by the first line that is no comment: blanks where it has no other.
 
-    Examples
-    --------
-    >>> squeeze(b' 0.1   "NGC  1"  2.5 ')
-    b'0.1 "NGC  1" 2.5'
+    Decimal commas are told from separators by standing between digits, one a cell.
     """
-    if b'"' in block:
-        block = _BLANKS.sub(lambda found: found[1] or b" ", block)
-    else:
-        block = _RUNS.sub(b" ", block)
-    return _EDGES.sub(b"", block)
+    lines = (line for line in head.splitlines() if not is_passed_over(line))
+    line = re.sub(r'"[^"]*"?', "", decode(next(lines, b"")))
+    counts = {sign: line.count(sign) for sign in _SEPARATORS}
+    best = max(_SEPARATORS, key=lambda sign: counts[sign])
+    if not counts[best]:
+        return " "
+    if best == ",":
+        second = max(_SEPARATORS[1:], key=lambda sign: counts[sign])
+        if counts[second] and counts[second] >= 0.45 * counts[","]:
+            return second
+        words = line.split()
+        if len(words) > 1 and all(map(_is_word_number, words)):
+            return " "
+    return best
 
 
-def bare(column: pa.Array) -> pa.Array:
-    """Text cells without the blanks around them, null where they stand for a missing value."""
-    column = pc.ascii_trim_whitespace(column.cast(pa.string()))
-    missing = pc.is_in(column, value_set=pa.array(NULLS))
-    return pc.if_else(missing, pa.scalar(None, pa.string()), column)
-
-
-def is_number(cell: str, delimiter: str = ",") -> bool:
-    """Whether a cell holds a number, or stands for a missing one."""
-    if cell.strip() in NULLS:
-        return True
-    try:
-        float(cell if delimiter == "," else cell.replace(",", "."))
-    except ValueError:
-        return False
-    return "_" not in cell
-
-
-def _content(line: bytes) -> bool:
-    text = line.removeprefix(BOM).strip()
-    return bool(text) and not text.startswith(b"#")
-
-
-def _text(line: bytes) -> str:
-    line = line.removeprefix(BOM).rstrip(b"\r\n")
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        return line.decode("latin-1")
-
-
-def _delimiter(line: str) -> str:
-    """The most frequent of comma, semicolon, tab and bar; blanks where there is none."""
-    best = max(",;\t|", key=line.count)
-    return best if line.count(best) else " "
-
-
-def _commented_header(lines: list[bytes], delimiter: str, n: int) -> list[str] | None:
-    """Header in a comment line (``# z flux_0 …``), as NumPy's savetxt writes it."""
+def _commented_header(lines: list[bytes], delimiter: str, cells: Sequence[str]) -> list[str] | None:
+    """Header in a comment line (``# z flux_0 …``) above a line with numbers, as NumPy writes it."""
+    if not any(is_number(cell) and not is_missing(cell) for cell in cells):
+        return None
+    signs = "".join(TEXT.comments) + " "
     for line in reversed(lines):
-        cells = split_line(_text(line).lstrip("# "), delimiter)
-        if len(cells) == n and not all(is_number(cell, delimiter) for cell in cells):
-            return cells
+        text = decode(line).lstrip(signs)
+        for between in dict.fromkeys((delimiter, ",", " ")):
+            names = split_line(text, between)
+            if len(names) == len(cells) and not any(map(_is_real, names)):
+                return names
     return None
 
 
-def _has_decimal_comma(rows: list[list[str]]) -> bool:
+def _headings(n: int, rows: list[list[str]]) -> int:
+    """Rows below the names that are units, types or strokes: no number in them, numbers below."""
+    leading = list(
+        takewhile(lambda row: len(row) in (n, n + 1) and not any(map(_is_real, row)), rows)
+    )[:HEADINGS]
+    for k in reversed(range(len(leading))):
+        below = [row for row in rows[k + 1 :] if len(row) in (n, n + 1)]
+        for place, cell in enumerate(leading[k]):
+            others = [row[place] for row in below if place < len(row)]
+            if not is_number(cell) and others and all(map(is_number, others)):
+                return k + 1
+    return 0
+
+
+def _is_word_number(word: str) -> bool:
+    return bool(_DECIMAL_COMMA.fullmatch(word)) or ("," not in word and is_number(word))
+
+
+def _is_real(cell: str) -> bool:
+    return not is_missing(cell) and is_number(cell)
+
+
+def _fitted(names: list[str], rows: list[list[str]], has_header: bool, delimiter: str) -> list[str]:
+    """Names for every cell of the lines: row names of R and separators at their ends have none."""
+    width = len(rows[0]) if rows else len(names)
+    if not rows or any(len(row) != width for row in rows[:20]):
+        return names
+    ends = delimiter != " " and all(not row[-1].strip() for row in rows if len(row) == width)
+    if not has_header:
+        return [*column_names(width - 1), ""] if ends and width > 1 else names
+    if width == len(names) + 1:
+        return [*names, ""] if ends else ["", *names]
+    if width == len(names) - 1 and not names[-1]:
+        return names[:-1]
+    return names
+
+
+def _decimal(rows: list[list[str]]) -> str:
+    """Sign that stands in more of the numbers of the first rows."""
     cells = [cell for row in rows for cell in row]
-    commas = sum(re.fullmatch(r"\s*[+-]?\d+,\d+\s*", cell) is not None for cell in cells)
-    return commas > 0.5 * len(cells) > 0
+    commas = sum(_DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells)
+    points = sum(_DECIMAL_POINT.fullmatch(cell) is not None for cell in cells)
+    return "," if commas > points else "."

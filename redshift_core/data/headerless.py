@@ -10,8 +10,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 from redshift_core.constants import N_PIXELS, Z_MAX, Z_MIN
+from redshift_core.data.cells import all_ids, is_number, number
 from redshift_core.data.headers import N_FULL, WANTED, Columns
 from redshift_core.data.mapping import UnknownColumnsError
+from redshift_core.data.text_forms import is_missing
 from redshift_core.errors import InputError
 
 MAX_LEADING = 3  # columns before the fluxes: row number, source id, redshift
@@ -44,7 +46,8 @@ def by_position(file: str, rows: list[list[str]]) -> Columns:
     InputError
         Where there are too few of them for any mapping.
     """
-    n = len(rows[0])
+    n = len(rows[0]) if rows else 0
+    rows = [row for row in rows if len(row) == n]
     n_flux = next((k for k in (N_FULL, N_PIXELS) if 0 <= n - k <= MAX_LEADING), None)
     if n_flux is None:
         kind = UnknownColumnsError if n > N_PIXELS else InputError
@@ -53,7 +56,7 @@ def by_position(file: str, rows: list[list[str]]) -> Columns:
             f"with the redshift before them. {_HINT}"
         )
     names = column_names(n)
-    columns = [[row[k] for row in rows if len(row) == n] for k in range(n - n_flux + 1)]
+    columns = [[row[k] for row in rows] for k in range(n - n_flux + 1)]
     kinds = [_kind(values) for values in columns[:-1]]
     if len(set(kinds)) < len(kinds) or "unknown" in kinds:
         raise UnknownColumnsError(
@@ -96,9 +99,11 @@ def _is_no_flux(values: list[str], rows: list[list[str]]) -> bool:
     kind = _kind(values)
     if kind != "z" or len(values) < 2:
         return kind in ("index", "source_id") and len(values) > 2 and len(set(values)) > 1
-    if not all(Z_MIN <= float(value or 0) <= Z_MAX for value in values):
+    if not all(is_missing(value) or Z_MIN <= number(value) <= Z_MAX for value in values):
         return False
-    decimals = [max(len(row[k].partition(".")[2].strip()) for row in rows) for k in (0, 1)]
+    decimals = [
+        max(len(row[k].replace(",", ".").partition(".")[2].strip()) for row in rows) for k in (0, 1)
+    ]
     return len(values) >= MANY or decimals[0] > decimals[1] + 1
 
 
@@ -107,15 +112,19 @@ def _kind(values: list[str]) -> str:
     words = [value.strip() for value in values]
     if all(not word for word in words):
         return "index"
-    if all(word.lstrip("+-").isdigit() for word in words):
-        numbers = [int(word) for word in words]
-        counted = all(b == a + 1 for a, b in pairwise(numbers))
-        if counted and numbers[0] in (0, 1):
+    known = [word for word in words if not is_missing(word)]
+    if known and all(word.lstrip("+-").isdigit() and len(word) <= 20 for word in known):
+        whole = [int(word) for word in known]
+        counted = len(whole) == len(words) and all(b == a + 1 for a, b in pairwise(whole))
+        if counted and whole[0] in (0, 1):
             return "index"
-        return "source_id" if any(abs(number) > 1 for number in numbers) else "z"
-    try:
-        known = [float(word) for word in words if word.lower() not in ("", "nan", "null")]
-    except ValueError:
+        return "source_id" if any(abs(one) > 1 for one in whole) else "z"
+    if known and all_ids(known) and not all(map(_may_be_z, known)):
+        return "source_id"
+    if not all(map(is_number, known)):
         return "unknown"
-    likely = sum(Z_MIN <= number <= Z_MAX for number in known)
-    return "z" if known and likely > 0.5 * len(known) else "unknown"
+    return "z" if known and sum(map(_may_be_z, known)) > 0.5 * len(known) else "unknown"
+
+
+def _may_be_z(cell: str) -> bool:
+    return is_number(cell) and Z_MIN <= number(cell) <= Z_MAX

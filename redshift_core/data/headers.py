@@ -7,12 +7,13 @@ user says (`mapping`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from redshift_core.constants import BP_KEPT, N_BAND_FULL, N_BP, N_PIXELS, N_RP, RP_KEPT
+from redshift_core.data.cells import all_ids, is_number
 from redshift_core.data.incumbent import is_incumbent
 from redshift_core.data.mapping import (
     HOW,
@@ -23,6 +24,14 @@ from redshift_core.data.mapping import (
     mapped_flux,
     mapped_single,
 )
+from redshift_core.data.naming import is_index, key, numbered, pattern_of
+from redshift_core.data.redshift_column import (
+    HIGHEST_Z,
+    is_no_redshift,
+    likely_redshifts,
+    named_redshifts,
+    typical,
+)
 from redshift_core.errors import InputError
 
 N_FULL = 2 * N_BAND_FULL  # pixels of a spectrum before the cut
@@ -31,19 +40,19 @@ MAX_OTHER = 32  # further columns that go into the catalogue
 FEW = 20  # fewer numbered columns than this are no spectrum
 WANTED = f"{N_PIXELS} (80 BP + 106 RP) or, before the cut, {N_FULL} (120 BP + 120 RP)"
 
-Z_NAMES = (
-    "z", "redshift", "zspec", "specz", "zspectroscopic", "spectroscopicredshift", "zsdss", "sdssz",
-    "ztrue", "truez", "redshiftspec", "specredshift",
-)  # fmt: skip
 ID_NAMES = (
     "sourceid", "gaiasourceid", "gaiadr3sourceid", "dr3sourceid", "gaiaid",
 )  # fmt: skip
-WEAK_ID_NAMES = ("objectid", "objid", "id")  # the source id only where they hold whole numbers
+WEAK_ID_NAMES = (
+    "objectid",
+    "objid",
+    "id",
+    "designation",
+)  # the source id only where they hold whole numbers
 FLUX_NAMES = (
     "flux", "f", "fluxes", "pixel", "pix", "px", "spec", "spectrum", "xp", "bprp", "",
 )  # fmt: skip
 BAND_NAMES = (("bp", "bpflux", "fluxbp", "fbp", "bpf"), ("rp", "rpflux", "fluxrp", "frp", "rpf"))
-_NUMBERED = re.compile(r"(.*?)[\s_\-.\[(]*(\d+)[\])]?$")
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,9 @@ class Columns:
     has_header: bool = True
     made_with: dict[str, str] | None = None  # bases and sampling, if fluxes are made; else None
     only: tuple[int, ...] | None = None  # further columns that are read; None: see `other`
+    z_is_spare: bool = False  # whether a redshift that is no number may count as missing
+    doubts: tuple[str, ...] = ()  # sentences on what was not taken for what its name says
+    likely_z: tuple[str, ...] = ()  # columns that may be the redshift, where none was taken
 
     @property
     def flux(self) -> tuple[int, ...]:
@@ -79,7 +91,7 @@ class Columns:
             return self.only
         groups = _groups([self.names[p] for p in self.further])
         spectra = {prefix for prefix, group in groups.items() if len(group) >= FEW}
-        single = (p for p in self.further if _split(self.names[p])[0] not in spectra)
+        single = (p for p in self.further if numbered(self.names[p])[0] not in spectra)
         first = sorted(single, key=lambda p: not is_incumbent(self.names[p]))
         return tuple(sorted(first[:MAX_OTHER]))
 
@@ -154,13 +166,21 @@ def recognise(
         positions, text = mapped_flux(file, names, wanted["flux"]), wanted["flux"]
     else:
         positions, text = _flux(file, names)
-    z = z if "z" in wanted else _redshift(file, names)
-    source_id = source_id if "source_id" in wanted else _source_id(names, first or [])
+    rows, doubts, likely = first or [], [], []
+    if "z" not in wanted:
+        others = [p for p in range(len(names)) if p not in set(positions)]
+        z, doubts, likely = find_redshift(file, names, rows, others)
+    elif z is not None:
+        _check_redshift(file, names, rows, z)
+    source_id = source_id if "source_id" in wanted else find_source_id(names, rows)
     check_count(file, positions, names)
     for what, position in (("redshift", z), ("source_id", source_id)):
         if position in positions:
             raise InputError(f"{file}: column {names[position]!r} cannot be {what} and flux.")
-    return Columns(tuple(names), tuple(positions), text, z, source_id, has_header, made_with)
+    return Columns(
+        tuple(names), tuple(positions), text, z, source_id, has_header, made_with,
+        doubts=tuple(doubts), likely_z=tuple(likely),
+    )  # fmt: skip
 
 
 def cut(pixels: tuple[int, ...]) -> tuple[int, ...]:
@@ -186,26 +206,11 @@ def check_count(file: str, positions: list[int], names: list[str]) -> None:
     )
 
 
-def is_index(name: str) -> bool:
-    """Whether a column is only the row number that pandas wrote, or empty."""
-    return re.fullmatch(r"(unnamed: ?\d+.*|__index_level_\d+__|)", name.strip().lower()) is not None
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[\s_\-.]+", "", name.lower())
-
-
-def _split(name: str) -> tuple[str, int | None]:
-    """``Flux_12`` → (``flux``, 12)."""
-    match = _NUMBERED.fullmatch(name.strip())
-    return (_key(match[1]), int(match[2])) if match else (_key(name), None)
-
-
 def _groups(names: list[str]) -> dict[str, list[tuple[int, int]]]:
     """Numbered columns by prefix: sorted (number, position)."""
     groups: dict[str, list[tuple[int, int]]] = {}
     for position, name in enumerate(names):
-        prefix, number = _split(name)
+        prefix, number = numbered(name)
         if number is not None:
             groups.setdefault(prefix, []).append((number, position))
     return {prefix: sorted(group) for prefix, group in groups.items()}
@@ -272,48 +277,71 @@ def _check_numbers(
 
 def _pattern(names: list[str], group: list[tuple[int, int]]) -> str:
     """Shortest mapping that names a set of columns: ``flux_{}``, else ``first:last``."""
-    patterns = {re.sub(r"\d+(?=\D*$)", "{}", names[p].strip()) for _, p in group}
+    patterns = {pattern_of(names[p]) for _, p in group}
     positions = [p for _, p in group]
     if len(patterns) == 1:
         return patterns.pop()
     return f"{names[positions[0]]}:{names[positions[-1]]}"
 
 
-def _redshift(file: str, names: list[str]) -> int | None:
-    found = [p for p, name in enumerate(names) if _key(name) in Z_NAMES]
+def find_redshift(
+    file: str, names: list[str], rows: list[list[str]], among: Iterable[int]
+) -> tuple[int | None, list[str], list[str]]:
+    """Redshift by name and first values; what was not taken, as sentences; what may be it."""
+    named = named_redshifts(names)
+    magnitudes = [p for p in named if is_no_redshift(rows, p)]
+    found = [p for p in named if p not in magnitudes]
     if len(found) > 1:
         several = " and ".join(repr(names[p]) for p in found)
         raise UnknownColumnsError(
             f"{file} has several columns that may be the redshift, {several}; say which one with "
             "--columns z=NAME, or choose it on the Data page."
         )
-    return found[0] if found else None
+    doubts = [
+        f"Column {names[p]!r} holds values of about {typical(rows, p):.3g}, as magnitudes are and "
+        "redshifts are not: it was not taken as the redshift."
+        for p in magnitudes
+    ]
+    if found:
+        return found[0], doubts, []
+    return None, doubts, likely_redshifts(names, rows, [p for p in among if p not in magnitudes])
 
 
-def _source_id(names: list[str], first: list[list[str]]) -> int | None:
-    found = {_key(name): p for p, name in reversed(list(enumerate(names)))}
+def _check_redshift(file: str, names: list[str], rows: list[list[str]], position: int) -> None:
+    """Refuse a column as the redshift whose first values cannot be one."""
+    if not is_no_redshift(rows, position):
+        return
+    others = [p for p in range(len(names)) if p != position]
+    likely = likely_redshifts(names, rows, others)
+    hint = f"{likely[0]!r} may be it: z={likely[0]}" if likely else "name another column"
+    raise UnknownColumnsError(
+        f"{file}: column {names[position]!r} holds values of about {typical(rows, position):.3g}, "
+        f"and a redshift lies below {HIGHEST_Z:g}; {hint}, or z=none where the file has none."
+    )
+
+
+def find_source_id(names: list[str], first: list[list[str]]) -> int | None:
+    """Position of the column of source ids, by its name and, where that is weak, its values."""
+    found = {key(name): p for p, name in reversed(list(enumerate(names)))}
     for name in ID_NAMES:
         if name in found:
             return found[name]
     for name in WEAK_ID_NAMES:
         if name in found:
-            cells = (row[found[name]].strip() for row in first if len(row) == len(names))
-            if all(cell.lstrip("+-").isdigit() for cell in cells if cell):
+            cells = (row[found[name]] for row in first if len(row) == len(names))
+            if all_ids(cells):
                 return found[name]
     return None
 
 
-def _is_float(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def has_ids(names: list[str]) -> bool:
+    """Whether a header names a column of source ids."""
+    return find_source_id(names, []) is not None
 
 
 def _unknown(file: str, names: list[str]) -> InputError:
     """Error for a header without fluxes that are known by name."""
-    if {"wavelength", "flux"} <= {_key(name) for name in names}:
+    if {"wavelength", "flux"} <= {key(name) for name in names}:
         return InputError(
             f"{file} has one row a wavelength: that is Gaia's XP_SAMPLED product of one source, in "
             "other units. Expected one spectrum a row; fetch XP_CONTINUOUS instead."
@@ -324,7 +352,7 @@ def _unknown(file: str, names: list[str]) -> InputError:
             f"column{'s' if len(names) > 1 else ''} ({', '.join(names[:4])[:80]}); expected z and "
             f"{WANTED} flux columns, such as flux_0 … flux_185."
         )
-    numeric = [_is_float(name) for name in names]
+    numeric = [is_number(name) for name in names]
     if sum(numeric) > 0.5 * len(names):
         at = numeric.index(False) if False in numeric else 0
         return InputError(

@@ -16,7 +16,6 @@ FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"GIF8", "a GIF image"),
     (b"II*\x00", "a TIFF image"),
     (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel or Word file; save the sheet as CSV"),
     (b"\x89HDF", "an HDF5 file; save its table as CSV or Parquet"),
     (b"\x93NUMPY", "a NumPy array; save it as CSV or Parquet, with column names"),
@@ -30,16 +29,18 @@ FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"{", "JSON; save the table as CSV or Parquet"),
     (b"[", "JSON; save the table as CSV or Parquet"),
 )
+WORKBOOKS = (".xlsx", ".xlsm")  # ZIP files with tables in XML
 _CONTROL = bytes(set(range(32)) - {9, 10, 12, 13, 26})
 
 
 def format_of(path: Path) -> str:
     """Entry of ``choices.FORMATS``, by content; a missing or empty file is refused."""
     if path.is_dir():
-        files_of(path)
-        return "parquet"
+        return format_of(files_of(path)[0])
     head = _head(path)
     suffix = path.suffix.lower()
+    if suffix in WORKBOOKS and head.startswith(FORMATS["zip"].magic):
+        raise InputError(f"{path.name} is an Excel workbook; save the sheet as CSV.")
     for name, one in FORMATS.items():
         if one.magic and head.startswith(one.magic):
             return name
@@ -60,20 +61,27 @@ def format_of(path: Path) -> str:
     return "csv"
 
 
+def encoding_of(head: bytes) -> str:
+    """Name of the encoding by a file's first bytes where it is UTF-16, else empty."""
+    if head[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"):
+        return ""  # UTF-32, which nobody writes
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    half = max(len(head) // 2, 1)
+    zeros = (head[0::2].count(0), head[1::2].count(0))
+    if max(zeros) <= 0.3 * half or min(zeros) >= 0.05 * half:
+        return ""
+    return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+
+
 def check_text(file: str, head: bytes) -> None:
-    """Refuse what is not text of one byte a character: ``head`` is the file's first bytes."""
+    """Refuse what is not text: ``head`` is the file's first bytes."""
+    if encoding := encoding_of(head):
+        head = head[: len(head) // 2 * 2].decode(encoding, "replace").encode()
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     for magic, what in FOREIGN:
         if start[: len(magic)].lower() == magic.lower():
             raise InputError(f"{file} is {what}; {EXPECTED}.")
-    half = max(len(head) // 2, 1)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (
-        max(head[0::2].count(0), head[1::2].count(0)) > 0.3 * half
-        and min(head[0::2].count(0), head[1::2].count(0)) < 0.05 * half
-    ):
-        raise InputError(
-            f"{file} is UTF-16 text (Excel's “Unicode text”); save it again as CSV in UTF-8."
-        )
     if head.translate(None, _CONTROL) != head:
         raise InputError(f"{file} holds binary data, not text; {EXPECTED}.")
 

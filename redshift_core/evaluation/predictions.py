@@ -23,10 +23,11 @@ from redshift_core.constants import (
     Z_MAX,
     FloatArray,
 )
+from redshift_core.data.nz import read_prior
 from redshift_core.errors import JUDGE_AGAIN, InputError
 from redshift_core.evaluation import metrics
 from redshift_core.evaluation.incumbent import OWN_LIMITS
-from redshift_core.pdf import Estimate, read_prior
+from redshift_core.pdf import Estimate
 from redshift_core.store import RunFolder, reading
 from redshift_core.store.arrays import load_arrays, open_array, read_columns
 

@@ -27,8 +27,6 @@ from redshift_core.pdf.estimate import FLAT, TRAINING, USUAL, Estimate
 from redshift_core.pdf.prior import (
     mixed_prior,
     normalised,
-    parse_prior,
-    read_prior,
     reweight,
     training_prior,
 )
@@ -52,11 +50,9 @@ __all__ = [
     "mixed_prior",
     "n_modes",
     "normalised",
-    "parse_prior",
     "pit",
     "point",
     "quantiles",
-    "read_prior",
     "reweight",
     "training_prior",
 ]

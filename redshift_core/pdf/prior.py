@@ -1,14 +1,10 @@
 """Priors: how redshifts are distributed before a spectrum is seen, on the bins of the densities.
 
-That of a training set is estimated from its redshifts; that of a user is read from a table of two
-columns, z and n, parted by a comma, a semicolon, a tab or blanks, where a header line and lines
-that begin with ``#`` are passed over.
+That of a training set is estimated from its redshifts; that of a user comes from a table, which
+`data.nz` reads.
 """
 
 from __future__ import annotations
-
-import re
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,8 +16,10 @@ from redshift_core.pdf.density import CENTRES, EDGES, WIDTH, FloatArray, in_bloc
 STIFFNESS = 1e5  # of the smoothed prior; about (STIFFNESS / galaxies per bin)^¼ bins are averaged
 SPREAD = 0.125  # galaxies per bin that a prior holds everywhere, so that dividing by it is safe
 FLOOR = 1e-6  # of the mean: the least of a user's n(z), so that no galaxy is left without redshift
-MAX_BYTES = 10_000_000  # of a user's table
-HOW = "give two columns, z (rising) and n (0 or more, in any unit), one line for each redshift"
+HOW = (
+    "give two columns, z and n (0 or more, per unit of redshift), one line for each redshift, or "
+    "three: zlow, zhigh and n"
+)
 
 
 def training_prior(z_spec: ArrayLike) -> NDArray[np.float64]:
@@ -93,74 +91,48 @@ def reweight(density: FloatArray, old: FloatArray, new: FloatArray) -> NDArray[n
     return in_blocks(changed)(density)
 
 
-def read_prior(path: Path) -> NDArray[np.float64]:
-    """Prior from a file, shape (240,); see `parse_prior`."""
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InputError(f"{path.name} has {size:,} bytes, too many for an n(z); {HOW}.")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); {HOW}.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path.name} is no text file; {HOW}.") from error
-    return parse_prior(text, path.name)
-
-
-def parse_prior(text: str, name: str) -> NDArray[np.float64]:
-    r"""Prior on the bins from the text of a table, shape (240,), integral 1.
+def prior_of(z: FloatArray, n: FloatArray, name: str) -> NDArray[np.float64]:
+    """Prior on the bins from n per unit of redshift at rising z, shape (240,), integral 1.
 
     n is interpolated linearly to the centres of the bins and is zero outside the table; where it
     is zero, a millionth of its mean is taken.
 
     Parameters
     ----------
-    text : str
-        Lines of z and n.
     name : str
         What the table is called in a sentence about it.
 
     Raises
     ------
     InputError
-        No numbers, z that does not rise, negative n, or no n > 0 within 0–0.6.
-
-    Examples
-    --------
-    >>> prior = parse_prior("z,n\n0,1\n0.6,1", "flat.csv")
-    >>> bool(np.allclose(prior, 1 / 0.6))
-    True
+        The same z twice, negative n, or no n > 0 within 0–0.6.
     """
-    z, n = _columns(text, name)
-    if len(z) < 2:
-        raise InputError(f"{name} has {len(z)} line(s) of numbers; {HOW}.")
     falls = np.flatnonzero(np.diff(z) <= 0)
     if len(falls):
-        raise InputError(f"{name}: z does not rise from {z[falls[0]]:g} on; {HOW}.")
+        raise InputError(f"{name}: z = {z[falls[0]]:g} stands there twice; {HOW}.")
+    _check_counts(z, n, name)
+    return _floored(np.interp(CENTRES, z, n, left=0.0, right=0.0), name)
+
+
+def binned_prior(
+    low: FloatArray, high: FloatArray, n: FloatArray, name: str
+) -> NDArray[np.float64]:
+    """As `prior_of`, from bins in rising order, each with the same n per unit of redshift.
+
+    The mean over each bin of the densities is taken, so that edges need not meet theirs.
+    """
+    _check_counts(low, n, name)
+    edges = np.ravel((low, high), order="F")
+    steps = np.ravel((np.zeros_like(n), n * (high - low)), order="F")
+    return _floored(np.diff(np.interp(EDGES, edges, np.cumsum(steps))) / WIDTH, name)
+
+
+def _check_counts(z: FloatArray, n: FloatArray, name: str) -> None:
     if (n < 0).any():
         raise InputError(f"{name}: n is negative at z = {z[np.argmax(n < 0)]:g}; {HOW}.")
-    prior = np.interp(CENTRES, z, n, left=0.0, right=0.0)
+
+
+def _floored(prior: FloatArray, name: str) -> NDArray[np.float64]:
     if not prior.any():
         raise InputError(f"{name} has no n above zero between z = 0 and 0.6; {HOW}.")
     return normalised(np.maximum(prior, FLOOR * prior.mean()))
-
-
-def _columns(text: str, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    rows: list[tuple[float, float]] = []
-    seen = 0
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = [word for word in re.split(r"[,;\s]+", line.strip()) if word]
-        if not words or words[0].startswith("#"):
-            continue
-        seen += 1
-        try:
-            z, n = map(float, words)
-            if not (np.isfinite(z) and np.isfinite(n)):
-                raise ValueError(line)
-        except ValueError as error:
-            if seen == 1 and not re.match(r"[-+.\d]", words[0]):
-                continue  # the header
-            raise InputError(f"{name}, line {number}: {line.strip()[:60]!r}; {HOW}.") from error
-        rows.append((z, n))
-    table = np.array(rows, np.float64).reshape(-1, 2)
-    return table[:, 0], table[:, 1]

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import filelock
 
 from redshift_core.errors import InputError
+from redshift_core.store import read_only
 from redshift_core.store.files import PACKAGE, atomic, read_json
 from redshift_core.store.folders import RunFolder
 
@@ -69,6 +70,8 @@ def base_run(store: Store) -> RunFolder:
     if name is None:
         raise InputError(f"This installation has no base network in {FOLDER}; install it again.")
     run = RunFolder(store.root / "runs" / name)
+    if not is_complete(store):
+        read_only.refuse_writing()
     with filelock.FileLock(store.locks / "base.lock"):
         if not run.path.exists():
             from redshift_core.store.archive import import_run

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from redshift_core.errors import JUDGE_AGAIN, DamagedError
-from redshift_core.store.files import lock_of, part_of, read_json
+from redshift_core.store import read_only
+from redshift_core.store.files import clear_left, lock_of, part_of, read_json
 from redshift_core.store.records import Evaluation, Stress, Summary
 from redshift_core.store.remembered import remembered
 from redshift_core.store.shapes import PERTURB_AGAIN
@@ -137,7 +138,8 @@ class EvaluationFolder:
 
     def settled(self) -> EvaluationFolder:
         """Undo or complete a replacement that was cut short; the folder itself."""
-        if os.path.exists(f"{self.path.parent}/{SET_ASIDE}{self.dataset}"):
+        set_aside = f"{self.path.parent}/{SET_ASIDE}{self.dataset}"
+        if os.path.exists(set_aside) and not read_only.is_read_only():
             with lock_of(self.path.parents[1]):  # a replacement that is under way holds it
                 self._settle()
         return self
@@ -148,6 +150,8 @@ class EvaluationFolder:
 
         Whatever was added to the evaluation before goes with it.
         """
+        read_only.refuse_writing()
+        clear_left(self.path.parent, self.path.name)
         new = EvaluationFolder(part_of(self.path))
         new.path.mkdir(parents=True)
         try:

@@ -17,7 +17,7 @@ from redshift_core.settings.fields import Settings
 from redshift_core.settings.length import run_length
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.search import TuningConfig
-from redshift_core.store import shapes
+from redshift_core.store import read_only, shapes
 from redshift_core.store.evaluations import EvaluationFolder, evaluations_in
 from redshift_core.store.files import lock_of, read_json, write_json
 from redshift_core.store.records import Evaluation, Stress, Trial
@@ -60,6 +60,7 @@ class Folder:
 
     def update_info(self, **values: Any) -> None:
         """Replace some values of the information file; of several at a time none is lost."""
+        read_only.refuse_writing()
         with self.lock():
             write_json(self.info_path, {**self.info, **values})
 
@@ -69,6 +70,7 @@ class Folder:
 
     def delete(self) -> None:
         """Remove the folder; it vanishes at once, under another name, before its files go."""
+        read_only.refuse_writing()
         doomed = self.path.with_name(f".deleted-{self.id}-{time.time_ns()}")
         os.rename(self.path, doomed)
         shutil.rmtree(doomed, ignore_errors=True)
@@ -147,6 +149,11 @@ class JobFolder(Folder):
         return self.path / "STOP"
 
     @property
+    def room_path(self) -> Path:
+        """Space kept for the last word of a job that is at work, should the disk be full."""
+        return self.path / ".room"
+
+    @property
     def output(self) -> Path:
         """Folder of the files the job makes for download."""
         return self.path / "output"
@@ -219,6 +226,11 @@ class RunFolder(LongFolder):
     def prior_path(self) -> Path:
         """Smoothed density of the training redshifts: array ``training``, shape (240,)."""
         return self.path / "prior.npz"
+
+    @property
+    def seen_path(self) -> Path:
+        """Which galaxies it has learned from: hashes of their spectra, and their ids."""
+        return self.path / "seen.npz"
 
     @property
     def model_path(self) -> Path:

@@ -84,10 +84,9 @@ def cut_off(path):
     path.write_bytes(path.read_bytes()[:-300])
 
 
-def utf_16(path, marked=True):
+def write_text(path, old, new):
     survey(path)
-    text = path.read_text()
-    path.write_bytes(text.encode("utf-16" if marked else "utf-16-le"))
+    path.write_text(path.read_text().replace(old, new, 1))
 
 
 BAD = {
@@ -191,17 +190,27 @@ BAD = {
         lambda p: p.write_text("z,flux_0\n0.1,2\n"), "is not a CSV.gz file, whatever its name says"
     ),
     "image.csv.gz": (lambda p: p.write_bytes(gzip.compress(PNG)), "is a PNG image"),
-    "utf-16.csv": (utf_16, "is UTF-16 text"),
-    "unmarked utf-16.csv": (lambda p: utf_16(p, marked=False), "is UTF-16 text"),
+    "unclosed.csv": (
+        lambda p: write_text(p, "0.1234567,", '"0.1234567,'),
+        "unclosed.csv, line 2: a cell begins with a quote",
+    ),
+    "commas.csv": (
+        lambda p: p.write_text(",".join(HEADER) + "\n" + ",".join(["0,5"] * 187) + "\n"),
+        "line 2 has 374 columns; .* Decimal commas need another separator",
+    ),
+    "blanks.txt": (
+        lambda p: p.write_text(
+            " ".join(["n", *HEADER]) + "\n" + " ".join(["a"] + ["1"] * 187) + "\n"
+            + " ".join(["NGC 7"] + ["1"] * 187) + "\n"
+        ),
+        "line 3 has 189 columns; expected 188 .* Text that holds blanks needs quotes",
+    ),
     "cut off.csv": (
         cut_off, r"is cut off: its last line \(7\) has \d+ of 187 columns"
     ),
     "ragged.csv": (
         lambda p: write(p, HEADER, [*body(), body()[0][:9], *body()]),
         "ragged.csv, line 8 has 9 columns; expected 187",
-    ),
-    "trailing commas.csv": (
-        lambda p: write(p, HEADER, [[*row, ""] for row in body()]), "line 2 has 188 columns"
     ),
     "folder.csv": (lambda p: p.mkdir(), "holds no Parquet file"),
     "missing.csv": (lambda p: None, "There is no file"),

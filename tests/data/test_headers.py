@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from redshift_core.data import parse_columns, preview, read_blocks
+from redshift_core.data import parse_columns, preview, read_blocks, suggest
 from redshift_core.errors import InputError
 from tests.data.tables import IDS, PIXELS, redshifts, rows, spectra, write
 
@@ -31,6 +31,8 @@ HEADERS = {
     "brackets": ["z", *(f"flux[{k}]" for k in range(186))],
     "blanks": [" z ", *(f" Flux {k} " for k in range(186))],
     "bare numbers": ["z", *(str(k) for k in range(186))],
+    "units": ["z []", *(f"flux_{k} (e-/s)" for k in range(186))],
+    "units without a blank": ["z[none]", *(f"flux_{k}[10^-17 erg/s]" for k in range(186))],
     "bp and rp": ["z", *(f"bp_{k}" for k in range(80)), *(f"rp_{k}" for k in range(106))],
     "bp and rp by their pixel": [
         "z", *(f"bp_flux_{k}" for k in range(34, 114)), *(f"rp_flux_{k}" for k in range(4, 110)),
@@ -215,10 +217,49 @@ def test_a_wrong_mapping_is_refused(tmp_path, columns, sentence):
 
 
 def test_two_columns_that_may_be_the_redshift_have_to_be_told_apart(tmp_path):
-    path = write(tmp_path / "a.csv", ["z", "redshift", *PIXELS], rows(Z + 17, Z, FLUX))
+    path = write(tmp_path / "a.csv", ["z", "redshift", *PIXELS], rows(Z / 2, Z, FLUX))
     with pytest.raises(InputError, match="'z' and 'redshift'; say which"):
         read(path)
     assert read(path, "z=redshift").z_spec.tolist() == Z.tolist()
+
+
+def test_a_magnitude_called_z_is_never_taken_as_the_redshift_without_a_word(tmp_path):
+    header = ["objid", "u", "z", "redshift_best", "z_err", *PIXELS]
+    path = write(tmp_path / "a.csv", header, rows(IDS, Z + 19, Z + 17, Z, Z / 9, FLUX))
+    seen = preview(path)
+    assert seen.mapping["z"] == "none"
+    assert seen.likely_z == ["redshift_best"]
+    assert "'z' holds values of about 17.4, as magnitudes are" in seen.doubts[0]
+    with pytest.raises(InputError, match=r"'z' holds values of about 17\.4.*z=redshift_best"):
+        read(path, "z=z")
+    assert read(path, "z=redshift_best").z_spec.tolist() == Z.tolist()
+    both = write(tmp_path / "b.csv", ["z", "redshift", *PIXELS], rows(Z + 17, Z, FLUX))
+    assert preview(both).mapping["z"] == "redshift"
+    assert "was not taken" in preview(both).doubts[0]
+
+
+LIKELY = {
+    "zbest": True, "z_best": True, "Z_BEST": True, "redshift_best": True, "zfinal": True,
+    "SPEC_Z_1": True, "z_helio": True, "zcmb": True, "photo_z": True, "my_z": True,
+    "z_err": False, "zwarning": False, "e_z": False, "zmag": False, "size": False, "g": False,
+    "redshift_ugc": False, "redshift_flag": False, "zenith": False, "z_best_lower": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "may_be"), LIKELY.items())
+def test_a_column_that_may_be_the_redshift_is_named(name, may_be):
+    found = suggest([name, *PIXELS], rows(Z, FLUX))
+    assert (found.mapping["z"], found.likely_z) == ("none", [name] if may_be else [])
+    assert suggest([name, *PIXELS], rows(Z + 17, FLUX)).likely_z == []
+
+
+def test_a_suggestion_knows_the_redshift_where_the_fluxes_have_to_be_named():
+    names = ["objid", "redshift", *(f"c{k}" for k in range(186))]
+    found = suggest(names, rows(IDS, Z, FLUX))
+    assert found.mapping == {"z": "redshift", "source_id": "objid"}
+    assert "flux columns were not recognised" in found.problem
+    whole = suggest(names, rows(IDS, Z, FLUX), {"flux": "c{}"})
+    assert (whole.problem, whole.mapping["z"]) == (None, "redshift")
 
 
 @pytest.mark.parametrize(

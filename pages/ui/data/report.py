@@ -16,6 +16,7 @@ from pages.ui.text import count, escape, size
 from redshift_core.data import FLAG_TEXT, galaxies_of
 from redshift_core.jobs import in_use
 from redshift_core.store import DatasetFolder, Store, simulator_version
+from redshift_core.store.findings import findings
 
 
 def report(folder: DatasetFolder) -> None:
@@ -30,8 +31,11 @@ def report(folder: DatasetFolder) -> None:
         st.metric("Fit for training", count(info["n_usable"]), width="content")
         st.metric("Flagged", count(info["n_flagged"]), width="content")
         st.metric("Redshifts", _range(info["z_range"]), width="content")
-    for warning in info.get("warnings", []):
-        st.warning(escape(warning), icon=":material/warning:")
+    for sentence in findings(info):
+        if sentence in info.get("warnings", []):
+            st.warning(escape(sentence), icon=":material/warning:")
+        else:
+            st.caption(escape(sentence))
     if folder.note:
         st.caption(f"Note: {escape(folder.note)}")
     _flags(info)

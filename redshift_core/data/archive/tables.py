@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from redshift_core.data import headers
+from redshift_core.data import headers, redshift_column
 from redshift_core.data.array_cells import list_array, lists_of
 from redshift_core.data.coefficients import BANDS
 from redshift_core.data.sniff import format_of
@@ -27,7 +27,7 @@ RA_NAMES = ("ra", "raj2000", "raicrs", "radeg", "targetra", "meanfiberra", "plug
 DEC_NAMES = (
     "dec", "dej2000", "decj2000", "deicrs", "decdeg", "targetdec", "meanfiberdec", "plugdec",
 )  # fmt: skip
-Z_NAMES = (*headers.Z_NAMES, "zsp", "zbest", "zdesi")
+Z_NAMES = (*redshift_column.Z_NAMES, "zsp", "zbest", "zdesi")
 ID_NAMES = headers.ID_NAMES
 _ONE_ID = re.compile(rb"\s*(?:gaia\s+[a-z]*dr\d+\s+)?(-?\d{1,19})\s*,?\s*", re.IGNORECASE)
 

@@ -3,6 +3,7 @@
 # Both set up what they need in .venv, with the exact versions of requirements.lock.
 # make screenshots  makes docs/*.png anew (needs Chromium); ARGS="--scheme dark --width 420 --out x"
 # make soak  tries for an hour what breaks programs, and writes docs/soak.md; ARGS="kills" for a part
+# make docs  builds the manual into site/, without network; ARGS=serve shows it while you write
 # make lock  writes requirements.lock anew from pyproject.toml
 
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -17,7 +18,7 @@ SLOWLY = .venv/bin/pip install --quiet --constraint requirements.lock --editable
 # The tests start hundreds of processes, and each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app test soak screenshots lock clean
+.PHONY: app test soak screenshots docs lock clean
 .DELETE_ON_ERROR:
 
 app: .venv/.app
@@ -35,6 +36,9 @@ soak: .venv/.test
 screenshots: .venv/.test
 	.venv/bin/python -m scripts.screenshots $(ARGS)
 	.venv/bin/python -m scripts.survey_pictures
+
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs $(or $(ARGS),build --strict)
 
 lock: .venv/bin/python
 	.venv/bin/pip install --quiet uv
@@ -56,3 +60,7 @@ clean:
 .venv/.test: .venv/bin/python pyproject.toml requirements.lock
 	$(INSTALL) '.[cluster,test,train]' || $(SLOWLY) '.[cluster,test,train]'
 	@touch $@ .venv/.app
+
+.venv/.docs: .venv/bin/python pyproject.toml requirements.lock
+	$(INSTALL) '.[docs]' || $(SLOWLY) '.[docs]'
+	@touch $@

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui import choose
-from pages.ui.data import intake
+from pages.ui.data import intake, together
 from pages.ui.data.archive import archive_door
 from pages.ui.data.fetched import unfinished_fetches
 from pages.ui.data.likeness import show_likeness
@@ -16,6 +16,7 @@ from pages.ui.nav import guard
 from pages.ui.text import count, escape
 from redshift_core import jobs
 from redshift_core.store import JobFolder, Store
+from redshift_core.store.read_only import is_read_only
 
 guard("pages/data.py")
 
@@ -32,7 +33,8 @@ def doors(store: Store) -> None:
         ["Upload", "File on the server", "From the archive", "Demo survey", "New simulated survey"]
     )
     with upload:
-        intake.upload_door(store, "Spectra: 186 fluxes per galaxy, and z where it is known", "data")
+        what = "Spectra: 186 fluxes per galaxy, and z where it is known"
+        intake.upload_door(store, what, "data", several=True)
     with inbox:
         intake.inbox_door(store, "data")
     with archive:
@@ -109,11 +111,15 @@ def failures(store: Store) -> None:
 
 st.title("Data")
 store = Store()
-doors(store)
+if not is_read_only():
+    doors(store)
 if found := intake.incoming("data", with_z=True):
     request = {"columns": found.columns} if found.columns else {}
-    intake.follow(jobs.start(store, "ingest", file=str(found.path), **request))
+    job = jobs.start(store, "ingest", file=str(found.path), **request)
+    together.note(job)
+    intake.follow(job)
 running(store)
+together.outcomes(store)
 unfinished_fetches(store)
 intake.tidy(store)
 folder = choose.dataset_picker()
@@ -121,5 +127,6 @@ if folder is None:
     st.info("No dataset yet. Use one of the doors above; the demo survey is one click.")
 else:
     report(folder)
+    intake.read_again(store, folder, "data")
     datasets_table(store.datasets())
 failures(store)

@@ -21,10 +21,12 @@ from pages.ui.evaluate.plane import show_plane
 from pages.ui.evaluate.real import show_real_galaxies
 from pages.ui.evaluate.stress import show_stress
 from pages.ui.nav import guard
+from pages.ui.remarks import show_remarks
 from pages.ui.share import share
 from pages.ui.text import count, escape
 from pages.ui.verdict import show_verdict
 from redshift_core.data.scaling import brittle_note
+from redshift_core.evaluation.honesty import remarks
 from redshift_core.pdf import USUAL
 from redshift_core.store import RunFolder, Store, simulator_version
 
@@ -63,6 +65,8 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
                 metrics, figures=known.figures, n=known.n, bins=known.bins, intervals={},
                 estimate=seen.estimate.text(),
             )  # fmt: skip
+    if metrics.remarks is not None:
+        show_remarks(remarks(metrics))  # of the estimate that is seen
     show_headlines(metrics)
     if not has_predictions:
         st.info("The table of predictions of this evaluation is gone; evaluate the run again.")

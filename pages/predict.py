@@ -19,15 +19,18 @@ from pages.ui.predict.base import note_base, offer_base
 from pages.ui.predict.catalogue import catalogue_door, catalogue_outcome
 from pages.ui.predict.likeness import show_likeness
 from pages.ui.predict.recalibrate import recalibration
+from pages.ui.remarks import show_remarks
 from pages.ui.text import count, escape, size
 from pages.ui.verdict import show_verdict
 from redshift_core import jobs
 from redshift_core.constants import MISSING, shown
 from redshift_core.data.scaling import brittle_note
+from redshift_core.evaluation.honesty import gravest, remarks_of_run
 from redshift_core.evaluation.training_range import FLAGS
 from redshift_core.settings.names import FORMATS, WRITTEN
 from redshift_core.store import JobFolder, RunFolder, Store, demo_file, reading, simulator_version
 from redshift_core.store.base import base_id
+from redshift_core.store.read_only import is_read_only
 
 guard("pages/predict.py")
 
@@ -35,7 +38,7 @@ KINDS = ("predict", "adapt", "catalogue")
 TITLES = {ending: FORMATS[name].title for ending, name in WRITTEN.items()} | {
     ".npy": "p(z) as .npy"
 }
-COLUMNS = "row, source_id, z_phot (empty where there is none)"
+COLUMNS = "row, source_id where the file has ids, z_phot (empty where there is none)"
 INTERVALS = "z_low68 to z_high68 and z_low95 to z_high95 (hold 68 and 95 % of p(z))"
 
 
@@ -112,6 +115,8 @@ def result(job: JobFolder) -> None:
             about=outcome,
         )
     flags(outcome["flagged"])
+    if said := outcome.get("source_ids", {}).get("text"):
+        st.caption(said)
     if seen.n_predicted:
         adapt.offer(store, job, seen.median)
     with st.expander("First rows", icon=":material/table_rows:"):
@@ -172,11 +177,12 @@ if run is None:
 simulated_badge(simulator_version.trained_on(run, store))
 note_base(run)
 show_origin(run)
+show_remarks(gravest(remarks_of_run(run)))
 if note := brittle_note(run.scaler_path):
     st.warning(note)
 if estimate.gives_densities(run):
     estimate.choose_estimate()
-if not lacks_tensorflow("predict", run):
+if not is_read_only() and not lacks_tensorflow("predict", run):
     doors(store, run)
 job = intake.current_job(store, KINDS)
 if job is not None:

@@ -36,6 +36,8 @@ FLAGS: dict[str, int] = {  # what ingest found wrong with a row → its bit
     "z_missing": 8,
     "z_out_of_range": 16,
     "duplicate_id": 32,
+    "sentinel_flux": 64,
+    "repeated_spectrum": 128,
 }
 
 

@@ -12,6 +12,10 @@ class InputError(ValueError):
     """Something the user can fix: what was received, what was expected, how to fix it."""
 
 
+class ReadOnlyError(InputError):
+    """Something that would change a store which is only looked at here."""
+
+
 class DamagedError(InputError):
     """A file of the store that cannot be used: which, what is wrong with it, what can be done."""
 

@@ -55,9 +55,10 @@ class Server:
         port: int | None = None,
         python: str = sys.executable,
         root: Path = CHECKOUT,
+        health: str = "_stcore/health",
     ):
         self.home, self.log = home, log
-        self.python, self.root = python, root
+        self.python, self.root, self.health = python, root, health
         self.port = port or _free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -106,7 +107,7 @@ class Server:
 
     def _healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1) as answer:
+            with urllib.request.urlopen(f"{self.url}/{self.health}", timeout=1) as answer:
                 return answer.status == 200
         except OSError:
             return False

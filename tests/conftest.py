@@ -57,9 +57,19 @@ def predicting_elsewhere() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def frozen_no_longer() -> Iterator[None]:
-    """Let what `open_page` kept out of the collection of garbage be collected after each file."""
+    """Let what was kept out of the collection of garbage be collected after each file."""
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def frozen() -> None:
+    """Keep what is loaded out of the collection of garbage.
+
+    Streamlit collects after every script, which takes 0.2 s, and more than a second once a test in
+    this process has loaded TensorFlow.
+    """
+    gc.freeze()
 
 
 @pytest.fixture

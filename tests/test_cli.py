@@ -55,11 +55,6 @@ def test_neither_tensorflow_nor_streamlit_nor_pandas_is_loaded_by_the_command():
     assert not heavy & set(names)
 
 
-def test_every_command_is_in_the_readme():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [name for name in COMMANDS if f"redshift-lab {name}" not in text] == []
-
-
 def test_the_commands_of_the_specification_exist():
     assert set(COMMANDS) >= {
         "simulate", "ingest", "train", "stop", "resume", "runs", "datasets", "evaluate", "predict",
@@ -247,11 +242,14 @@ def test_a_resume_that_cannot_work_leaves_the_run_as_it_is(here, store, dataset)
     orphan, done = fake_run(store, "orphan"), fake_run(store, "done", dataset=dataset.id)
     for run in (orphan, done):
         write_json(run.result_path, {"epochs": 10, "val_mae": 0.03})
-    for name, sentence in (
-        ("orphan", "which is not in the store any more"),
-        ("done", "has completed 10 epochs already"),
+    for name, options, sentence in (
+        ("orphan", ("--epochs", "10"), "which is not in the store any more"),
+        ("done", ("--epochs", "10"), "has completed 10 epochs already"),
+        ("done", ("--set", "learning_rate=0.1"), "say how many epochs it should have in all"),
+        ("done", ("--set", "batch_size=8"), "batch_size cannot change when a run goes on; what"),
+        ("done", ("--set", "bath_size=8"), "Unknown setting 'bath_size'"),
     ):
-        code, _, err = here("resume", name, "--epochs", "10")
+        code, _, err = here("resume", name, *options)
         assert code == 2
         assert sentence in err
         run = store.run(name)

@@ -1,6 +1,7 @@
 """A run as a ZIP: it arrives whole in another store, and nothing else ever gets in."""
 
 import hashlib
+import io
 import json
 import stat
 import zipfile
@@ -241,3 +242,47 @@ def test_the_manifest_names_every_file_with_its_digest(packed):
 def test_an_imported_run_remembers_where_it_came_from(run, packed, other):
     arrived, _ = import_run(other, packed)
     assert read_json(arrived.info_path)["imported"]["run"] == run.id
+
+
+@pytest.mark.parametrize(
+    ("folder", "added"),
+    [
+        ("run/", {"run/": b"", "run/.DS_Store": b"x", "__MACOSX/run/._config.json": b"x"}),
+        ("my run/", {}),
+        ("", {".DS_Store": b"x", "evaluations/": b""}),
+        ("run\\", {"run\\Thumbs.db": b"x"}),
+    ],
+    ids=["Finder", "Explorer", "zip -r", "old Explorer"],
+)
+def test_a_run_packed_again_by_another_program_arrives(run, packed, other, folder, added):
+    with zipfile.ZipFile(packed) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {**{folder + n: c for n, c in files.items()}, **added}.items():
+            archive.writestr(name.replace("/", "\\") if "\\" in folder else name, content)
+    arrived, existing = import_run(other, packed)
+    assert (arrived.id, existing) == (run.id, False)
+    assert arrived.model_path.read_bytes() == run.model_path.read_bytes()
+    assert arrived.evaluated() == run.evaluated()
+
+
+def test_files_beside_the_folder_of_a_packed_run_are_refused(packed, other):
+    with zipfile.ZipFile(packed) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in {**{f"run/{n}": c for n, c in files.items()}, "a.py": b"x"}.items():
+            archive.writestr(name, content)
+    with pytest.raises(InputError, match=r"holds 'a\.py', which no packed run has"):
+        import_run(other, packed)
+    assert other.runs() == []
+
+
+def test_an_array_that_claims_a_trillion_numbers_is_refused(packed, other, tmp_path):
+    path, header = tmp_path / "scaler.npz", io.BytesIO()
+    about = {"descr": "<f8", "fortran_order": False, "shape": (10**12,)}
+    np.lib.format.write_array_header_1_0(header, about)
+    with zipfile.ZipFile(path, "w") as arrays:
+        arrays.writestr("low.npy", header.getvalue() + bytes(800))
+    with pytest.raises(InputError, match=r"scaler\.npz is damaged"):
+        import_run(other, rewritten(packed, files={"scaler.npz": path.read_bytes()}))
+    assert other.runs() == []

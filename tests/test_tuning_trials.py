@@ -72,7 +72,7 @@ def lab(tmp_path_factory, survey_file):
 
 def _spoil(folder, dataset):
     """Make the test rows of a copied dataset worthless."""
-    from redshift_core.learning.training.prepare import new_split
+    from redshift_core.data.split import new_split
 
     rows = new_split(BASE.split, data.open_dataset(dataset)).test
     flux = np.load(folder / "flux.npy", mmap_mode="r+")

@@ -2,8 +2,9 @@
 
 ``python training_scenes.py FOLDER VIRTUAL_CPUS``: FOLDER holds the store and ``scenes.json``, a
 list of runs to do in order: ``{"run": id, "resume": bool, "stop_after": looks, "epochs": total}``.
-With ``judged`` the run is judged too; "stopped" stops that, "vanished" takes the dataset away. What
-each returned, or the sentence it was refused with, is written to ``outcomes.json``.
+``settings`` are changed as ``resume --set`` does. With ``judged`` the run is judged too; "stopped"
+stops that, "vanished" takes the dataset away. What each returned, or the sentence it was refused
+with, is written to ``outcomes.json``.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ def play(store: Store, scene: dict, virtual_cpus: int) -> dict:
     context = StoppingContext(run, store)
     context.request = {"kind": "train", "resume": False, **scene}
     context.stop_after = scene.get("stop_after")
-    if "epochs" in scene:
-        write_json(run.config_path, run.config.with_values({"epochs": scene["epochs"]}).to_dict())
+    changed = scene.get("settings", {}) | ({"epochs": scene["epochs"]} if "epochs" in scene else {})
+    if changed:
+        write_json(run.config_path, run.config.on_resume(changed).to_dict())
     try:
         if "judged" in scene:
             found = train_and_judge(context)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fnmatch
 import importlib
 import os
 import re
@@ -23,21 +22,26 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
-from streamlit import config
+from streamlit import config, net_util
 
-from redshift_core.errors import InputError
-from redshift_core.store import JobFolder, Store
+from pages.ui import access
+from redshift_core.errors import InputError, ReadOnlyError
+from redshift_core.store import JobFolder, Store, faults
+from redshift_core.store.read_only import is_read_only, refuse_writing
 
 GIGABYTE = 1_000_000_000
 TOKEN_LIFE = 3600.0  # s from minting to the start of the upload
 PIECE = 1 << 20  # bytes collected before they are written
 UPLOAD_PREFIX = "upload-"  # folders of the inbox made here, one per upload
+NOBODY = "nobody.invalid"  # a name that is reserved never to exist
 ABANDONED = 86_400.0  # s after which an upload that no job has taken is removed
+
+is_local = access.is_local
 
 
 class _Refused(Exception):  # noqa: N818 - an answer, not an error
@@ -54,6 +58,7 @@ class Ticket:
     expires: float  # Unix time, s
     state: str = "open"  # open busy done failed
     path: Path | None = None  # the file, once whole
+    n_files: int = 1  # that the browser sends at once, each with a ticket of its own
 
     @property
     def spent(self) -> bool:
@@ -76,12 +81,6 @@ def too_large(name: str, limit: int) -> str:
         f"{name} is larger than the {limit / GIGABYTE:g} GB an upload may have here. Put the file "
         "into the inbox folder on the server, or raise REDSHIFT_LAB_UPLOAD_GB there."
     )
-
-
-def is_local() -> bool:
-    """Whether only this machine reaches the dashboard, so that its visitor has its files anyway."""
-    address = config.get_option("server.address") or ""
-    return address == "localhost" or address.startswith("127.") or address == "::1"
 
 
 def upload_url(token: str) -> str:
@@ -140,6 +139,8 @@ def sweep(store: Store, busy: set[str], ended: set[str]) -> None:
     busy, ended : set of str
         Files of jobs still at work, and of jobs that have ended.
     """
+    if is_read_only():
+        return
     for folder in store.inbox.glob(f"{UPLOAD_PREFIX}*"):
         files = {str(path) for path in folder.glob("*")}
         growing = any(name.endswith(".part") for name in files)
@@ -152,15 +153,25 @@ async def upload(request: Request) -> Response:
     """Take one file into the inbox."""
     try:
         _check_origin(request)
+        refuse_writing()
         leave = _take(request.path_params["token"])
     except _Refused as refusal:
         return _answer(refusal)
+    except ReadOnlyError as error:
+        return _answer(_Refused(403, str(error)))
     try:
         name = safe_name(unquote(request.headers.get("x-filename", "")))
+        together = request.headers.get("x-files", "")
+        leave.n_files = int(together) if re.fullmatch("[0-9]{1,3}", together) else 1
         leave.path = await _receive(request, leave.folder, name)
         leave.state = "done"
     except _Refused as refusal:
         return _answer(refusal)
+    except OSError as error:
+        said = faults.sentence(error, leave.folder.parent)
+        if not said:
+            raise
+        return JSONResponse({"error": said}, status_code=507)
     except ClientDisconnect:
         return JSONResponse({"error": "The upload was broken off."}, status_code=400)
     finally:
@@ -188,7 +199,12 @@ async def download(request: Request) -> Response:
 
 @contextlib.asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[None]:
-    """Load what the first figure needs while the visitor still reads the first page."""
+    """Load what the first figure needs while the visitor still reads the first page.
+
+    Streamlit asks a service on the Internet for this machine's address whenever a page of another
+    site tries to connect; it is told a name that no site can have, so that no request leaves.
+    """
+    net_util._external_ip = NOBODY
     threading.Thread(target=_warm_up, daemon=True).start()
     yield
 
@@ -200,8 +216,9 @@ async def _receive(request: Request, folder: Path, name: str) -> Path:
     expected = int(told) if told.isdigit() else None
     _check_size(expected or 0, limit, name)
     folder.mkdir(parents=True)
-    if (expected or 0) > shutil.disk_usage(folder).free - GIGABYTE // 10:
-        raise _Refused(507, f"The disk has no room for the {expected} bytes of {name}.")
+    free = shutil.disk_usage(folder).free - GIGABYTE // 10  # which stay for the jobs
+    if (expected or 0) > free:
+        raise _Refused(507, faults.full(folder / name, needed=expected or 0))
     part = folder / f"{name}.part"
     with part.open("wb", buffering=0) as file:
         total, piece = 0, bytearray()
@@ -237,15 +254,8 @@ def _take(token: str) -> Ticket:
 
 def _check_origin(request: Request) -> None:
     """Refuse what another site's page sends, and names that were rebound to this machine."""
-    host = request.headers.get("host", "")
-    bare = urlsplit(f"//{host}").hostname or ""
-    allowed = config.get_option("server.allowedHosts")
-    if allowed and not any(fnmatch.fnmatchcase(bare, pattern) for pattern in allowed):
-        raise _Refused(403, f"This server does not answer under the name {host!r}.")
-    origin = request.headers.get("origin")
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    if (origin and urlsplit(origin).netloc != host) or site not in ("same-origin", "none"):
-        raise _Refused(403, "Only this dashboard's own pages may do that.")
+    if said := access.refusal(request.headers):
+        raise _Refused(403, said)
 
 
 def _answer(refusal: _Refused) -> Response:

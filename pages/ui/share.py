@@ -10,7 +10,8 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import choose, server
-from pages.ui.jobs.job import show_job
+from pages.ui.attempt import attempt
+from pages.ui.jobs.job import refused, show_job, start
 from pages.ui.text import escape, size
 from redshift_core import jobs
 from redshift_core.errors import InputError
@@ -67,7 +68,7 @@ def offer_files(label: str, kind: str, *, since: float = 0.0, **request: str | i
     st.button(
         "Make again" if fresh else label, key=f"make_{kind}_{request.get('run', '')}",
         type="tertiary" if fresh else "secondary", icon=":material/build:",
-        on_click=_start, args=(wanted,),
+        on_click=start, args=(wanted,),
     )  # fmt: skip
 
 
@@ -81,7 +82,7 @@ def import_door(arrived: Callable[[str], None] = lambda _: None) -> None:
     """
     st.file_uploader(
         "ZIP of a run", type="zip", key="import_zip", max_upload_size=MAX_MB,
-        on_change=_take_in, args=(arrived,),
+        on_change=attempt, args=(_take_in, arrived),
         help="Made by “Report and share” or `redshift-lab export`. A larger one comes in with "
         "`redshift-lab import FILE`.",
     )  # fmt: skip
@@ -90,14 +91,12 @@ def import_door(arrived: Callable[[str], None] = lambda _: None) -> None:
         {"error": st.error, "success": st.success}[kind](escape(text))
 
 
-def _start(request: dict[str, str | int]) -> None:
-    jobs.start(Store(), **request)
-
-
 def _take_in(arrived: Callable[[str], None]) -> None:
     st.session_state.pop("import_said", None)
     file = st.session_state["import_zip"]
     if file is None:
+        return
+    if refused():
         return
     store = Store()
     folder = Path(tempfile.mkdtemp(dir=store.cache))

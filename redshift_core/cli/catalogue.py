@@ -16,8 +16,8 @@ from redshift_core.settings.names import WRITTEN
 from redshift_core.store import Store
 
 FIGURES = (
-    "rows", "parts", "n_parts", "n_failed", "failed", "flagged", "seconds", "rows_now", "rate",
-    "verdict", "out", "manifest", "hats", "simulated",
+    "rows", "parts", "n_parts", "n_failed", "failed", "flagged", "n_without_id", "seconds",
+    "rows_now", "rate", "verdict", "out", "manifest", "hats", "simulated",
 )  # fmt: skip
 
 
@@ -79,6 +79,8 @@ def text(value: dict[str, Any]) -> str:
         f"{value['rows']:,} redshifts of {value['parts']:,} of {value['n_parts']:,} parts in "
         f"{value['out']}; flagged: {flagged_text(value['flagged'])}."
     ]
+    if n := value["n_without_id"]:
+        lines.append(f"Rows without a source_id, which go by row of their part, from 0: {n:,}.")
     if value["rows_now"]:
         lines.append(
             f"{value['rows_now']:,} of them now, in {duration(value['seconds'])}: "

@@ -11,6 +11,7 @@ from redshift_core import jobs
 from redshift_core.cli.datasets import existing_file
 from redshift_core.cli.follow import check, follow, run_job
 from redshift_core.cli.output import JsonOption, emit, say
+from redshift_core.cli.results import say_worse
 from redshift_core.cli.training import RunArgument
 from redshift_core.errors import InputError
 from redshift_core.settings.presets import preset
@@ -110,6 +111,7 @@ def export(
     if out is None:
         raise InputError("The ZIP file to write is missing; name it: --out run.zip.")
     target = export_run(folder, out)
+    say_worse(folder)
     emit(_written(folder, target), f"{folder.id} is packed in {target}.", as_json)
 
 

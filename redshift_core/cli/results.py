@@ -17,7 +17,7 @@ from redshift_core.cli.datasets import (
     existing_file,
 )
 from redshift_core.cli.follow import run_job
-from redshift_core.cli.output import JsonOption, emit, flagged_text, say, table
+from redshift_core.cli.output import JsonOption, emit, flagged_text, say, say_remarks, table
 from redshift_core.cli.training import RunArgument
 from redshift_core.constants import shown
 from redshift_core.errors import InputError
@@ -59,7 +59,8 @@ def evaluate(
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="Another dataset, all of whose usable rows count; else the run's test rows."
+            help="Another dataset, whose usable rows count, but those of galaxies that the run has "
+            "learned from; else the run's test rows."
         ),
     ] = None,
     point: PointOption = None,
@@ -82,6 +83,7 @@ def evaluate(
         metrics = Evaluation.from_dict(result["metrics"], job.result_path)
         real = "" if asked else f"\n\n{real_galaxies_text(folder, chosen.id)}"
         emit(result["metrics"], lambda: metrics_text(metrics) + real, as_json)
+        say_remarks(metrics.remarks or ())
 
 
 def predict(
@@ -139,18 +141,22 @@ def predict(
     if parts:
         catalogue.refuse_pdf(pdf)
         say_brittle(folder)
+        say_worse(folder)
         catalogue.predict_catalogue(store, request, workers, scheduler, as_json)
         return
     if pdf:
         request["pdf"] = str(check_out(pdf, source, (".npy",)))
     job = jobs.start(store, "predict", **request)
     say_brittle(folder)  # while the worker begins
+    say_worse(folder)
     result = run_job(job, as_json)
     if result:
-        value = {key: result[key] for key in ("rows", "flagged", "verdict", "out")}
+        value = {key: result[key] for key in ("rows", "flagged", "source_ids", "verdict", "out")}
         said = f"{value['rows']:,} redshifts in {value['out']}; flagged: "
         mark = " The run was trained on SIMULATED spectra." if result["simulated"] else ""
-        said += f"{flagged_text(value['flagged'])}.\n{value['verdict']['text']}{mark}"
+        said += f"{flagged_text(value['flagged'])}.\n"
+        said += f"{ids}\n" if (ids := value["source_ids"]["text"]) else ""
+        said += f"{value['verdict']['text']}{mark}"
         if found := result.get("recalibration"):
             from redshift_core.evaluation.recalibration import recalibration_text
 
@@ -191,6 +197,13 @@ def say_brittle(run: RunFolder) -> None:
         say(note)
 
 
+def say_worse(run: RunFolder) -> None:
+    """Warn of a run that is worse than giving every galaxy the same redshift."""
+    from redshift_core.evaluation.honesty import gravest, remarks_of_run
+
+    say_remarks(gravest(remarks_of_run(run)))
+
+
 def estimate_request(point: str | None, prior: str | None, share: float | None) -> dict[str, Any]:
     """What a job is asked for of p(z); nothing where no option was given."""
     if (point, prior, share) == (None, None, None):
@@ -199,7 +212,7 @@ def estimate_request(point: str | None, prior: str | None, share: float | None) 
     from redshift_core.pdf import FLAT, TRAINING, USUAL, Estimate
 
     if share is not None and prior in (None, TRAINING):
-        raise InputError("--share parts the way to another prior; name it with --prior.")
+        raise InputError("--share parts the way to another prior than training; name that.")
     name = (prior or TRAINING) if prior in (None, FLAT, TRAINING) else "own"
     estimate = Estimate(point or USUAL.point, name, USUAL.share if share is None else share)
     if not estimate.own_prior:

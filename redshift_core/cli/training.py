@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,11 +19,28 @@ from redshift_core.cli.datasets import (
 )
 from redshift_core.cli.follow import check, follow, run_job
 from redshift_core.cli.manage import find
-from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, say
-from redshift_core.errors import DamagedError, InputError
+from redshift_core.cli.output import (
+    JsonOption,
+    damaged_lines,
+    emit,
+    flagged_text,
+    listing,
+    say,
+    say_remarks,
+)
+from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMAT_TITLES
 from redshift_core.settings.presets import PRESETS, preset
-from redshift_core.store import BenchFolder, LimitFolder, RunFolder, Store, TuningFolder, origin
+from redshift_core.settings.run import ON_RESUME, RunConfig
+from redshift_core.store import (
+    BenchFolder,
+    DatasetFolder,
+    LimitFolder,
+    RunFolder,
+    Store,
+    TuningFolder,
+    origin,
+)
 from redshift_core.store.base import BASE, is_base
 from redshift_core.store.simulator_version import simulated_mark
 
@@ -86,12 +103,9 @@ def train(
     from redshift_core.cli.tuning import run_of_trial
     from redshift_core.settings.layers import layer_table
 
-    _one_beginning(start_from, {"--preset": preset_name, "--from-trial": from_trial})
-
     store = Store()
     folder = store.dataset(dataset)
-    values: dict[str, Any] = dict(parse_setting(item) for item in settings or [])
-    values.update({k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None})
+    values = parse_settings(settings, epochs=epochs, seed=seed)
     if start_from:
         base = jobs.fine_tuned(store.run(start_from), folder)
     else:
@@ -103,6 +117,7 @@ def train(
             f"Dataset {folder.id} has no redshifts to learn from; ingest a file that has a "
             "redshift column, or name the column with --columns."
         )
+    say_remarks(_beforehand(config, folder))
     run = jobs.start_training(store, config, name)
     say(f"Run {run.id} on {folder.id}{simulated_mark(folder.info)}.")
     if said := origin.sentence(run):
@@ -110,14 +125,20 @@ def train(
     _finish(run, detach, as_json)
 
 
-def _one_beginning(start_from: str | None, options: dict[str, str | None]) -> None:
-    """Refuse settings from a trained run and from elsewhere at once."""
-    others = [name for name, value in options.items() if value]
-    if start_from and others:
+def _beforehand(config: RunConfig, folder: DatasetFolder) -> list[Any]:
+    """What is said of few rows before a run starts; InputError where it has none to learn from."""
+    from redshift_core.data import open_dataset
+    from redshift_core.data.split import training_rows
+    from redshift_core.jobs.preflight import few_rows
+
+    n_rows = len(training_rows(open_dataset(folder), config.split))
+    if not n_rows:
+        reasons = flagged_text(folder.info.get("flagged", {}))
         raise InputError(
-            f"--from takes the network and the settings that suit it from a run, so "
-            f"{' and '.join(others)} cannot be given with it; leave one of them out."
+            f"No row of {folder.id} is fit for training: each was flagged at ingest ({reasons}). "
+            "Choose another dataset, or mend the file."
         )
+    return few_rows(config, n_rows)
 
 
 def adapt(
@@ -152,6 +173,11 @@ def adapt(
     request: dict[str, Any] = {"run": folder.id, "name": name}
     if Path(to).expanduser().exists():
         request["file"] = str(existing_file(Path(to), folder=True))
+    elif columns or bases or sampling:
+        raise InputError(
+            "--columns, --bases and --sampling say how a file is read, and --to names no file; "
+            "leave them out."
+        )
     else:
         request["dataset"] = _spectra_in_store(store, to)
     request |= columns_request(columns, bases, sampling)
@@ -192,11 +218,19 @@ def stop(
 def resume(
     run: RunArgument,
     epochs: EpochsOption = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help=f"Change one setting from here on; may be repeated: {', '.join(ON_RESUME)}.",
+        ),
+    ] = None,
     detach: DetachOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a stopped, failed or lost run, or with a finished one for more epochs."""
-    folder = jobs.resume(Store().run(run), epochs)
+    folder = jobs.resume(Store().run(run), settings=parse_settings(settings, epochs=epochs))
     _finish(folder, detach, as_json)
 
 
@@ -204,8 +238,9 @@ def runs(as_json: JsonOption = False) -> None:
     """List the runs, newest first."""
     store = Store()
     columns = ("id", "name", "state", "preset", "dataset", "epochs", "val_mae", "test_mae")
-    listed = [_summary(run) for run in store.runs()]
-    listed += damaged_lines(store, "runs", (*columns, "note"))
+    found = store.listed("runs")
+    listed = [_summary(run) for run, why in found if not why]
+    listed += damaged_lines(found, (*columns, "note"))
 
     def text() -> str:
         if not listed:
@@ -222,44 +257,65 @@ def runs(as_json: JsonOption = False) -> None:
 def _finish(run: RunFolder, detach: bool, as_json: bool) -> None:
     """Follow a run to its end, print its result, and fail where it failed."""
     status = jobs.status(run) if detach else follow(run)
-    val_mae = None if status.active else _val_mae(run)
+    val_mae = None if status.active else jobs.saved_val_mae(run, status)
     said = "" if val_mae is None else f", validation MAE {val_mae:.5f}"
+    remarks = () if status.active else _remarks(run)
+    told = [one.to_dict() for one in remarks]
     emit(
-        {"run": run.id, "state": status.state, "val_mae": val_mae},
+        {"run": run.id, "state": status.state, "val_mae": val_mae, "remarks": told},
         f"{run.id} {status.state}{said}.",
         as_json,
     )
+    say_remarks(remarks)
     check(run, status)
 
 
-def _val_mae(run: RunFolder) -> float | None:
-    """Validation MAE of the saved weights, as the worker told it."""
-    value = run.result.get("val_mae", jobs.status(run).detail.get("val_mae"))
-    return float(value) if isinstance(value, int | float) else None
+def _remarks(run: RunFolder) -> Sequence[Any]:
+    """What must be said of a run that has ended."""
+    from redshift_core.evaluation.honesty import remarks_of_run
+
+    return remarks_of_run(run)
 
 
-def parse_setting(item: str) -> tuple[str, str]:
-    """``KEY=VALUE`` of the command line."""
-    key, equals, value = item.partition("=")
-    if not equals or not key.strip():
-        raise InputError(f"--set {item!r} is not KEY=VALUE, for example --set batch_size=64.")
-    return key.strip(), value.strip()
+def parse_settings(items: list[str] | None, **options: Any) -> dict[str, Any]:
+    """Settings of ``--set KEY=VALUE``, and those that have options of their own.
+
+    Parameters
+    ----------
+    options : optional
+        Value of the option of that name, ``epochs=…`` of ``--epochs``; None where not given.
+
+    Raises
+    ------
+    InputError
+        Where an item is not KEY=VALUE, or a setting is given twice.
+    """
+    values: dict[str, Any] = {}
+    for item in items or []:
+        key, equals, value = (word.strip() for word in item.partition("="))
+        if not equals or not key:
+            raise InputError(f"--set {item!r} is not KEY=VALUE, for example --set batch_size=64.")
+        if key in values:
+            raise InputError(f"--set gives {key} twice; leave one of the two out.")
+        values[key] = value
+    for key, value in options.items():
+        if value is not None and key in values:
+            raise InputError(f"--{key} and --set {key} both give {key}; leave one of the two out.")
+    return values | {key: value for key, value in options.items() if value is not None}
 
 
 def _summary(run: RunFolder) -> dict[str, Any]:
     """What the list says of a run."""
-    config, metrics = run.config, None
-    with contextlib.suppress(DamagedError):
-        metrics = run.metrics(config.dataset)
+    config, status = run.config, jobs.status(run)
     return {
         "id": run.id,
         "name": run.name,
-        "state": jobs.status(run).state,
+        "state": status.state,
         "preset": config.preset,
         "dataset": config.dataset,
         "epochs": run.epochs,
-        "val_mae": _val_mae(run),
-        "test_mae": metrics and metrics.figures.get("mae"),
+        "val_mae": jobs.saved_val_mae(run, status),
+        "test_mae": run.evaluation(config.dataset).mae,
         "start_from": config.start_from,
         "note": run.note,
         "remark": "The base network, which comes with the product." if is_base(run) else "",

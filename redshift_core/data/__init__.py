@@ -17,6 +17,8 @@ from redshift_core.data.spectra import (
     brightness,
     flag_names,
     flag_rows,
+    ids_as_text,
+    without_row_numbers,
 )
 from redshift_core.data.suggest import Suggestion, suggest
 
@@ -34,6 +36,7 @@ __all__ = [
     "flag_names",
     "flag_rows",
     "galaxies_of",
+    "ids_as_text",
     "ingest",
     "ingest_job",
     "open_dataset",
@@ -41,4 +44,5 @@ __all__ = [
     "preview",
     "read_blocks",
     "suggest",
+    "without_row_numbers",
 ]

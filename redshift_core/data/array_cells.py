@@ -13,16 +13,42 @@ from numpy.typing import NDArray
 from redshift_core.data.cells import bare
 from redshift_core.errors import InputError
 
+_BYTES = (
+    pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)  # fmt: skip
 _VALUE = r"\s*(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf|null|none)\s*"
 _ARRAY = re.compile(rf"\s*[\[(](?:{_VALUE},)+(?:{_VALUE})?[\])]\s*", re.IGNORECASE)
 
 
+def plain(column: pa.Array) -> pa.Array:
+    """The same values without what a warehouse adds to save space: codes, runs, views, wrappers.
+
+    Text in any form becomes a plain string; bytes that are no text stay as they are.
+    """
+    types = pa.types
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    if types.is_run_end_encoded(column.type):
+        column = pc.run_end_decode(column)
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if types.is_list_view(kind) or types.is_large_list_view(kind):
+        ends = np.cumsum(lengths_of(column))
+        offsets = pa.array(np.concatenate([[0], ends]), pa.int64())
+        return pa.LargeListArray.from_arrays(offsets, column.flatten(), mask=column.is_null())
+    if any(test(kind) for test in (types.is_large_string, types.is_string_view, *_BYTES)):
+        try:
+            return column.cast(pa.binary()).cast(pa.string())
+        except pa.ArrowException:
+            return column
+    return column
+
+
 def is_text(column: pa.Array) -> bool:
-    """Whether a column holds text, perhaps by a dictionary."""
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    return (
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
+    """Whether a plain column holds text."""
+    return pa.types.is_string(column.type)
 
 
 def is_array_text(cell: str | None) -> bool:
@@ -38,8 +64,9 @@ def is_array_text(cell: str | None) -> bool:
 
 def array_length(column: pa.Array) -> int | None:
     """Values of the first array of a column of arrays of numbers; None for any other column."""
+    column = plain(column)
     if is_text(column):
-        cells = column.cast(pa.string()).drop_null().to_pylist()
+        cells = column.drop_null().to_pylist()
         if not any(map(is_array_text, cells)):
             return None
     elif not (_is_list(column.type) and _is_numeric(column.type.value_type)):
@@ -49,6 +76,7 @@ def array_length(column: pa.Array) -> int | None:
 
 def lists_of(column: pa.Array) -> pa.Array:
     """Column of arrays as lists of numbers; empty and missing text become missing lists."""
+    column = plain(column)
     if not is_text(column):
         return column
     inner = pc.utf8_trim(bare(column), " \t\r\n()[]")
@@ -107,4 +135,8 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _is_numeric(kind: pa.DataType) -> bool:
-    return pa.types.is_floating(kind) or pa.types.is_integer(kind)
+    return any(test(kind) for test in (pa.types.is_floating, pa.types.is_integer, _is_decimal))
+
+
+def _is_decimal(kind: pa.DataType) -> bool:
+    return pa.types.is_decimal(kind)

@@ -16,6 +16,7 @@ import pyarrow.csv
 
 from redshift_core.data.array_cells import is_array_text
 from redshift_core.data.columnar import FIRST_ROWS, ColumnarTable
+from redshift_core.data.limits import Unpacked
 from redshift_core.data.lines import split_line
 from redshift_core.data.sniff import gzip_error
 from redshift_core.errors import InputError
@@ -68,7 +69,7 @@ class ArrayTextTable(ColumnarTable):
     def _open(self) -> Iterator[tuple[BinaryIO, BinaryIO]]:
         """Text of the file, and the file itself for the place reached."""
         with self.path.open("rb") as raw:
-            stream = gzip.GzipFile(fileobj=raw, mode="rb") if self.packed else raw
+            stream = Unpacked(self.path.name, raw) if self.packed else raw
             try:
                 yield stream, raw
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:

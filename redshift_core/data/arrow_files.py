@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from redshift_core.data.array_cells import plain
 from redshift_core.data.columnar import BLOCK_ROWS, FIRST_ROWS, ColumnarTable
 from redshift_core.data.files import files_of
 from redshift_core.errors import InputError
@@ -25,21 +26,34 @@ class ParquetTable(ColumnarTable):
     def __init__(self, path: Path):
         self.path = path
         self.files = files_of(path)
-        with _reading(self.files[0]), self._open(self.files[0]) as file:
-            self.schema = file.schema_arrow
-            names = self.schema.names
-            batch = None
+        first = self._look(self.files[0])
+        for file in self.files[1:]:  # Spark writes parts without rows, too
+            if first.num_rows:
+                break
+            first = self._look(file)
+        super().__init__(path, first)
+
+    def _look(self, path: Path) -> pa.RecordBatch:
+        """First rows of a file."""
+        with _reading(path), self._open(path) as file:
+            self.schema, self._n_rows = file.schema_arrow, file.metadata.num_rows
+            names, batch = self.schema.names, None
             if len(set(names)) == len(names):
                 batch = next(file.iter_batches(FIRST_ROWS), None)
-        super().__init__(path, batch if batch is not None else _empty(self.schema))
+        return _empty(self.schema) if batch is None else batch
+
+    @property
+    def n_rows(self) -> int | None:
+        """Rows of a table of one file; those of a folder are counted as they are read."""
+        return self._n_rows if len(self.files) == 1 else None
 
     @property
     def simulation(self) -> dict[str, Any]:
         """How it was simulated, from the file's own metadata."""
         text = (self.schema.metadata or {}).get(METADATA_KEY)
         try:
-            found = json.loads(text) if text else {}
-        except ValueError:
+            found = json.loads(text, parse_constant=_refuse) if text else {}
+        except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 
@@ -75,9 +89,9 @@ class FeatherTable(ColumnarTable):
             file = pa.ipc.open_file(memory)
             first = _empty(file.schema)
             if file.num_record_batches:
-                first = pa.RecordBatch.from_pylist(
-                    file.get_batch(0).slice(0, FIRST_ROWS).to_pylist(), file.schema
-                )  # a copy, for the file is closed
+                batch = file.get_batch(0).slice(0, FIRST_ROWS)
+                columns = [_copy(plain(column)) for column in batch.columns]
+                first = pa.RecordBatch.from_arrays(columns, batch.schema.names)
         super().__init__(path, first)
 
     def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
@@ -94,8 +108,18 @@ class FeatherTable(ColumnarTable):
                     yield part, int(size * (number + share) / n)
 
 
+def _copy(column: pa.Array) -> pa.Array:
+    """The same values in memory of their own, for the file is closed."""
+    return pa.array(column.to_pylist(), column.type)
+
+
+def _refuse(word: str) -> None:
+    """NaN and infinity are no JSON, though Python reads them."""
+    raise ValueError(f"{word} is no JSON")
+
+
 def _empty(schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([pa.array([], kind) for kind in schema.types], schema=schema)
+    return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
 
 
 @contextmanager
@@ -103,8 +127,8 @@ def _reading(path: Path, title: str = "Parquet") -> Iterator[None]:
     """InputError where a file is broken."""
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")[:150]
+    except (pa.ArrowException, OSError, UnicodeDecodeError, RecursionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")[:150]
         raise InputError(
             f"{path.name} is a broken {title} file ({reason}). Export or transfer it again."
         ) from None

@@ -54,7 +54,7 @@ class Block:
         row = np.arange(first, first + n, dtype=np.int64)
         z_spec = np.full(n, np.nan) if self.z_spec is None else self.z_spec
         if self.source_id is None or self.known_id is None:
-            return Spectra(self.flux, z_spec, row, row, np.zeros(n, bool), self.other)
+            return Spectra(self.flux, z_spec, row, row, np.zeros(n, bool), self.other, False)
         source_id = np.where(self.known_id, self.source_id, row)
         return Spectra(self.flux, z_spec, source_id, row, self.known_id, self.other)
 
@@ -66,6 +66,11 @@ class Table(Protocol):
     names: list[str]  # its columns
     first: list[list[str]]  # first rows as text
     has_header: bool
+
+    @property
+    def n_rows(self) -> int | None:
+        """Its rows, where they are known without reading them."""
+        return None
 
     @property
     def simulation(self) -> dict[str, Any]:

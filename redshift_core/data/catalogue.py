@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from redshift_core.constants import Z_MAX, Z_MIN
 from redshift_core.data.headers import Columns
 from redshift_core.data.incumbent import is_incumbent
 from redshift_core.data.mapping import NONE
+from redshift_core.data.repeats import fingerprints, repeated
 from redshift_core.data.spectra import BAD_FLUX, FLAGS, Spectra, brightness, flag_rows
 
 OWN_COLUMNS = ("row", "source_id", "z_spec", "brightness", "flags")
@@ -19,6 +21,7 @@ N_EXAMPLES = 5  # rows named for each flag
 FAINTEST, BRIGHTEST = 0.05, 500.0  # median mean flux of known data lies well within, e⁻ s⁻¹
 PHYSICAL = 1e-10  # below this the flux is in W m⁻² nm⁻¹ or the like
 LONG = r"^\s*[+-]?\d{16,}\s*$"  # whole numbers that may be above 2^53, where float64 rounds
+MANY = 0.05  # share of redshifts outside the range from which on it is said
 SAME = 1e-3  # relative scatter of the brightness below which every spectrum was normalised
 
 
@@ -32,6 +35,7 @@ class Catalogue:
         self.simulated = False
         self._parts: dict[str, list[NDArray[Any]]] = {
             "source_id": [], "known_id": [], "z_spec": [], "brightness": [], "flags": [],
+            "fingerprint": [],
         }  # fmt: skip
         self._other: list[pa.Table] = []
 
@@ -40,6 +44,7 @@ class Catalogue:
         mean = brightness(spectra.flux)
         bits = flag_rows(spectra.flux, spectra.z_spec if self.has_z else None, mean)
         values = (spectra.source_id, spectra.known_id, spectra.z_spec, mean, bits)
+        values += (fingerprints(spectra.flux),)
         for part, value in zip(self._parts.values(), values, strict=True):
             part.append(value)
         if spectra.other is not None:
@@ -56,7 +61,9 @@ class Catalogue:
         if self.has_z and np.isnan(self.z_spec).all():
             self.has_z = False  # an empty column says no more than none
             self.flags &= ~np.uint16(FLAGS["z_missing"])
-        self.flags[_repeated(self.source_id, self.known_id)] |= FLAGS["duplicate_id"]
+        self.flags[repeated(self.source_id, self.known_id)] |= FLAGS["duplicate_id"]
+        good = (self.flags & BAD_FLUX) == 0
+        self.flags[repeated(joined["fingerprint"], good)] |= FLAGS["repeated_spectrum"]
         all_negative = bool(self.known_id.all() and (self.source_id < 0).all())
         self.simulated = simulated or all_negative  # the simulator's reserved ids
 
@@ -103,7 +110,10 @@ class Catalogue:
 
     def _warnings(self, bright: NDArray[np.float64], n_usable: int) -> list[str]:
         columns = self.columns
-        found = [_scale_warning(bright), *columns.doubts, self._z_warning(n_usable)]
+        found = [
+            _scale_warning(bright), *columns.doubts, self._z_warning(n_usable),
+            self._far_warning(), self._repeat_warning(),
+        ]  # fmt: skip
         found = list(filter(None, found))
         if left := len(columns.further) - len(columns.other):
             found.append(f"{left} further columns of the file are not kept in the catalogue.")
@@ -120,6 +130,25 @@ class Catalogue:
             ]  # fmt: skip
             found.append("The file has no header; by position, " + ", ".join(parts) + ".")
         return found
+
+    def _far_warning(self) -> str:
+        n = int(((self.flags & FLAGS["z_out_of_range"]) > 0).sum())
+        known = int(np.isfinite(self.z_spec).sum())
+        if not self.has_z or n <= MANY * known:
+            return ""
+        return (
+            f"{n:,} of {known:,} redshifts lie outside {Z_MIN:g}–{Z_MAX:g}, the range of the "
+            "networks here. They are flagged, and a training leaves them out."
+        )
+
+    def _repeat_warning(self) -> str:
+        n = int(((self.flags & FLAGS["repeated_spectrum"]) > 0).sum())
+        if not n:
+            return ""
+        return (
+            f"{n:,} of {self.n_rows:,} rows have the spectrum of an earlier row, byte by byte. "
+            "They are flagged, and a training leaves them out."
+        )
 
     def _z_warning(self, n_usable: int) -> str:
         if n_usable:
@@ -155,13 +184,6 @@ def _scale_warning(bright: NDArray[np.float64]) -> str:
             "to 20. Check the unit."
         )
     return ""
-
-
-def _repeated(ids: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Rows whose id an earlier row has."""
-    rows = np.flatnonzero(known)
-    order = rows[np.argsort(ids[rows], kind="stable")]
-    return order[1:][ids[order][1:] == ids[order][:-1]]
 
 
 def _free_name(name: str, taken: dict[str, Any]) -> str:

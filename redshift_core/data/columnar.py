@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from redshift_core.data.array_cells import array_length, is_text, lists_of, matrix
+from redshift_core.data.array_cells import array_length, is_text, lists_of, matrix, plain
 from redshift_core.data.blocks import ID, NUMBER_ROWS, Block, Table
 from redshift_core.data.cells import bare
 from redshift_core.data.coefficients import Converter
@@ -114,7 +114,7 @@ class ColumnarTable(Table):
 
     def _values(self, batch: pa.RecordBatch, cell: Cell) -> pa.Array:
         """One value a row."""
-        column = batch.column(cell.column)
+        column = plain(batch.column(cell.column))
         if cell.index is None:
             return column
         lists = lists_of(column)
@@ -128,11 +128,24 @@ class ColumnarTable(Table):
             flux = self.mean_spectra.flux(batch, converter)
         else:
             flux = self._flux(batch, columns, first)
-        z = None if columns.z is None else _redshifts(self._numbers(batch, columns.z, first))
+        z = self._z_spec(batch, columns, first)
         ids = None if columns.source_id is None else self._ids(batch, columns.source_id, first)
         names = [self.names[p] for p in columns.other]
         values = [self._values(batch, self.cells[name]) for name in names]
         return Block.of(flux, z, ids, pa.table(values, names=names) if names else None)
+
+    def _z_spec(
+        self, batch: pa.RecordBatch, columns: Columns, first: int
+    ) -> NDArray[np.float64] | None:
+        """Redshifts of the rows; None where there are none, or nothing depends on them."""
+        if columns.z is None:
+            return None
+        try:
+            return _redshifts(self._numbers(batch, columns.z, first))
+        except InputError:
+            if columns.z_is_spare:
+                return None
+            raise
 
     def _flux(self, batch: pa.RecordBatch, columns: Columns, first: int) -> NDArray[np.float32]:
         cells = [self.cells[self.names[p]] for p in columns.flux]
@@ -171,6 +184,11 @@ class ColumnarTable(Table):
         if pa.types.is_floating(column.type) and column.type != pa.float16():
             return column
         column = bare(column) if is_text(column) else column
+        if pa.types.is_boolean(column.type):
+            raise InputError(
+                f"{self.path.name}, column {name} holds {column.type}; expected a number in each "
+                "row. Export the table again."
+            )
         try:
             return column.cast(pa.float64(), safe=False)
         except pa.ArrowException:
@@ -180,7 +198,7 @@ class ColumnarTable(Table):
         """Ids as int64; a float that can hold one only roughly is refused."""
         name = self.names[position]
         column = self._values(batch, self.cells[name])
-        column = bare(column) if is_text(column) else column
+        column = whole_text(bare(column)) if is_text(column) else column
         if pa.types.is_boolean(column.type) or pa.types.is_temporal(column.type):
             raise InputError(
                 f"{self.path.name}, column {name} holds {column.type}, and not source ids. "
@@ -220,6 +238,12 @@ class ColumnarTable(Table):
                 value = str(column[offset].as_py())[:40]
                 return InputError(f"{place}, row {first + offset}: {value!r} is not {what}.")
         return InputError(f"{place} holds {column.type}; expected {what} in each row.")
+
+
+def whole_text(column: pa.Array) -> pa.Array:
+    """Ids as text, without what surveys and programs add: ``Gaia DR3 7`` and ``7.0`` are ``7``."""
+    column = pc.replace_substring_regex(column, r"^(?i:gaia\s*e?dr\d\s+)", "")
+    return pc.replace_substring_regex(column, r"^([+-]?\d+)\.0*$", r"\1")
 
 
 def _runs(targets: list[int], sources: list[int]) -> Iterator[tuple[slice, slice]]:

@@ -19,7 +19,9 @@ from redshift_core.store.arrays import open_array, read_columns, read_lines
 if TYPE_CHECKING:
     import pandas as pd
 
-_HARD = FLAGS["nan_flux"] | FLAGS["infinite_flux"] | FLAGS["z_missing"]  # training cannot use them
+_HARD = sum(  # training cannot use them
+    FLAGS[name] for name in ("nan_flux", "infinite_flux", "z_missing", "sentinel_flux")
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Dataset:
         Parameters
         ----------
         include_flagged : bool
-            Also rows that were flagged but whose flux and redshift are finite.
+            Also rows that were flagged but whose flux and redshift are finite, without sentinels.
         """
         fit = (self.flags & _HARD) == 0 if include_flagged else self.flags == 0
         return np.flatnonzero(fit & np.isfinite(self.z_spec))

@@ -1,15 +1,18 @@
-"""The files that a table consists of: one, or the Parquet parts in a folder."""
+"""The files that a table consists of: one, or the parts in a folder."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from redshift_core.errors import InputError
+from redshift_core.settings.names import ENDINGS
 
 PARQUET = (".parquet", ".pq")
 HIDDEN = ("_", ".")  # names that begin so are no part of a table
+NOTES = ("readme", "license", "licence")  # nor are these, in any case
 MOST = 200_000  # files and folders in a folder: more is a mistake
 COLLECTION = "collection.properties"  # of a HATS collection
 PRIMARY = "hats_primary_table_url"  # names its catalogue, beside margin caches and indexes
@@ -18,21 +21,32 @@ PRIMARY = "hats_primary_table_url"  # names its catalogue, beside margin caches 
 def files_of(path: Path) -> list[Path]:
     """Files of a table, in order of their names.
 
-    In a folder these are its Parquet files, however deep; hidden ones and those that begin with
-    ``_`` are none of the table. Of a HATS collection only the catalogue itself counts.
+    In a folder these are its Parquet files, however deep, else those with the ending that most of
+    its files have; hidden ones and those that begin with ``_`` are none of the table. Of a HATS
+    collection only the catalogue itself counts.
     """
     if not path.is_dir():
         return [path]
-    parts = sorted(_parquet_files(catalogue_root(path)))
+    found = sorted(_part_files(catalogue_root(path)))
+    parts = [one for one in found if one.name.lower().endswith(PARQUET)]
+    if not parts and found:
+        endings = Counter(one.suffix.lower() for one in found)
+        usual = max(endings, key=lambda ending: (endings[ending], -ENDINGS.index(ending)))
+        parts = [one for one in found if one.suffix.lower() == usual]
     if not parts:
         raise InputError(
-            f"The folder {path} holds no Parquet file; expected a file, or a folder of Parquet "
-            "parts as Spark, Dask and HATS write them."
+            f"The folder {path} holds no Parquet file and no other table; expected a file, or a "
+            "folder of parts of one table as Spark, Dask and HATS write them."
         )
     return parts
 
 
-def _parquet_files(root: Path) -> Iterator[Path]:
+def is_part(name: str) -> bool:
+    """Whether a file of this name may be a part of a table."""
+    return name.lower().endswith(ENDINGS) and not name.lower().startswith((*HIDDEN, *NOTES))
+
+
+def _part_files(root: Path) -> Iterator[Path]:
     n_seen = 0
     for folder, inner, names in os.walk(root):
         inner[:] = [name for name in inner if not name.startswith(HIDDEN)]
@@ -43,7 +57,7 @@ def _parquet_files(root: Path) -> Iterator[Path]:
                 "itself."
             )
         for name in names:
-            if name.lower().endswith(PARQUET) and not name.startswith(HIDDEN):
+            if is_part(name):
                 yield Path(folder) / name
 
 

@@ -25,7 +25,13 @@ class FitsTable(ColumnarTable):
     def __init__(self, path: Path):
         with _opened(path) as table:
             first = table.batch(table.names, 0, FIRST_ROWS)
+            self._n_rows = table.n_rows
         super().__init__(path, first)
+
+    @property
+    def n_rows(self) -> int:
+        """Its rows."""
+        return self._n_rows
 
     def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Rows of some columns, each batch with the bytes of the file done by then."""

@@ -67,6 +67,7 @@ class Columns:
     has_header: bool = True
     made_with: dict[str, str] | None = None  # bases and sampling, if fluxes are made; else None
     only: tuple[int, ...] | None = None  # further columns that are read; None: see `other`
+    z_is_spare: bool = False  # whether a redshift that is no number may count as missing
     doubts: tuple[str, ...] = ()  # sentences on what was not taken for what its name says
     likely_z: tuple[str, ...] = ()  # columns that may be the redshift, where none was taken
 
@@ -331,6 +332,11 @@ def find_source_id(names: list[str], first: list[list[str]]) -> int | None:
             if all_ids(cells):
                 return found[name]
     return None
+
+
+def has_ids(names: list[str]) -> bool:
+    """Whether a header names a column of source ids."""
+    return find_source_id(names, []) is not None
 
 
 def _unknown(file: str, names: list[str]) -> InputError:

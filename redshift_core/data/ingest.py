@@ -136,7 +136,8 @@ def _check_usable(file: str, catalogue: Catalogue) -> None:
     if not ((catalogue.flags & BAD_FLUX) == 0).any():
         raise InputError(
             f"{file} has no usable row: in each of its {catalogue.n_rows:,} rows a flux is "
-            "missing or infinite, or all are zero. Export the spectra again."
+            "missing, infinite or a stand-in such as −999, or all are zero. Export the spectra "
+            "again."
         )
 
 

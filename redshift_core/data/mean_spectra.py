@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from redshift_core.constants import N_PIXELS
-from redshift_core.data.array_cells import is_text, lengths_of, lists_of, numbers_of
+from redshift_core.data.array_cells import is_text, lengths_of, lists_of, numbers_of, plain
 from redshift_core.data.cells import bare
 from redshift_core.data.coefficients import BANDS, Converter, Group
 from redshift_core.errors import InputError
@@ -92,7 +92,7 @@ class MeanSpectra:
         name = self.basis_ids[band]
         if name is None:
             return np.full(batch.num_rows, converter.id_without_column(band))
-        column = batch.column(name)
+        column = plain(batch.column(name))
         try:
             column = (bare(column) if is_text(column) else column).cast(pa.int64(), safe=False)
         except pa.ArrowException:

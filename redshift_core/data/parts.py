@@ -9,13 +9,13 @@ from pathlib import Path
 
 from redshift_core.data.blocks import Block
 from redshift_core.data.files import HIDDEN, PARQUET
-from redshift_core.data.readers import even_blocks, find_columns, open_table
+from redshift_core.data.headers import has_ids
+from redshift_core.data.readers import even_blocks, open_table, spare_z
 from redshift_core.data.spectra import Spectra
 from redshift_core.errors import InputError
-from redshift_core.settings.names import FORMATS
+from redshift_core.settings.names import ENDINGS
 from redshift_core.store.hats import DATASET, hats_properties
 
-ENDINGS = tuple(ending for one in FORMATS.values() for ending in one.suffixes)
 OUT = ".parquet"  # ending of what is made of a part
 
 
@@ -99,9 +99,9 @@ def part_blocks(
     """
     table = open_table(path)
     if not table.first:
-        yield Block.empty().numbered(0)
+        yield replace(Block.empty().numbered(0), has_ids=has_ids(table.names))
         return
-    found = find_columns(table, columns)
+    found = spare_z(table, columns)
     others = tuple(place for place, name in enumerate(table.names) if name in kept)
     yield from even_blocks(table, replace(found, z=None, only=others))
 

@@ -7,18 +7,21 @@ A new format is a class with the members of ``blocks.Table``, one line in READER
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from redshift_core.data.arrow_files import FeatherTable, ParquetTable
 from redshift_core.data.blocks import Table
+from redshift_core.data.folders import FolderTable
 from redshift_core.data.headers import Columns
-from redshift_core.data.mapping import UnknownColumnsError, parse_columns
+from redshift_core.data.limits import check_rows
+from redshift_core.data.mapping import NONE, UnknownColumnsError, parse_columns
 from redshift_core.data.sniff import format_of
 from redshift_core.data.spectra import Spectra
 from redshift_core.data.suggest import suggest
@@ -34,14 +37,19 @@ def _later(module: str, name: str) -> Callable[[Path], Table]:
     return lambda path: getattr(import_module(f"redshift_core.data.{module}"), name)(path)
 
 
+def _packed() -> ModuleType:
+    return import_module("redshift_core.data.packed")
+
+
 READERS: dict[str, Callable[[Path], Table]] = {
     "csv": text_table,
-    "csv.gz": partial(text_table, packed=True),
+    "csv.gz": lambda path: _packed().gzip_table(path, open_table, partial(text_table, packed=True)),
     "parquet": ParquetTable,
     "feather": FeatherTable,
     "fits": _later("fits", "FitsTable"),
     "votable": _later("votable", "VOTable"),
     "ecsv": _later("array_text", "ArrayTextTable"),
+    "zip": lambda path: _packed().zip_table(path, open_table),
 }
 BLOCK_ROWS = 8_192  # spectra handed out at once: 6 MB of flux
 PREVIEW_ROWS = 5
@@ -61,9 +69,12 @@ class Preview:
 
 
 def open_table(path: Path | str) -> Table:
-    """Table in a file, by its content, or in a folder of Parquet files."""
+    """Table in a file, by its content, or in a folder of parts."""
     path = Path(path).expanduser()
-    return READERS[format_of(path)](path)
+    kind = format_of(path)
+    if path.is_dir() and kind != "parquet":
+        return FolderTable(path, open_table)
+    return READERS[kind](path)
 
 
 def find_columns(table: Table, columns: Mapping[str, str] | str | None = None) -> Columns:
@@ -71,14 +82,32 @@ def find_columns(table: Table, columns: Mapping[str, str] | str | None = None) -
     return table.columns(parse_columns(columns))
 
 
+def spare_z(table: Table, columns: Mapping[str, str] | str | None = None) -> Columns:
+    """As `find_columns`, of a table whose redshifts nothing depends on, as at prediction.
+
+    Where several columns may be the redshift none is taken, and a cell of it that is no number
+    counts as missing.
+    """
+    wanted = parse_columns(columns)
+    try:
+        found = table.columns(wanted)
+    except UnknownColumnsError:
+        if "z" in wanted:
+            raise
+        found = table.columns({**wanted, "z": NONE})
+    return replace(found, z_is_spare=True)
+
+
 def read_blocks(
     path: Path | str,
     columns: Mapping[str, str] | str | None = None,
     block_rows: int = BLOCK_ROWS,
+    needs_z: bool = True,
 ) -> Iterator[Spectra]:
     """Every row of a file in order, ``block_rows`` at a time (the last block may be shorter).
 
-    Rows with faults are given too: see ``flag_rows``.
+    Rows with faults are given too: see ``flag_rows``. Without ``needs_z`` no fault of a redshift
+    stops the reading: see `spare_z`.
 
     Raises
     ------
@@ -86,7 +115,8 @@ def read_blocks(
         Where the file is not a table of spectra, or a cell is not a number.
     """
     table = open_table(path)
-    yield from even_blocks(table, find_columns(table, columns), block_rows)
+    found = find_columns(table, columns) if needs_z else spare_z(table, columns)
+    yield from even_blocks(table, found, block_rows)
 
 
 def even_blocks(table: Table, columns: Columns, block_rows: int = BLOCK_ROWS) -> Iterator[Spectra]:
@@ -104,8 +134,10 @@ def even_blocks(table: Table, columns: Columns, block_rows: int = BLOCK_ROWS) ->
 
 def numbered_blocks(table: Table, columns: Columns) -> Iterator[tuple[Spectra, int]]:
     """Blocks as the reader makes them, numbered, each with the bytes done by then."""
+    check_rows(table.path.name, table.n_rows or 0)
     row = 0
     for block, done in table.blocks(columns):
+        check_rows(table.path.name, row + len(block.flux))
         if len(block.flux):
             yield block.numbered(row), done
             row += len(block.flux)
@@ -154,6 +186,7 @@ def _join(parts: list[Spectra]) -> Spectra:
     return Spectra(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in names),
         other=pa.concat_tables(others) if others else None,
+        has_ids=parts[0].has_ids,
     )
 
 
@@ -161,4 +194,5 @@ def _rows(spectra: Spectra, rows: slice) -> Spectra:
     start, stop, _ = rows.indices(len(spectra))
     names = ("flux", "z_spec", "source_id", "row", "known_id")
     other = None if spectra.other is None else spectra.other.slice(start, stop - start)
-    return Spectra(*(getattr(spectra, name)[rows] for name in names), other=other)
+    values = (getattr(spectra, name)[rows] for name in names)
+    return Spectra(*values, other=other, has_ids=spectra.has_ids)

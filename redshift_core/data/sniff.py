@@ -16,7 +16,6 @@ FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"GIF8", "a GIF image"),
     (b"II*\x00", "a TIFF image"),
     (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel or Word file; save the sheet as CSV"),
     (b"\x89HDF", "an HDF5 file; save its table as CSV or Parquet"),
     (b"\x93NUMPY", "a NumPy array; save it as CSV or Parquet, with column names"),
@@ -30,16 +29,18 @@ FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"{", "JSON; save the table as CSV or Parquet"),
     (b"[", "JSON; save the table as CSV or Parquet"),
 )
+WORKBOOKS = (".xlsx", ".xlsm")  # ZIP files with tables in XML
 _CONTROL = bytes(set(range(32)) - {9, 10, 12, 13, 26})
 
 
 def format_of(path: Path) -> str:
     """Entry of ``choices.FORMATS``, by content; a missing or empty file is refused."""
     if path.is_dir():
-        files_of(path)
-        return "parquet"
+        return format_of(files_of(path)[0])
     head = _head(path)
     suffix = path.suffix.lower()
+    if suffix in WORKBOOKS and head.startswith(FORMATS["zip"].magic):
+        raise InputError(f"{path.name} is an Excel workbook; save the sheet as CSV.")
     for name, one in FORMATS.items():
         if one.magic and head.startswith(one.magic):
             return name

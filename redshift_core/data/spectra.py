@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core.constants import FLAGS, N_BP, Z_MAX, Z_MIN
+from redshift_core.data.sentinels import has_sentinel
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 FLAG_TEXT: dict[str, str] = {
@@ -24,8 +26,15 @@ FLAG_TEXT: dict[str, str] = {
     "z_missing": "The redshift is missing.",
     "z_out_of_range": f"The redshift lies outside [{Z_MIN:g}, {Z_MAX:g}].",
     "duplicate_id": "An earlier row has the same source_id.",
+    "sentinel_flux": (
+        "At least one flux is a number that stands for a missing value, such as 1e20 or −999, or "
+        "lies orders of magnitude from the others."
+    ),
+    "repeated_spectrum": "An earlier row has the same spectrum, byte by byte.",
 }
-BAD_FLUX = FLAGS["nan_flux"] | FLAGS["infinite_flux"] | FLAGS["zero_flux"]  # no use to any model
+BAD_FLUX = sum(  # no use to any model
+    FLAGS[name] for name in ("nan_flux", "infinite_flux", "zero_flux", "sentinel_flux")
+)
 
 
 @dataclass(frozen=True)
@@ -38,9 +47,51 @@ class Spectra:
     row: NDArray[np.int64]  # (n,), position in the file, from 0
     known_id: NDArray[np.bool_]  # (n,), False where the row number stands in for the id
     other: pa.Table | None = None  # n rows of the file's further columns
+    has_ids: bool = True  # whether the file has a column of ids
 
     def __len__(self) -> int:
         return len(self.row)
+
+    def own_ids(self) -> dict[str, np.ma.MaskedArray]:
+        """Ids that the file gives, masked where it gives none; empty where it has no such column.
+
+        Row numbers never leave the product as ids.
+        """
+        if not self.has_ids:
+            return {}
+        return {"source_id": np.ma.array(self.source_id, mask=~self.known_id)}
+
+
+def without_row_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """A catalogue's lines as they leave the product: no row number stands as ``source_id``.
+
+    Inside the product a row without an id has its row number for one. Such an id becomes missing,
+    and the column is left out where nothing else is in it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> without_row_numbers(pd.DataFrame({"row": [0, 1], "source_id": [0, 1]})).columns.tolist()
+    ['row']
+    """
+    stands_in = table["source_id"] == table["row"]
+    if stands_in.all() and len(table):
+        return table.drop(columns="source_id")
+    if not stands_in.any():
+        return table
+    return table.assign(source_id=table["source_id"].astype("Int64").mask(stands_in))
+
+
+def ids_as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """A table to be shown, whose ``source_id``, if any, is text: a browser's numbers end at 2^53.
+
+    >>> import pandas as pd
+    >>> ids_as_text(pd.DataFrame({"source_id": pd.array([7, None], "Int64")})).source_id.tolist()
+    ['7', '']
+    """
+    if "source_id" not in table:
+        return table
+    return table.assign(source_id=table["source_id"].astype("string").fillna(""))
 
 
 def flag_names(bits: int) -> list[str]:
@@ -87,6 +138,7 @@ def flag_rows(
     bits[odd[np.isinf(flux[odd]).any(axis=1)]] |= FLAGS["infinite_flux"]
     null = np.flatnonzero(mean == 0)
     bits[null[~flux[null].any(axis=1)]] |= FLAGS["zero_flux"]
+    bits[has_sentinel(flux)] |= FLAGS["sentinel_flux"]
     if z_spec is not None:
         missing = np.isnan(z_spec)
         bits[missing] |= FLAGS["z_missing"]

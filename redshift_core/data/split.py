@@ -3,6 +3,9 @@
 The default settings are the dissertation's own split, to the row: scikit-learn's
 ``train_test_split(test_size=0.1, random_state=4)``, whose remaining rows, in shuffled order,
 Keras's ``validation_split=0.3`` cuts once more: of 520,393 rows 327,847 / 140,506 / 52,040.
+
+Rows of one galaxy (`repeats`) stay together: whole galaxies are shuffled, and a cut through one is
+moved to its nearer end. Without repeats that is the same split.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from redshift_core.data.repeats import galaxies
 from redshift_core.errors import InputError
 from redshift_core.settings.run import SplitConfig
 from redshift_core.settings.selection import Selection
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from redshift_core.data import Dataset
 
 RowArray = NDArray[np.int64]
+ANYWHERE = "anywhere"  # setting ``repeats`` that lets each row go for itself
 
 
 @dataclass(frozen=True)
@@ -107,13 +112,22 @@ def training_rows(dataset: Dataset, config: SplitConfig) -> RowArray:
     return rows
 
 
-def split_rows(rows: RowArray, config: SplitConfig) -> Split:
+def new_split(config: SplitConfig, dataset: Dataset) -> Split:
+    """Split the rows of a dataset that a training may use."""
+    rows = training_rows(dataset, config)
+    return split_rows(rows, config, None if config.repeats == ANYWHERE else galaxies(dataset, rows))
+
+
+def split_rows(rows: RowArray, config: SplitConfig, galaxy: RowArray | None = None) -> Split:
     """Divide row numbers into train, validation and test.
 
     Parameters
     ----------
     rows : array, shape (n,), int64
         Row numbers that may be used.
+    galaxy : array, shape (n,), optional
+        Place in ``rows`` of the first row of the same galaxy; its rows come into one part. None
+        lets each row go for itself.
 
     Raises
     ------
@@ -126,7 +140,39 @@ def split_rows(rows: RowArray, config: SplitConfig) -> Split:
     are the test rows; Keras ``validation_split``: the cut is at floor(n · (1 − fraction)).
     """
     rows = np.asarray(rows, dtype=np.int64)
-    cut, _, n_test = split_counts(len(rows), config)
-    shuffled = rows[np.random.RandomState(config.random_state).permutation(len(rows))]
-    rest = shuffled[n_test:]
-    return Split(train=rest[:cut], val=rest[cut:], test=shuffled[:n_test])
+    n_train, _, n_test = split_counts(len(rows), config)
+    order = np.random.RandomState(config.random_state).permutation(len(rows))
+    cuts = (n_test, n_test + n_train)
+    if galaxy is not None and (galaxy != np.arange(len(rows))).any():
+        order, ends = _by_galaxy(order, galaxy)
+        cuts = _nearest(cuts, ends)
+    test, train, val = np.split(rows[order], cuts)
+    return Split(train=train, val=val, test=test)
+
+
+def _by_galaxy(order: RowArray, galaxy: RowArray) -> tuple[RowArray, RowArray]:
+    """The shuffle with each galaxy's rows behind its first one, and where a galaxy ends there."""
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    order = np.lexsort((place, place[galaxy]))
+    return order, np.flatnonzero(np.diff(galaxy[order])) + 1
+
+
+def _nearest(cuts: tuple[int, int], ends: RowArray) -> tuple[int, int]:
+    """Ends of galaxies nearest to the two cuts, so that each part has a galaxy."""
+    if len(ends) < (2 if cuts[0] else 1):
+        raise InputError(
+            f"The usable rows are of {len(ends) + 1} galaxies, each repeated, and each part of the "
+            "split (training, validation, test) needs a galaxy of its own. Use a dataset with "
+            "more galaxies."
+        )
+    first = 0
+    if cuts[0]:
+        first = int(ends[np.abs(ends[:-1] - cuts[0]).argmin()])
+    later = ends[ends > first]
+    return first, int(later[np.abs(later - cuts[1]).argmin()])
+
+
+def learned_rows(split: Split) -> RowArray:
+    """Rows that a run has learned from, ascending: training, and validation, which chooses."""
+    return np.sort(np.concatenate([split.train, split.val]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -87,6 +88,11 @@ class Parser:
                 return self._read(kept)
             except pa.ArrowInvalid as error:
                 reason = str(error)
+        if self.columns.z_is_spare and self.columns.z is not None:
+            spare = replace(self.columns, z=None)
+            return Parser(self.file, self.dialect, spare, self.line_of)._carefully(
+                text, offset, last
+            )
         raise self._fault(text, offset, last, reason) from None
 
     def _read(self, text: bytes) -> Block:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import zlib
 from pathlib import Path
 from typing import BinaryIO
 
+from redshift_core.data.limits import Unpacked
 from redshift_core.data.sniff import encoding_of, gzip_error
 
 PIECE = 1 << 20  # bytes recoded at once
@@ -25,7 +25,7 @@ class TextStream:
         self.raw = path.open("rb", buffering=1 << 20 if packed else 0)
         self.text: BinaryIO = self.raw
         if packed:
-            self.text = gzip.GzipFile(fileobj=self.raw, mode="rb")
+            self.text = Unpacked(path.name, self.raw)
 
     def __enter__(self) -> tuple[BinaryIO, BinaryIO]:
         try:

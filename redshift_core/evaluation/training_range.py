@@ -56,11 +56,17 @@ from redshift_core.store.arrays import load_arrays, save_arrays
 
 FLAGS = {  # what is said of one predicted redshift
     "bad_flux": "Flux missing, infinite, beyond float32 or zero throughout: no redshift is given.",
+    "sentinel_flux": (
+        "A flux is a number that stands for a missing value, such as 1e20 or −999: no redshift is "
+        "given."
+    ),
     "outside_training_range": (
         "Farther from the spectra the run was trained on than 99 % of its validation spectra, "
         "by shape, noise, pixel grid or brightness."
     ),
-    "z_phot_out_of_range": f"Predicted redshift outside {Z_MIN:g}–{Z_MAX:g}.",
+    "z_phot_out_of_range": (
+        f"Predicted redshift outside {Z_MIN:g}–{Z_MAX:g}; the nearer end is given in its place."
+    ),
     "multimodal": "p(z) has several separate modes, each with at least a tenth of the probability.",
     "pile_up": f"Redshift, or a fifth of its p(z), within 0.01 of an end of {Z_MIN:g}–{Z_MAX:g}.",
     "low_signal": "Mean flux below ten times the scatter of the pixels: a noisy spectrum.",

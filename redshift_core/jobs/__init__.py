@@ -13,7 +13,16 @@ from redshift_core.jobs.launch import (
     submit,
 )
 from redshift_core.jobs.start_from import fine_tuned
-from redshift_core.jobs.watch import Status, at_work, kill, log_tail, status, stop, wait
+from redshift_core.jobs.watch import (
+    Status,
+    at_work,
+    kill,
+    log_tail,
+    saved_val_mae,
+    status,
+    stop,
+    wait,
+)
 
 __all__ = [
     "Status",
@@ -25,6 +34,7 @@ __all__ = [
     "resume_bench",
     "resume_limit",
     "resume_tuning",
+    "saved_val_mae",
     "start",
     "start_bench",
     "start_limit",

@@ -17,6 +17,7 @@ from redshift_core.store import (
     Store,
     TuningFolder,
     read_json,
+    read_only,
     shapes,
 )
 
@@ -28,6 +29,7 @@ def delete(store: Store, folder: Folder) -> None:
 
     No job can be submitted in the folder meanwhile; what is gone already stays so.
     """
+    read_only.refuse_writing()
     with folder.lock():
         refuse_while_used(store, folder)
         if folder.path.exists():

@@ -6,16 +6,19 @@ worker, so of several that submit one job only one does; the worker does the res
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.jobs import extras
+from redshift_core.jobs.lost import CHILDREN, forget_ended
 from redshift_core.jobs.machine import n_cores, n_threads
 from redshift_core.jobs.start_from import copy_start
 from redshift_core.jobs.watch import status
@@ -35,6 +38,7 @@ from redshift_core.store import (
     RunFolder,
     Store,
     TuningFolder,
+    read_only,
     write_json,
 )
 from redshift_core.store.base import ADAPT, is_base
@@ -64,20 +68,24 @@ def submit(
     ------
     InputError
         Where the job is active, which all but one see that submit it at the same time.
+    FullDiskError
+        Where the disk has no room for a job; one that was there stays as it was.
     """
+    read_only.refuse_writing()
     with folder.lock():
         if (now := status(folder)).active:
             raise InputError(f"{folder.id} is already {now.state}; stop it first.")
+        context = JobContext(folder, Store(folder.path.parent.parent))
+        context.keep_room()
         for stale in (folder.stop_path, folder.result_path):
             stale.unlink(missing_ok=True)
         if config is not None:
             write_json(folder.path / "config.json", config)
         write_json(folder.request_path, request)
-        JobContext(folder, Store(folder.path.parent.parent)).set_state(
-            "starting", kind=request["kind"], submitted=time.time()
-        )
+        context.set_state("starting", kind=request["kind"], submitted=time.time())
+    forget_ended()
     with folder.log_path.open("ab") as log:
-        subprocess.Popen(
+        CHILDREN[folder.path] = subprocess.Popen(
             [sys.executable, "-m", "redshift_core.jobs.worker", str(folder.path)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -98,6 +106,7 @@ def environment(kind: str, root: Path) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
     passive = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait leave others the core
     values = {"TF_CPP_MIN_LOG_LEVEL": "2", **passive, **os.environ, "PYTHONPATH": path}
+    values["PYTHONIOENCODING"] = "utf-8:backslashreplace"  # of the log, whatever this process has
     if kind in LONG_KINDS + LEADING_KINDS:
         return values
     values["CUDA_VISIBLE_DEVICES"] = "-1"
@@ -118,7 +127,9 @@ def start(store: Store, kind: str, **request: Any) -> JobFolder:
     """Start a job of its own folder: ingest, fetch, simulate, evaluate, predict and others."""
     run = RunFolder(store.root / "runs" / request["run"]) if "run" in request else None
     extras.check(kind, run)
-    return submit(store.new_job(kind), {"kind": kind, **request})
+    job = store.new_job(kind)
+    with _whole(job):
+        return submit(job, {"kind": kind, **request})
 
 
 def start_training(store: Store, config: RunConfig, name: str = "") -> RunFolder:
@@ -129,11 +140,8 @@ def start_training(store: Store, config: RunConfig, name: str = "") -> RunFolder
     tuned = "tuned-" if config.start_from else ""
     run = store.new_run(name or f"{tuned}{config.preset}-{dataset.name}")
     if config.start_from:
-        try:
+        with _whole(run):
             copy_start(store, run, config, dataset)
-        except Exception:
-            run.delete()
-            raise
     return _start(run, config, name, kind="train")
 
 
@@ -182,10 +190,21 @@ def start_bench(store: Store, config: BenchConfig, name: str = "") -> BenchFolde
 
 def _start(folder: Study, config: Settings, name: str, **request: Any) -> Study:
     """Keep the name that the user gave, if any, and submit."""
-    if name:
-        folder.update_info(name=name)
-    submit(folder, request, config.to_dict())
+    with _whole(folder):
+        if name:
+            folder.update_info(name=name)
+        submit(folder, request, config.to_dict())
     return folder
+
+
+@contextlib.contextmanager
+def _whole(folder: JobFolder) -> Iterator[None]:
+    """Around what fills a new folder; nothing is left of one that cannot be filled."""
+    try:
+        yield
+    except Exception:
+        folder.delete()
+        raise
 
 
 def _with_redshifts(store: Store, name: str) -> DatasetFolder:
@@ -202,7 +221,9 @@ def _tuning_kind(request: dict[str, Any]) -> str:
     return "coordinate" if request.get("scheduler") else "tune"
 
 
-def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
+def resume(
+    run: RunFolder, epochs: int | None = None, settings: Mapping[str, Any] | None = None
+) -> RunFolder:
     """Go on with a stopped, failed or lost run, or with a finished one for more epochs.
 
     One that has done all its epochs and lacks only its judgement is judged.
@@ -211,17 +232,20 @@ def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
     ----------
     epochs : int, optional
         New total number of epochs.
+    settings : mapping, optional
+        Settings to change, of `settings.run.ON_RESUME`, such as ``learning_rate``.
     """
     extras.check("train")
-    config, is_finished = run.config, _is_finished(run)
+    before, is_finished = run.config, _is_finished(run)
     if is_base(run):
         raise InputError(
             f"{run.id} is the base network that comes with Redshift Lab, without its checkpoint, "
             f"so it cannot go on. {ADAPT}"
         )
-    if epochs is not None:
-        config = config.with_values({"epochs": epochs})
-    elif is_finished:
+    values = {**(settings or {}), **({} if epochs is None else {"epochs": epochs})}
+    config = before.on_resume(values)
+    total = config.training.epochs if {"epochs", "training.epochs"} & set(values) else None
+    if total is None and (is_finished or (values and status(run).detail.get("trained"))):
         raise InputError(
             f"{run.id} has finished its {run.result.get('epochs', run.epochs)} epochs; "
             "say how many epochs it should have in all to continue."
@@ -232,9 +256,17 @@ def resume(run: RunFolder, epochs: int | None = None) -> RunFolder:
             f"{run.id} was imported without its checkpoint, so it cannot go on; start a new run "
             "with its settings."
         )
-    _check_more(run, "completed", run.result.get("epochs", 0), epochs, "epochs", is_finished)
-    submit(run, {"kind": "train", "resume": True, "more": epochs is not None}, config.to_dict())
+    _check_more(run, "completed", run.result.get("epochs", 0), total, "epochs", is_finished)
+    _go_on(run, config, before, more=total is not None)
     return run
+
+
+def _go_on(run: RunFolder, config: RunConfig, before: RunConfig, more: bool) -> None:
+    """Submit a run again, and note in its ``meta.json`` which settings have changed, and when."""
+    submit(run, {"kind": "train", "resume": True, "more": more}, config.to_dict())
+    old, new = before.training.to_dict(), config.training.to_dict()
+    if changed := {name: [old[name], new[name]] for name in new if new[name] != old[name]}:
+        run.update_info(changed=[*run.info.get("changed", []), {"time": time.time(), **changed}])
 
 
 def resume_tuning(tuning: TuningFolder, trials: int | None = None, **request: Any) -> TuningFolder:

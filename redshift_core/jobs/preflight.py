@@ -11,11 +11,14 @@ from dataclasses import dataclass
 
 from redshift_core.data.split import split_counts
 from redshift_core.errors import InputError
+from redshift_core.evaluation.honesty import FEWEST
 from redshift_core.jobs import cost, machine
 from redshift_core.reference import small_sets
 from redshift_core.settings.layers import CONVOLVED
 from redshift_core.settings.length import run_length
 from redshift_core.settings.run import RunConfig, TrainingConfig
+
+LEAST_TRAIN = 125  # galaxies to learn from, of 200 usable ones (docs/honest-figures.md)
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,39 @@ def remarks(config: RunConfig, n_rows: int) -> list[Remark]:
     except InputError as error:
         return [Remark("error", str(error))]
     listed = [*_memory(config, n_train, n_val), *_figures(config), *_oddities(config, n_train)]
+    listed += few_rows(config, n_rows)
     return sorted(listed, key=lambda one: ("error", "warning", "note").index(one.level))
+
+
+def few_rows(config: RunConfig, n_rows: int) -> list[Remark]:
+    """Warnings where there are too few usable rows to learn from, or to judge by.
+
+    Measured on SIMULATED galaxies: see docs/honest-figures.md.
+    """
+    n_train, _, n_test = split_counts(n_rows, config.split)
+    found = []
+    if n_train < LEAST_TRAIN and not config.start_from:
+        better = "" if config.model.head == "regression" else (
+            " Of the presets take fast or dissertation: below 100 galaxies those with p(z) were "
+            "about as far off as the median redshift."
+        )  # fmt: skip
+        found.append(
+            Remark(
+                "warning",
+                f"{n_train:,} galaxies to learn from are too few for reliable redshifts; from "
+                f"{LEAST_TRAIN} on every preset was clearly better than giving each galaxy the "
+                f"median redshift.{better} With fewer, start from a trained run (--from base).",
+            )
+        )
+    if 0 < n_test < FEWEST:
+        found.append(
+            Remark(
+                "warning",
+                f"The test part will hold {n_test} of {n_rows:,} galaxies, from which nothing can "
+                f"be concluded; judge the run on another dataset, of {FEWEST} galaxies or more.",
+            )
+        )
+    return found
 
 
 def lengthened(training: TrainingConfig, n_train: int) -> str:

@@ -65,6 +65,8 @@ def copy_start(store: Store, run: RunFolder, config: RunConfig, dataset: Dataset
     start.path.mkdir()
     shutil.copyfile(source.scaler_path, start.scaler_path)
     shutil.copyfile(source.model_path, start.model_path)
+    if source.seen_path.exists():
+        shutil.copyfile(source.seen_path, start.seen_path)
     facts = {
         "run": source.id,
         "name": source.name,

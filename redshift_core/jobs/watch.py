@@ -11,20 +11,22 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.store import ACTIVE_STATES, JobFolder, Store, read_json
+from redshift_core.jobs import lost
+from redshift_core.store import ACTIVE_STATES, JobFolder, Store, faults, read_json, read_only
 from redshift_core.store.processes import is_alive
+from redshift_core.store.remembered import remembered
 from redshift_core.store.shapes import check
 
 START_LIMIT = 60.0  # s a job may be "starting" without a process before it counts as lost
 SILENCE = 120.0  # s without a sign of life after which a process of another machine is lost
 STATES = (*ACTIVE_STATES, "stopped", "finished", "failed", "lost")
-RESUMABLE = "a training run, a search or the prediction of a catalogue can be resumed."
-UNKNOWN = f"How far it came is not known; {RESUMABLE}"
+UNKNOWN = f"How far it came is not known; {lost.RESUMABLE}"
 POLL = 0.1  # s between two looks at a job's status …
 FIRST_POLL, FIRST = 0.02, 5.0  # … and during its first seconds, which may be all that it takes
 
@@ -44,6 +46,9 @@ class Status:
     pid: int = 0
     pid_started: float = 0.0  # Unix time at which that process started, s
     user_error: bool = False  # the failure is one the user can fix
+    memory: int = 0  # bytes that the process held at its last report
+    allowed: int = 0  # bytes of memory that it may have; 0 where it has not said
+    addresses: int = 0  # bytes of addresses that it may map; 0 without a limit
     detail: dict[str, Any] = field(default_factory=dict)  # epoch, step, device, …
 
     @property
@@ -57,21 +62,24 @@ class Status:
         return min(self.done / self.total, 1.0) if self.total else 0.0
 
 
+_KINDS = {  # name of a field → types of its value
+    name: (int, float) if isinstance(usual, float) else type(usual)
+    for name, usual in vars(Status()).items()
+}
+
+
 def status(folder: JobFolder) -> Status:
     """State of a job. It is ``lost`` if its process is gone and left no result."""
     found = _read(folder)
-    if not found.active or _alive(found):
+    if not found.active or _alive(folder, found):
         stopping = found.state in ("queued", "running") and folder.stop_path.exists()
         return dataclasses.replace(found, state="stopping") if stopping else found
     again = _read(folder)  # it may have ended between the two looks
     if not again.active:
         return again
-    return dataclasses.replace(
-        found,
-        state="lost",
-        message="The worker process ended without a report: it was killed, ran out of memory, or "
-        f"crashed. The end of its log is below; {RESUMABLE}",
-    )
+    limits = lost.Limits(found.allowed, found.addresses) if found.allowed else lost.own_limits()
+    said = lost.why(folder, found.kind, found.memory, limits, log_tail(folder))
+    return dataclasses.replace(found, state="lost", message=said)
 
 
 def at_work(store: Store, recent: int | None = 50) -> list[tuple[JobFolder, Status]]:
@@ -84,11 +92,14 @@ def stop(folder: JobFolder) -> None:
     """Ask a job to stop; it does so within a batch or a block."""
     if not (now := status(folder)).active:
         raise InputError(f"{folder.id} is not running: it is {now.state}.")
-    folder.stop_path.touch()
+    read_only.refuse_writing()
+    with faults.writing(folder.stop_path):
+        folder.stop_path.touch()
 
 
 def kill(folder: JobFolder) -> None:
     """End the process of a job of this machine at once; the job is then ``lost``."""
+    read_only.refuse_writing()
     found = status(folder)
     if found.active and found.pid and found.host == platform.node():
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -112,6 +123,20 @@ def wait(
     return now
 
 
+def saved_val_mae(run: JobFolder, now: Status | None = None) -> float | None:
+    """Validation MAE of a run's saved model, in z; while it trains, of the best epoch so far.
+
+    Parameters
+    ----------
+    now : Status, optional
+        Of the run, where it is known already.
+    """
+    now = now or status(run)
+    detail, usual = now.detail, now.detail.get("val_mae")
+    value = usual if now.active else run.result.get("val_mae", detail.get("saved_val_mae", usual))
+    return float(value) if isinstance(value, int | float) else None
+
+
 def log_tail(folder: JobFolder, lines: int = 20) -> str:
     """Last lines of a job's log."""
     try:
@@ -124,23 +149,27 @@ def log_tail(folder: JobFolder, lines: int = 20) -> str:
 
 def _read(folder: JobFolder) -> Status:
     """What ``status.json`` says; ``lost`` with a sentence where it cannot be used."""
-    path, usual = folder.status_path, vars(Status())
     try:
-        if not path.exists():
-            raise DamagedError.of(path, "it is missing", UNKNOWN)
-        values = read_json(path, remedy=UNKNOWN)
-        values = {name: value for name, value in values.items() if name in usual}
-        kinds = {name: type(usual[name]) for name in values}
-        whole = {name: (int, float) if kind is float else kind for name, kind in kinds.items()}
-        check(path, values, whole, UNKNOWN)
-        if values.get("state", "lost") not in STATES:
-            raise DamagedError.of(path, f"its state is {values['state']!r}", UNKNOWN)
+        return remembered(_checked, folder.status_path)
     except DamagedError as error:
         return Status(message=str(error))
+
+
+def _checked(path: Path) -> Status:
+    """What stands in a ``status.json``; DamagedError where it cannot be used."""
+    values = read_json(path, remedy=UNKNOWN)
+    if not values and not path.exists():
+        raise DamagedError.of(path, "it is missing", UNKNOWN)
+    values = {name: value for name, value in values.items() if name in _KINDS}
+    check(path, values, {name: _KINDS[name] for name in values}, UNKNOWN)
+    if values.get("state", "lost") not in STATES:
+        raise DamagedError.of(path, f"its state is {values['state']!r}", UNKNOWN)
     return Status(**values)
 
 
-def _alive(found: Status) -> bool:
+def _alive(folder: JobFolder, found: Status) -> bool:
+    if lost.ended(folder) is not None:
+        return False
     if not found.pid:
         return time.time() - found.submitted < START_LIMIT
     if found.host not in ("", platform.node()):

@@ -155,12 +155,12 @@ def explain_job(context: JobContext) -> dict[str, Any]:
     explanation = explain(model, flux, like)
     if not np.isfinite([explanation.z, explanation.z_like]).all():
         raise InputError(f"The network gives row {row} of {dataset.id} no redshift to explain.")
-    z_spec = float(dataset.z_spec[row])
+    z_spec, source_id = float(dataset.z_spec[row]), int(dataset.source_id[row])
     result = {
         "run": run.id,
         "dataset": dataset.id,
         "row": row,
-        "source_id": int(dataset.source_id[row]),
+        "source_id": source_id if source_id != row else None,  # else the row stands in
         "simulated": bool(folder.info.get("simulated")),
         "z_spec": z_spec if np.isfinite(z_spec) else None,
         "answer": "z_phot" if explanation.width is None else "mean of p(z)",

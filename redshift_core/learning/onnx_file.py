@@ -70,8 +70,8 @@ def write_onnx(run: RunFolder, out: Path, store: Store) -> dict[str, Any]:
             "as ONNX. Train the run again, or bring both files back from a copy or a ZIP."
         ) from error
     spectra = _spectra(run, store)
-    other = onnx_predictor(file.SerializeToString(), block)
-    apart = difference(predictor(model), other, spectra)
+    other = onnx_predictor(file.SerializeToString(), block, bounded=False)
+    apart = difference(predictor(model, bounded=False), other, spectra)
     if not apart <= TOLERANCE:
         raise InputError(
             f"As ONNX, {run.id} gives redshifts or probabilities up to {apart:.1g} apart from "

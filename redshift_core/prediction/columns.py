@@ -15,11 +15,12 @@ from redshift_core.evaluation.training_range import FLAGS
 from redshift_core.prediction.reader import LEVELS, flag_text
 from redshift_core.store.writers import Column
 
+NO_ID = 1 - 2**63  # source_id where it is missing, in formats that need a number for that
 DECIMALS = 7  # decimals of an exported redshift, as many as the float32 of the network holds
 REDSHIFT = "src.redshift.phot"
 COLUMNS = {
     "row": Column("Row of the input file, counted from 0", "meta.record"),
-    "source_id": Column("Identifier of the source; row if the file has none", "meta.id;meta.main"),
+    "source_id": Column("Identifier of the source", "meta.id;meta.main", missing=NO_ID),
     "z_phot": Column("Predicted redshift; NaN where there is none", REDSHIFT, ""),
     **{
         f"z_{end}{level}": Column(
@@ -39,7 +40,10 @@ COLUMNS = {
 def prediction_table(
     block: Spectra, columns: Mapping[str, NDArray], flags: Mapping[str, NDArray]
 ) -> dict[str, NDArray]:
-    """Columns of the table for a block and what `Reader.read` says of it."""
-    table = {"row": block.row, "source_id": block.source_id}
+    """Columns of the table for a block and what `Reader.read` says of it.
+
+    There is no ``source_id`` where the file has none; ``row`` says which spectrum it is.
+    """
+    table = {"row": block.row, **block.own_ids()}
     table |= {name: values.round(DECIMALS) for name, values in columns.items()}
     return {**table, "flags": flag_text(dict(flags))}

@@ -22,6 +22,7 @@ from redshift_core.evaluation.training_range import FLAGS
 from redshift_core.evaluation.verdict import Tally
 from redshift_core.jobs.machine import n_threads
 from redshift_core.prediction.columns import COLUMNS, prediction_table
+from redshift_core.prediction.ids import SeenIds
 from redshift_core.prediction.judgement import STORED, evaluate_run, judge_again, metadata
 from redshift_core.prediction.labels import labelled, recalibrated
 from redshift_core.prediction.reader import Reader, open_coverage, open_reader
@@ -73,7 +74,7 @@ def _run_and_dataset(context: JobContext) -> tuple[RunFolder, DatasetFolder]:
 
 
 def predict_job(context: JobContext) -> dict[str, Any]:
-    """Job: ``run``, ``file``, ``out``, ``columns`` → rows, flagged per flag, verdict, out, files.
+    """Job: ``run``, ``file``, ``out``, ``columns`` → rows, flagged, source_ids, verdict, files ….
 
     Without ``out`` the table goes into the job's output folder in every written format. With a PDF
     head ``estimate`` and ``prior_file`` choose the point and the prior, and ``pdf`` names a file
@@ -86,7 +87,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
     coverage = open_coverage(run)
     estimate, priors = asked_estimate(run, request)
     path = _density_path(context, source)
-    blocks = data.read_blocks(source, request.get("columns"))
+    blocks = data.read_blocks(source, request.get("columns"), needs_z=False)
     simulated = bool(simulator_version.trained_on(run, context.store).get("simulated"))
     simulated = simulated or origin.learned_on_simulated(run)
     seen = _Seen(Tally(coverage))
@@ -147,11 +148,13 @@ class _Seen:
     rows: int = 0
     n_labelled: int = 0  # with a redshift of their own and usable flux
     flagged: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FLAGS, 0))
+    ids: SeenIds = field(default_factory=SeenIds)
 
     def add(self, block: data.Spectra, flags: dict[str, NDArray], tally: Tally) -> None:
         """Count a block that was predicted."""
         self.tally.merge(tally)
         self.rows += len(block)
+        self.ids.add(block)
         self.n_labelled += int(labelled(block).sum())
         self.flagged = {name: n + int(flags[name].sum()) for name, n in self.flagged.items()}
 
@@ -162,6 +165,7 @@ class _Seen:
             "flagged": self.flagged,
             "verdict": self.tally.verdict().to_dict(),
             "n_labelled": self.n_labelled,
+            "source_ids": self.ids.result(),
             "spectra": {"file": self.tally.spread.quantiles(), "training": training},
         }
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from redshift_core import data, pdf
 from redshift_core.constants import N_Z_BINS
+from redshift_core.evaluation import honesty
 from redshift_core.evaluation.bins import evaluate, finite_pairs
 from redshift_core.evaluation.bootstrap import bootstrap
 from redshift_core.evaluation.calibration import evaluate_pdf
@@ -47,7 +48,8 @@ def evaluate_run(
     All files appear together and replace the whole earlier evaluation.
 
     On the dataset that the run was trained on, only its test rows count; on other datasets, every
-    row counts. Rows that ingest flagged never count, but their number is reported. With a PDF head,
+    row counts but those of galaxies that it has learned from. Rows that ingest flagged never count,
+    but their number is reported, and that of the former. With a PDF head,
     z_phot is the median of p(z) under the training prior.
     """
     coverage = open_coverage(run)
@@ -63,7 +65,10 @@ def evaluate_run(
             n_outside_training_range=int(table.pop("outside").sum()),
             verdict=tally.verdict().to_dict(),
             incumbent=_beside(table),
+            learned=judged.learned,
+            guess=honesty.guess(honesty.median_redshift(run), table.z_spec, table.z_phot),
         )
+        result = replace(result, remarks=honesty.remarks(result))
         about = metadata(run, bool(result.simulated))
         with TableWriter([new.predictions_path], about) as writer:
             writer.write(table)
@@ -94,7 +99,10 @@ def judge_again(
     )
     fresh = {name: getattr(figures, name) for name in FIGURES}
     incumbent = _beside(table.drop(columns=[*OWN_LIMITS]).assign(z_phot=z_phot))
-    return replace(stored, **fresh, incumbent=incumbent, estimate=estimate.text())
+    result = replace(stored, **fresh, incumbent=incumbent, estimate=estimate.text())
+    if stored.guess:
+        result = replace(result, guess=honesty.guess(stored.guess.z, table.z_spec, z_phot))
+    return replace(result, remarks=honesty.remarks(result))
 
 
 def _beside(table: pd.DataFrame) -> dict[str, Any] | None:

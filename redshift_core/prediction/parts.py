@@ -84,12 +84,13 @@ def opened(
 def _predicted(order: Order, part: Part, reader: Reader, tick: Tick) -> dict[str, Any]:
     source, target = order.root / part.name, order.out / part.out
     target.parent.mkdir(parents=True, exist_ok=True)
-    rows, flagged, tally = 0, {}, Tally(reader.coverage)
+    rows, n_without_id, flagged, tally = 0, 0, {}, Tally(reader.coverage)
     with TableWriter([target], order.about, COLUMNS) as writer:
         blocks = part_blocks(source, order.columns, order.kept)
         for block, (columns, flags, _), counted in read_ahead(reader, blocks):
             writer.write(prediction_table(block, columns, flags) | _kept(block))
             rows += len(block)
+            n_without_id += int((~block.known_id).sum())
             tally.merge(counted)
             for name, values in flags.items():
                 flagged[name] = flagged.get(name, 0) + int(values.sum())
@@ -100,6 +101,7 @@ def _predicted(order: Order, part: Part, reader: Reader, tick: Tick) -> dict[str
     return {
         "out": part.out,
         "rows": rows,
+        "n_without_id": n_without_id,
         "flagged": {name: n for name, n in flagged.items() if n},
         "bytes": target.stat().st_size,
         "sha256": file_digest(target),

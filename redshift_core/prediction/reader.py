@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from redshift_core import pdf
 from redshift_core.constants import N_PIXELS, N_Z_BINS, Z_MAX, Z_MIN
+from redshift_core.data.sentinels import has_sentinel
 from redshift_core.errors import InputError
 from redshift_core.evaluation.flags import density_flags
 from redshift_core.evaluation.recalibration import Recalibration
@@ -37,7 +38,7 @@ LEVELS = (68, 95)  # % of p(z) inside the intervals given with a redshift
 class Answer(NamedTuple):
     """Answer of a model for some spectra."""
 
-    z_phot: NDArray[np.float64]  # (n,) NaN without a redshift; of a p(z), the median
+    z_phot: NDArray[np.float64]  # (n,) in [0, 0.6], NaN without a redshift; of a p(z), the median
     density: NDArray[np.float32] | None = None  # (n, 240) p(z) in 1/z; None if it gives none
 
 
@@ -61,14 +62,17 @@ def predict_redshift(
     Returns
     -------
     array, shape (n_sources,)
-        z_phot, or the median of p(z); NaN if the flux is all zero or not finite, or if the model
-        overflows.
+        z_phot in [0, 0.6], or the median of p(z); NaN if the flux is all zero or not finite, or if
+        the model overflows.
     """
     return predictor(model, block)(flux).z_phot
 
 
-def predictor(model: Any, block: int | None = None) -> Predictor:
-    """Function that predicts one array of spectra after the other; the model is compiled once."""
+def predictor(model: Any, block: int | None = None, bounded: bool = True) -> Predictor:
+    """Function that predicts one array of spectra after the other; the model is compiled once.
+
+    With ``bounded``, a redshift outside the range of the training, [0, 0.6], is set to its end.
+    """
     import tensorflow as tf
 
     call = tf.function(
@@ -76,10 +80,12 @@ def predictor(model: Any, block: int | None = None) -> Predictor:
         input_signature=[tf.TensorSpec((None, N_PIXELS), tf.float32)],
     )
     size = block or _block_size(model, bool(tf.config.list_logical_devices("GPU")))
-    return _in_blocks(call, model.output_shape[-1], size)
+    return _in_blocks(call, model.output_shape[-1], size, bounded)
 
 
-def onnx_predictor(content: bytes, block: int = 0, made_of: str = "") -> Predictor:
+def onnx_predictor(
+    content: bytes, block: int = 0, made_of: str = "", bounded: bool = True
+) -> Predictor:
     """As `predictor`, of what an ONNX file holds; TensorFlow is not imported.
 
     The file may come from anybody: its numbers are taken from ``content`` alone, never from another
@@ -110,10 +116,13 @@ def onnx_predictor(content: bytes, block: int = 0, made_of: str = "") -> Predict
     n, n_outputs = call(np.ones((2, N_PIXELS), np.float32)).shape
     if n != 2 or n_outputs not in (1, N_Z_BINS):
         raise ValueError(f"it gives {n_outputs} numbers for a spectrum, and not 1 or {N_Z_BINS}")
-    return _in_blocks(call, n_outputs, block or int(np.clip(int(about[PER_CALL]), 1, BLOCK_DENSE)))
+    size = block or int(np.clip(int(about[PER_CALL]), 1, BLOCK_DENSE))
+    return _in_blocks(call, n_outputs, size, bounded)
 
 
-def _in_blocks(call: Callable[[NDArray], Any], n_outputs: int, size: int) -> Predictor:
+def _in_blocks(
+    call: Callable[[NDArray], Any], n_outputs: int, size: int, bounded: bool
+) -> Predictor:
     """Predictor of a network that takes at most ``size`` spectra in one call."""
 
     def predict(flux: NDArray[np.floating]) -> Answer:
@@ -130,7 +139,8 @@ def _in_blocks(call: Callable[[NDArray], Any], n_outputs: int, size: int) -> Pre
             answers[start : start + size] = answer
             answers[start : start + size][bad] = np.nan
         if n_outputs != N_Z_BINS:
-            return Answer(answers[:, 0].astype(np.float64))
+            z_phot = answers[:, 0].astype(np.float64)
+            return Answer(np.clip(z_phot, Z_MIN, Z_MAX) if bounded else z_phot)
         answers /= np.float32(pdf.WIDTH)
         return Answer(pdf.point(answers), answers)
 
@@ -138,8 +148,8 @@ def _in_blocks(call: Callable[[NDArray], Any], n_outputs: int, size: int) -> Pre
 
 
 def bad_flux(flux: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Whether each spectrum has values that are not finite, or only zeros; shape (n,)."""
-    return ~np.isfinite(flux).all(axis=1) | ~np.any(flux, axis=1)
+    """Whether each spectrum has values not finite, sentinels, or only zeros; shape (n,)."""
+    return ~np.isfinite(flux).all(axis=1) | ~np.any(flux, axis=1) | has_sentinel(flux)
 
 
 @dataclass(frozen=True)
@@ -176,10 +186,11 @@ class Reader:
             for place, level in enumerate(LEVELS):
                 low, high = ends[:, place], ends[:, place + len(LEVELS)]
                 columns |= {f"z_low{level}": low, f"z_high{level}": high}
-        departures = self.coverage.departures(flux)
+        sentinel, departures = has_sentinel(flux), self.coverage.departures(flux)
+        departures[sentinel] = np.inf
         if tally:
             tally.add(flux, departures)
-        flags = _flags(columns["z_phot"], departures.max(axis=1) > 1)
+        flags = _flags(columns["z_phot"], departures.max(axis=1) > 1, sentinel)
         return columns, {**flags, **density_flags(columns["z_phot"], density, flux)}, density
 
 
@@ -236,12 +247,17 @@ def flag_text(flags: dict[str, NDArray[np.bool_]]) -> NDArray[np.object_]:
     return np.array(texts, object)[which]
 
 
-def _flags(z_phot: NDArray, outside: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+def _flags(
+    z_phot: NDArray, outside: NDArray[np.bool_], sentinel: NDArray[np.bool_]
+) -> dict[str, NDArray[np.bool_]]:
     bad = np.isnan(z_phot)
-    beyond = (z_phot < Z_MIN) | (z_phot > Z_MAX)
+    beyond = (z_phot <= Z_MIN) | (z_phot >= Z_MAX)  # what lies beyond was set to the end
     return {
-        "bad_flux": bad, "outside_training_range": outside & ~bad, "z_phot_out_of_range": beyond
-    }  # fmt: skip
+        "bad_flux": bad,
+        "sentinel_flux": sentinel,
+        "outside_training_range": outside & ~bad,
+        "z_phot_out_of_range": beyond,
+    }
 
 
 def _block_size(model: Any, on_gpu: bool) -> int:

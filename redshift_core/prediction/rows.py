@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core import data
-from redshift_core.data.split import Split
+from redshift_core.data.repeats import Seen, galaxies
+from redshift_core.data.split import Split, learned_rows
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.store import DatasetFolder, RunFolder, origin
+from redshift_core.store import DatasetFolder, RunFolder, Store, origin
+from redshift_core.store.records import Learned
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class JudgedRows:
     rows: NDArray[np.int64]  # ascending; none that the run has seen or ingest has flagged
     own: bool  # whether they are the run's own test rows
     n_flagged: int  # further rows, left out because ingest flagged them
+    learned: Learned  # which of the rows the run has learned from
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -38,8 +41,9 @@ class JudgedRows:
 def open_judged(run: RunFolder, folder: DatasetFolder) -> JudgedRows:
     """Open a dataset and select the rows that judge a run.
 
-    On the run's own dataset these are its test rows, elsewhere all rows. Rows that ingest flagged
-    are left out.
+    On the run's own dataset these are its test rows, elsewhere all rows but those of galaxies that
+    it has learned from: known by their spectrum or their source id. Rows that ingest flagged are
+    left out.
 
     Raises
     ------
@@ -66,7 +70,64 @@ def open_judged(run: RunFolder, folder: DatasetFolder) -> JudgedRows:
             f"could judge run {run.id}, and flagged rows do not count. Correct the file and ingest "
             "it again; the Data page says what is wrong with them."
         )
-    return JudgedRows(dataset, rows, own, len(candidates) - len(rows))
+    n_flagged = len(candidates) - len(rows)
+    if own:
+        return JudgedRows(dataset, rows, own, n_flagged, _learned_of_own(run, dataset, rows))
+    rows, learned = _not_learned(run, dataset, rows)
+    return JudgedRows(dataset, rows, own, n_flagged, learned)
+
+
+def _learned_of_own(run: RunFolder, dataset: data.Dataset, rows: NDArray[np.int64]) -> Learned:
+    """How many of a run's own test rows are of galaxies that it has learned from too."""
+    learned = learned_rows(Split.load(run.split_path))
+    every = np.concatenate([learned, rows])
+    galaxy = galaxies(dataset, every)
+    known = np.isin(galaxy[len(learned) :], galaxy[: len(learned)])
+    return Learned(n_counted=int(known.sum()))
+
+
+def _not_learned(
+    run: RunFolder, dataset: data.Dataset, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Learned]:
+    """Rows of another dataset whose galaxies the run has not learned from."""
+    seen = _seen_by(run)
+    before = [one["dataset"] for one in origin.ancestors(run)]
+    if seen is None:
+        return rows, Learned(unknown=_could_overlap(dataset, [run.trained_on, *before]))
+    by_spectrum, by_id = seen.among(dataset, rows)
+    known = by_spectrum | by_id
+    if known.all():
+        raise InputError(
+            f"Run {run.id} has learned from each of the {len(rows):,} usable galaxies of "
+            f"{dataset.id}: it knows {int(by_spectrum.sum()):,} by their spectrum and "
+            f"{int((by_id & ~by_spectrum).sum()):,} more by their source id. Evaluate it on "
+            "galaxies that it has not seen, such as its own test rows."
+        )
+    return rows[~known], Learned(
+        n_left_out=int(known.sum()),
+        n_by_spectrum=int(by_spectrum.sum()),
+        unknown=not seen.whole and _could_overlap(dataset, before),
+    )
+
+
+def _seen_by(run: RunFolder) -> Seen | None:
+    """Galaxies that a run has learned from; None where neither it nor the store knows them."""
+    if run.seen_path.exists():
+        return Seen.load(run.seen_path)
+    try:
+        trained_on = Store(run.path.parent.parent).dataset(run.config.dataset)
+        if data.galaxies_of(trained_on.info) != data.galaxies_of(run.trained_on):
+            return None
+        seen = Seen.of(data.open_dataset(trained_on), learned_rows(Split.load(run.split_path)))
+    except (InputError, IndexError):
+        return None
+    return seen.joined(None) if run.config.start_from else seen
+
+
+def _could_overlap(dataset: data.Dataset, others: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether others may hold galaxies of a dataset; those that are simulated hold no real ones."""
+    simulated = bool(dataset.info.get("simulated"))
+    return any(bool(one.get("simulated")) == simulated for one in others)
 
 
 def is_own(run: RunFolder, dataset: DatasetFolder) -> bool:

@@ -27,6 +27,7 @@ class Work:
         self.n_done = self.n_failed = 0  # parts
         self.failed: list[dict[str, str]] = []  # the first parts that failed, and why
         self.rows = self.rows_before = 0  # of the parts that are done; of them, by earlier jobs
+        self.n_without_id = 0  # rows whose file gives them no source_id
         self.n_bytes = sum(part.n_bytes for part in parts)
         self.bytes_left = self.bytes_now = 0  # to be predicted; predicted by this job
         self.begin = time.monotonic()
@@ -92,6 +93,7 @@ class Work:
         return {
             **self._counts(),
             "flagged": self.flagged,
+            "n_without_id": self.n_without_id,
             "verdict": self.tally.verdict().to_dict(),
             "seconds": round(seconds, 3),
             "rows_now": n_new,
@@ -109,6 +111,7 @@ class Work:
     def _count(self, record: dict[str, Any]) -> None:
         self.n_done += 1
         self.rows += record["rows"]
+        self.n_without_id += record.get("n_without_id", 0)
         self.tally.add_counts(record["tally"])
         for name, n in record["flagged"].items():
             self.flagged[name] += n

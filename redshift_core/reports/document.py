@@ -49,7 +49,15 @@ class Table:
     formats: Mapping[str, str] = field(default_factory=dict)
 
 
-Part = Chart | Table | str  # a str is a paragraph
+@dataclass(frozen=True)
+class Said:
+    """A paragraph that must not be missed: an ``error`` in red, a ``warning``, or a ``note``."""
+
+    level: str
+    text: str
+
+
+Part = Chart | Table | Said | str  # a str is a paragraph
 
 
 @dataclass(frozen=True)

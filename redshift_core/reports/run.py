@@ -78,7 +78,9 @@ def write_explanation(result: Mapping[str, Any], out: Path) -> Path:
     alt = "Spectrum of one galaxy, and the effect of each group of its pixels on the redshift"
     parts = [*result["sentences"], Chart(figures.explanation(result), caption, alt)]
     title = f"Why this redshift? Row {result['row']:,} of {result['dataset']}"
-    lead = f"Source {result['source_id']}, run {result['run']}."
+    lead = f"Run {result['run']}."
+    if result["source_id"] not in (None, result["row"]):  # else the row number stands in
+        lead = f"Source {result['source_id']}, run {result['run']}."
     sections = [Section("What mattered", parts)]
     return document.write(out, document.render(title, lead, sections, result["simulated"]))
 
@@ -122,6 +124,7 @@ def _results(dataset: str, metrics: Evaluation | None) -> Section:
             "The scaler of this run was fitted on the test rows too, as in the dissertation's "
             "listing: these figures are not independent."
         )
+    parts += [document.Said(one.level, one.text) for one in metrics.remarks or ()]
     intervals = metrics.intervals or {}
     frame = pd.DataFrame(
         {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import field
@@ -16,7 +15,8 @@ from typing import Any
 
 from redshift_core.errors import InputError
 
-_type_hints = functools.cache(typing.get_type_hints)  # of a class; resolving them takes long
+_SECTIONS = 1024  # sections that are remembered
+_sections: dict[tuple[type[Settings], str], Settings] = {}  # class and values → settings
 _KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -52,14 +52,17 @@ def _coerce(name: str, value: Any, kind: Any) -> Any:
         parts = [p for p in value.split(",") if p.strip()] if isinstance(value, str) else value
         if not isinstance(parts, list | tuple):
             parts = [parts]
-        return tuple(_coerce(name, part, typing.get_args(kind)[0]) for part in parts)
+        inner = typing.get_args(kind)[0]
+        if all(type(part) is inner for part in parts):
+            return tuple(parts)
+        return tuple(_coerce(name, part, inner) for part in parts)
     if isinstance(kind, type) and issubclass(kind, Settings):
         if not isinstance(value, kind | Mapping):
             raise InputError(
                 f"{name} = {value!r} is not a section of settings; give names and values in "
                 "braces, or leave it out."
             )
-        return value if isinstance(value, kind) else kind.from_dict(value)
+        return value if isinstance(value, kind) else _section(kind, value)
     if kind is bool and isinstance(value, str):
         word = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         value = word.get(value.lower(), value)
@@ -74,8 +77,30 @@ def _coerce(name: str, value: Any, kind: Any) -> Any:
     return value
 
 
-def _check(name: str, value: Any, limits: types.MappingProxyType[str, Any]) -> None:
-    names, low, high = (limits.get(key) for key in ("choices", "low", "high"))
+def _section(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
+    """Settings from a dictionary; made once of those that many runs have alike."""
+    key = kind, repr(values)
+    if key not in _sections:
+        if len(_sections) == _SECTIONS:
+            _sections.clear()
+        _sections[key] = kind.from_dict(values)
+    return _sections[key]
+
+
+@functools.cache
+def _fields(cls: type[Settings]) -> list[tuple[str, Any, tuple[Any, ...]]]:
+    """Name, type and limits of every field: choices, lowest and highest value; () without any."""
+    hints, found = typing.get_type_hints(cls), []
+    for item in dataclasses.fields(cls):  # type: ignore[arg-type]
+        limits = tuple(item.metadata.get(key) for key in ("choices", "low", "high"))
+        none = not limits[0] and limits[1:] == (None, None)
+        found.append((item.name, hints[item.name], () if none else limits))
+    return found
+
+
+def _check(
+    name: str, value: Any, names: Mapping[str, str] | None, low: float | None, high: float | None
+) -> None:
     if names and value not in names:
         raise InputError(f"{name} = {value!r} is not known; choose one of {', '.join(names)}.")
     if low is not None and not value >= low:
@@ -89,12 +114,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check every field against its type, choices and limits."""
-        hints = _type_hints(type(self))
-        for item in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = _coerce(item.name, getattr(self, item.name), hints[item.name])
-            object.__setattr__(self, item.name, value)
-            for single in value if isinstance(value, tuple) else (value,):
-                _check(item.name, single, item.metadata)
+        for name, kind, limits in _fields(type(self)):
+            value = getattr(self, name)
+            if type(value) is not kind:
+                value = _coerce(name, value, kind)
+                object.__setattr__(self, name, value)
+            if limits:
+                for single in value if isinstance(value, tuple) else (value,):
+                    _check(name, single, *limits)
         self.check()
 
     def check(self) -> None:
@@ -115,7 +142,7 @@ class Settings:
                 f"{values!r} is not a table of settings; give names and values in braces, such as "
                 '{"seed": 1}.'
             )
-        known = [item.name for item in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        known = [name for name, _, _ in _fields(cls)]
         unknown = sorted(set(values) - set(known), key=str)
         if unknown:
             raise InputError(

@@ -31,7 +31,9 @@ FORMATS = {  # format of ``data.READERS`` → how it is known
     "fits": FileFormat("FITS", (".fits", ".fit"), b"SIMPLE  =", written=True),
     "votable": FileFormat("VOTable", (".vot", ".votable", ".xml"), b"<?xml", written=True),
     "ecsv": FileFormat("ECSV", (".ecsv",), b"# %ECSV", written=True),
+    "zip": FileFormat("ZIP", (".zip",), b"PK\x03\x04"),
 }
+ENDINGS = tuple(ending for one in FORMATS.values() for ending in one.suffixes)
 WRITTEN = {  # ending of a table that is written → its format, of ``store.writers.WRITERS``
     ending: name
     for name, one in FORMATS.items()
@@ -63,6 +65,10 @@ SCALERS = {
     "spectrum": "Each spectrum divided by its own mean; brightness and scatter join as two inputs.",
     "shape": "As spectrum, then each input minus its mean, divided by its standard deviation.",
     "whitened": "As shape, then freed of correlations (ZCA): each pixel tells what only it knows.",
+}
+REPEATS = {
+    "together": "All of them on one side of the split, so that no test galaxy was learned from.",
+    "anywhere": "Each row for itself, the dissertation's very split: repeats fall on both sides.",
 }
 FIT_ON = {
     "train": "The scaler sees the training rows only.",

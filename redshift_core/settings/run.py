@@ -14,6 +14,11 @@ from redshift_core.settings.fields import Settings, setting
 from redshift_core.settings.selection import Selection
 
 SCHEMA_VERSION = 2
+# Settings of a training that may change while it is under way.
+ON_RESUME = (
+    "epochs", "learning_rate", "schedule", "clip_norm", "weight_decay", "early_stopping",
+    "min_delta", "device", "threads",
+)  # fmt: skip
 MOST_NOISE = 10.0  # times as much white noise as set at most, however few the rows
 
 
@@ -37,6 +42,10 @@ class SplitConfig(Settings):
     )
     selection: str = setting(
         "", "Only rows within limits such as z=0.1..0.2 brightness=1..; empty takes them all."
+    )
+
+    repeats: str = setting(
+        "together", "Where rows of one galaxy go (same spectrum or id).", names=choices.REPEATS
     )
 
     def check(self) -> None:
@@ -202,7 +211,12 @@ class TrainingConfig(Settings):
     precision: str = setting("float32", "Arithmetic of the layers.", names=choices.PRECISIONS)
     device: str = setting("auto", "What the run computes on.", names=choices.DEVICES)
     threads: int = setting(
-        0, "CPU threads; 0 takes every core, 1 repeats a history exactly.", low=0, high=1024
+        0,
+        "CPU threads; 0 takes every core. With 1, the same seed gives the same history on the same "
+        "machine; with more, sums are added in another order each time, and histories differ in "
+        "their last digits.",
+        low=0,
+        high=1024,
     )
 
 
@@ -282,6 +296,17 @@ class RunConfig(Settings):
                 f"loss = {loss!r} cannot judge what head = {head!r} gives; choose "
                 f"{' or '.join(choices.LOSSES_OF[head])}, or the other head."
             )
+
+    def on_resume(self, values: Mapping[str, Any]) -> RunConfig:
+        """`with_values` for a run that goes on; InputError for what cannot change any more."""
+        paths = setting_paths()
+        fixed = [name for name in values if name in paths and paths[name][-1] not in ON_RESUME]
+        if fixed:
+            raise InputError(
+                f"{' and '.join(fixed)} cannot change when a run goes on; what can is "
+                f"{', '.join(ON_RESUME)}. Leave it out, or start a new run with it."
+            )
+        return self.with_values(values)
 
     def with_values(self, values: Mapping[str, Any]) -> RunConfig:
         """Copy with some settings replaced, each named by its leaf (``batch_size``) or dotted path.

@@ -2,7 +2,7 @@
 
     datasets/<id>/   flux.npy  catalogue.parquet  dataset.json
     runs/<id>/       config.json  environment.json  history.csv  split.npz  scaler.npz  coverage.npz
-                     prior.npz  model.keras  model.onnx  checkpoint/
+                     prior.npz  seen.npz  model.keras  model.onnx  checkpoint/
                      start/ (of a fine-tuned run)  meta.json  scaler.npz  model.keras
                      evaluations/<dataset>/metrics.json  predictions.parquet  pdf.npy
                      real_galaxies.json  stress.json

@@ -2,11 +2,12 @@
 
     redshift-lab-run.json                  format, id, name, note, SHA-256 of every other file
     config.json environment.json result.json history.csv split.npz scaler.npz coverage.npz
-    prior.npz model.keras model.onnx evaluations/<dataset>/…    as in the run folder
+    prior.npz seen.npz model.keras model.onnx evaluations/<dataset>/…    as in the run folder
 
 No checkpoint, no log, no path of the computer it was made on. What comes in is unpacked under a
 hidden name, checked, and shown only when it is whole; the model is never loaded here. Runs packed
-before November 26, 2026 have no ``model.onnx``; `prediction.reader` looks whether it can be used.
+before November 26, 2026 have no ``model.onnx`` and no ``seen.npz``; `prediction.reader` looks
+whether the former can be used.
 """
 
 from __future__ import annotations
@@ -32,18 +33,20 @@ from redshift_core.store import (
     damage,
     file_digest,
     read_json,
+    read_only,
     reading,
     slug,
     write_json,
 )
 from redshift_core.store.arrays import load_arrays, read_table
 from redshift_core.store.tables import check_out
+from redshift_core.store.zips import is_added
 
 FORMAT = 1
 MANIFEST = "redshift-lab-run.json"
 NAMES = (
     "config.json", "environment.json", "result.json", "history.csv", "split.npz", "scaler.npz",
-    "coverage.npz", "prior.npz", "model.keras", "model.onnx",
+    "coverage.npz", "prior.npz", "seen.npz", "model.keras", "model.onnx",
 )  # fmt: skip
 NEEDED = ("config.json", "model.keras", "scaler.npz", "coverage.npz")
 _EVALUATION = re.compile(
@@ -107,6 +110,7 @@ def import_run(store: Store, path: Path) -> tuple[RunFolder, bool]:
     InputError
         Where the file is not such a ZIP, is damaged, or holds anything else; nothing is left.
     """
+    read_only.refuse_writing()
     (store.root / "runs").mkdir(parents=True, exist_ok=True)
     staged = store.root / "runs" / f".import-{os.getpid()}-{time.time_ns()}"
     try:
@@ -135,14 +139,7 @@ def _known(name: str) -> bool:
 
 def _unpack(archive: zipfile.ZipFile, folder: Path) -> dict[str, Any]:
     """Write the files of an archive that all have known names, bounded sizes and right digests."""
-    infos = archive.infolist()
-    if len(infos) > MAX_FILES:
-        raise InputError(f"it holds {len(infos):,} files; a run has at most {MAX_FILES}.")
-    by_name = {info.filename: info for info in infos}
-    if MANIFEST not in by_name or len(by_name) != len(infos):
-        raise InputError(
-            f"it was not packed by Redshift Lab ({MANIFEST} is not in it, or is in it twice)."
-        )
+    by_name = _members(archive)
     manifest = _manifest(_text(archive, by_name.pop(MANIFEST)))
     for name, info in by_name.items():
         is_link = stat.S_ISLNK(info.external_attr >> 16)
@@ -160,6 +157,24 @@ def _unpack(archive: zipfile.ZipFile, folder: Path) -> dict[str, Any]:
         if digest != manifest["files"].get(name):
             raise InputError(f"{name} in it is damaged; pack the run again.")
     return manifest
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Files of an archive by their names in the run's folder.
+
+    Where the run was unpacked and packed again, by Finder, Explorer or ``zip -r``, its files may
+    stand in a folder, beside what these programs add of their own.
+    """
+    infos = [info for info in archive.infolist() if not is_added(info)]
+    if len(infos) > MAX_FILES:
+        raise InputError(f"it holds {len(infos):,} files; a run has at most {MAX_FILES}.")
+    names = [info.filename.replace("\\", "/") for info in infos]
+    above = [name.removesuffix(MANIFEST) for name in names if name.split("/")[-1] == MANIFEST]
+    if len(above) != 1 or len(set(names)) != len(names):
+        raise InputError(
+            f"it was not packed by Redshift Lab ({MANIFEST} is not in it, or is in it twice)."
+        )
+    return {name.removeprefix(above[0]): one for name, one in zip(names, infos, strict=True)}
 
 
 def _copy(
@@ -191,7 +206,7 @@ def _manifest(text: str) -> dict[str, Any]:
         good = _ID.fullmatch(manifest["run"]) and isinstance(manifest["files"], dict)
         texts = all(isinstance(manifest[key], str) for key in ("name", "note"))
         version = int(manifest["format"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         good = texts = False
         version = FORMAT
     if version > FORMAT:

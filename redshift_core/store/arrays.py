@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import math
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core.errors import JUDGE_AGAIN, RESTORE
 from redshift_core.store import atomic, part_of, reading
+from redshift_core.store.faults import writing
 
 if TYPE_CHECKING:
     import pandas as pd
 
+HEADERS = {  # version of the npy format → reader of its header
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 READ_ROWS = 65_536  # rows of a table read at a time
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
     """Write named arrays to an npz file; a reader never sees half of it."""
-    with atomic(path) as part, part.open("wb") as file:
+    needed = sum(np.asarray(array).nbytes for array in arrays.values())
+    with atomic(path, needed) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 
@@ -34,8 +42,25 @@ def load_arrays(path: Path) -> dict[str, NDArray]:
     DamagedError
         Where the file is missing, cut off or no such file.
     """
-    with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return dict(arrays)
+    with reading(path), path.open("rb") as file:
+        _check_sizes(file)
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+
+def _check_sizes(file: BinaryIO) -> None:
+    """ValueError where the header of an array claims more numbers than are there.
+
+    NumPy takes the memory for them before it looks.
+    """
+    with zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            with archive.open(info) as member:
+                read = HEADERS[np.lib.format.read_magic(member)]
+                shape, _, dtype = read(member)
+            if math.prod(shape) * dtype.itemsize > info.file_size:
+                raise ValueError(f"{info.filename} is said to have shape {shape}")
+    file.seek(0)
 
 
 def open_array(path: Path, remedy: str = RESTORE) -> NDArray:
@@ -160,19 +185,23 @@ class RowWriter:
             raise ValueError(
                 f"The rows have shape {np.shape(rows)}; the table has {self.n_columns} columns."
             )
-        self._file.write(np.ascontiguousarray(rows, self.dtype))
+        with writing(self.path, self._part):
+            self._file.write(np.ascontiguousarray(rows, self.dtype))
         self._n_rows += len(rows)
 
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._file.seek(0)
-            self._header()
-        self._file.close()
-        if kind is None:
-            os.replace(self._part, self.path)
-        self._part.unlink(missing_ok=True)
+        try:
+            with writing(self.path, self._part):
+                if kind is None:
+                    self._file.seek(0)
+                    self._header()
+                self._file.close()
+                if kind is None:
+                    os.replace(self._part, self.path)
+        finally:
+            self._part.unlink(missing_ok=True)
 
     def _header(self) -> None:
         """NumPy pads it, so that it stays as long however many rows there are."""

@@ -10,6 +10,7 @@ any imported one, and what it says of datasets is kept beside it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import lzma
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import filelock
 
 from redshift_core.errors import InputError
+from redshift_core.store import read_only
 from redshift_core.store.files import PACKAGE, atomic, read_json
 from redshift_core.store.folders import RunFolder
 
@@ -38,6 +40,7 @@ ADAPT = (
 )
 
 
+@functools.cache
 def base_id() -> str | None:
     """Id of the base network of this version; None where the package has none."""
     return next((path.name.removesuffix(ENDING) for path in FOLDER.glob(f"*{ENDING}")), None)
@@ -67,6 +70,8 @@ def base_run(store: Store) -> RunFolder:
     if name is None:
         raise InputError(f"This installation has no base network in {FOLDER}; install it again.")
     run = RunFolder(store.root / "runs" / name)
+    if not is_complete(store):
+        read_only.refuse_writing()
     with filelock.FileLock(store.locks / "base.lock"):
         if not run.path.exists():
             from redshift_core.store.archive import import_run

@@ -7,7 +7,7 @@ a job is no damage either: a ``status.json`` that cannot be read makes it *lost*
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from redshift_core.constants import N_PIXELS
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.store import shapes
+from redshift_core.store.faults import sentence
 from redshift_core.store.files import read_json
 from redshift_core.store.folders import (
     DatasetFolder,
@@ -25,10 +26,10 @@ from redshift_core.store.folders import (
     RunFolder,
     TuningFolder,
 )
+from redshift_core.store.remembered import remembered, stamp_of, unless_changed
 from redshift_core.store.study_folders import BenchFolder, LimitFolder
 
 FOREIGN = "It is no {} of Redshift Lab: move it elsewhere, bring {} back, or delete it."
-_LOOKED_AT = 8192  # folders whose damage is remembered
 
 
 def damage(folder: Folder) -> str:
@@ -36,36 +37,30 @@ def damage(folder: Folder) -> str:
 
     The answer is remembered until a file of the folder changes.
     """
-    return _damage(folder, _stamps(folder.path))
+    root, names = os.fspath(folder.path), _FILES[type(folder)]
+    if isinstance(folder, BenchFolder):
+        names = (*names, *(f"rows/{path.name}" for path in sorted(folder.path.glob("rows/*.json"))))
+    stamps = tuple(stamp_of(f"{root}/{name}") for name in names)
+    return unless_changed((type(folder), root), stamps, lambda: _damage(folder))
 
 
-@functools.lru_cache(_LOOKED_AT)
-def _damage(folder: Folder, _stamps: tuple[Any, ...]) -> str:
+def _damage(folder: Folder) -> str:
     try:
         _CHECKS[type(folder)](folder)
     except InputError as error:
         return str(error)
     except OSError as error:  # it was deleted meanwhile, or may not be read
-        return f"{folder.path} cannot be read: {error.strerror}. Check who may read it."
+        plain = f"{folder.path} cannot be read: {error.strerror}. Check who may read it."
+        return sentence(error, folder.path) or plain
     return ""
-
-
-def _stamps(path: Path) -> tuple[Any, ...]:
-    """Name, time and size of every file that `damage` looks at."""
-    stamps = []
-    for part in (path, path / "rows", path / "output"):
-        try:
-            with os.scandir(part) as entries:
-                kept = [one for one in entries if one.name[0] != "." and one.is_file()]
-            stamps += [(one.name, (now := one.stat()).st_mtime_ns, now.st_size) for one in kept]
-        except OSError:
-            continue
-    return tuple(sorted(stamps))
 
 
 def _check_dataset(folder: DatasetFolder) -> None:
     _check_whole(folder.info_path, "dataset")
     n_rows = folder.info["n_rows"]
+    for path in (folder.flux_path, folder.catalogue_path):
+        if not path.exists():
+            raise DamagedError.of(path, "it is missing", _READ_AGAIN)
     if _first(folder.flux_path) != b"\x93NUM":
         raise DamagedError.of(folder.flux_path, "it holds no array of fluxes", _READ_AGAIN)
     if folder.flux_path.stat().st_size < 4 * N_PIXELS * n_rows:
@@ -98,8 +93,9 @@ def _check_long(folder: Any) -> None:
 
 def _check_run(folder: RunFolder) -> None:
     _check_long(folder)
-    if folder.history_path.exists() and _first(folder.history_path) != b"epoc":
-        raise DamagedError.of(folder.history_path, "it holds no table of epochs")
+    with contextlib.suppress(FileNotFoundError):
+        if remembered(_first, folder.history_path) != b"epoc":
+            raise DamagedError.of(folder.history_path, "it holds no table of epochs")
 
 
 def _check_tuning(folder: TuningFolder) -> None:
@@ -130,8 +126,7 @@ def _check_whole(path: Path, word: str) -> None:
 
 def _first(path: Path) -> bytes:
     """First four bytes of a file."""
-    _check_there(path)
-    with path.open("rb") as file:
+    with open(path, "rb", buffering=0) as file:
         return file.read(4)
 
 
@@ -142,15 +137,19 @@ def _last(path: Path) -> bytes:
         return file.read(4)
 
 
-def _check_there(path: Path) -> None:
-    if not path.exists():
-        raise DamagedError.of(path, "it is missing", _READ_AGAIN)
-
-
 _READ_AGAIN = "Delete the dataset and read its file in again, or bring it back from a copy."
 WORDS: dict[type[LongFolder], str] = {
     RunFolder: "run", TuningFolder: "search", LimitFolder: "study", BenchFolder: "bench",
 }  # fmt: skip
+_OF_LONG = ("config.json", "meta.json", "environment.json", "request.json", "result.json")
+_FILES: dict[type[Folder], tuple[str, ...]] = {  # what the checks below look at
+    DatasetFolder: ("dataset.json", "flux.npy", "catalogue.parquet"),
+    JobFolder: ("request.json", "result.json", "status.json"),
+    RunFolder: (*_OF_LONG, "history.csv"),
+    TuningFolder: (*_OF_LONG, "trials.json"),
+    LimitFolder: (*_OF_LONG, "plan.json", "rows.json", "recipes.json", "limit.json"),
+    BenchFolder: (*_OF_LONG, "output/bench.json"),
+}
 _CHECKS: dict[type[Folder], Callable[[Any], None]] = {
     DatasetFolder: _check_dataset, JobFolder: _check_job, RunFolder: _check_run,
     TuningFolder: _check_tuning, LimitFolder: _check_limit, BenchFolder: _check_bench,

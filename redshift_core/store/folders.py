@@ -6,21 +6,22 @@ import contextlib
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-import filelock
 
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.settings.fields import Settings
 from redshift_core.settings.length import run_length
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.search import TuningConfig
-from redshift_core.store import shapes
+from redshift_core.store import read_only, shapes
 from redshift_core.store.evaluations import EvaluationFolder, evaluations_in
 from redshift_core.store.files import lock_of, read_json, write_json
 from redshift_core.store.records import Evaluation, Stress, Trial
+from redshift_core.store.remembered import remembered
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Folder:
         """Folder name: sortable UTC time plus a slug."""
         return self.path.name
 
-    @property
+    @cached_property
     def info_path(self) -> Path:
         """JSON file with the name and note the user gave."""
         return self.path / "meta.json"
@@ -42,9 +43,7 @@ class Folder:
     @property
     def info(self) -> dict[str, Any]:
         """Name, note and whatever else the information file holds."""
-        found = read_json(self.info_path)
-        shapes.check_named(self.info_path, found)
-        return found
+        return dict(remembered(_checked, self.info_path, shapes.check_named))
 
     @property
     def name(self) -> str:
@@ -61,25 +60,45 @@ class Folder:
 
     def update_info(self, **values: Any) -> None:
         """Replace some values of the information file; of several at a time none is lost."""
+        read_only.refuse_writing()
         with self.lock():
             write_json(self.info_path, {**self.info, **values})
 
-    def lock(self) -> filelock.BaseFileLock:
+    def lock(self) -> contextlib.AbstractContextManager[None]:
         """What one thread or process holds while it reads and rewrites files of this folder."""
         return lock_of(self.path)
 
     def delete(self) -> None:
         """Remove the folder; it vanishes at once, under another name, before its files go."""
+        read_only.refuse_writing()
         doomed = self.path.with_name(f".deleted-{self.id}-{time.time_ns()}")
         os.rename(self.path, doomed)
         shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _checked(path: Path, check: Callable[[Path, Any], None]) -> dict[str, Any]:
+    """Content of a JSON file, of the right shape."""
+    found = read_json(path)
+    check(path, found)
+    return found
+
+
+def _settings(path: Path, kind: type[Settings]) -> Settings:
+    """Settings in a JSON file, checked."""
+    found = read_json(path)
+    if not found and not path.exists():
+        raise DamagedError.of(path, "it is missing")
+    try:
+        return kind.from_dict(found)
+    except InputError as error:
+        raise DamagedError.of(path, str(error), shapes.NEWER) from error
 
 
 @dataclass(frozen=True)
 class DatasetFolder(Folder):
     """Spectra and their catalogue, read once and memory-mapped ever after."""
 
-    @property
+    @cached_property
     def info_path(self) -> Path:
         """Name, source file, SHA-256, counts, flags, unit and SIMULATED mark."""
         return self.path / "dataset.json"
@@ -87,9 +106,7 @@ class DatasetFolder(Folder):
     @property
     def info(self) -> dict[str, Any]:
         """Content of ``dataset.json``."""
-        found = read_json(self.info_path)
-        shapes.check_dataset(self.info_path, found)
-        return found
+        return dict(remembered(_checked, self.info_path, shapes.check_dataset))
 
     @property
     def flux_path(self) -> Path:
@@ -106,17 +123,17 @@ class DatasetFolder(Folder):
 class JobFolder(Folder):
     """A request to the worker, its status, its log and its result."""
 
-    @property
+    @cached_property
     def request_path(self) -> Path:
         """What the worker is asked to do: ``{"kind": …, …}``."""
         return self.path / "request.json"
 
-    @property
+    @cached_property
     def status_path(self) -> Path:
         """State, process and progress; read it through ``jobs.status``."""
         return self.path / "status.json"
 
-    @property
+    @cached_property
     def result_path(self) -> Path:
         """What the job returned."""
         return self.path / "result.json"
@@ -132,6 +149,11 @@ class JobFolder(Folder):
         return self.path / "STOP"
 
     @property
+    def room_path(self) -> Path:
+        """Space kept for the last word of a job that is at work, should the disk be full."""
+        return self.path / ".room"
+
+    @property
     def output(self) -> Path:
         """Folder of the files the job makes for download."""
         return self.path / "output"
@@ -139,24 +161,24 @@ class JobFolder(Folder):
     @property
     def request(self) -> dict[str, Any]:
         """What the worker is asked to do."""
-        return read_json(self.request_path)
+        return dict(remembered(read_json, self.request_path))
 
     @property
     def result(self) -> dict[str, Any]:
         """What the job returned; empty before it finished."""
-        return read_json(self.result_path)
+        return dict(remembered(read_json, self.result_path))
 
 
 @dataclass(frozen=True)
 class LongFolder(JobFolder):
     """What a run and a search keep alike."""
 
-    @property
+    @cached_property
     def config_path(self) -> Path:
         """Every setting."""
         return self.path / "config.json"
 
-    @property
+    @cached_property
     def environment_path(self) -> Path:
         """Versions, device, commit, dataset SHA-256."""
         return self.path / "environment.json"
@@ -169,9 +191,7 @@ class LongFolder(JobFolder):
     @property
     def environment(self) -> dict[str, Any]:
         """What it was made with and on; empty before it began."""
-        found = read_json(self.environment_path)
-        shapes.check_environment(self.environment_path, found)
-        return found
+        return dict(remembered(_checked, self.environment_path, shapes.check_environment))
 
     @property
     def trained_on(self) -> dict[str, Any]:
@@ -180,21 +200,14 @@ class LongFolder(JobFolder):
 
     def read_config(self, kind: type[Settings]) -> Any:
         """Every setting, checked."""
-        if not self.config_path.exists():
-            raise DamagedError.of(self.config_path, "it is missing")
-        try:
-            return kind.from_dict(read_json(self.config_path))
-        except DamagedError:
-            raise
-        except InputError as error:
-            raise DamagedError.of(self.config_path, str(error), shapes.NEWER) from error
+        return remembered(_settings, self.config_path, kind)
 
 
 @dataclass(frozen=True)
 class RunFolder(LongFolder):
     """A training run; it alone reproduces every number shown for it."""
 
-    @property
+    @cached_property
     def history_path(self) -> Path:
         """One line per epoch."""
         return self.path / "history.csv"
@@ -213,6 +226,11 @@ class RunFolder(LongFolder):
     def prior_path(self) -> Path:
         """Smoothed density of the training redshifts: array ``training``, shape (240,)."""
         return self.path / "prior.npz"
+
+    @property
+    def seen_path(self) -> Path:
+        """Which galaxies it has learned from: hashes of their spectra, and their ids."""
+        return self.path / "seen.npz"
 
     @property
     def model_path(self) -> Path:
@@ -319,8 +337,7 @@ class TuningFolder(LongFolder):
     @property
     def trials(self) -> list[Trial]:
         """Entries of ``trials.json``; empty before the first trial."""
-        path = self.trials_path
-        return [Trial.from_dict(one, path) for one in read_json(path, list)]
+        return list(remembered(_trials, self.trials_path))
 
     @property
     def finished(self) -> list[Trial]:
@@ -331,3 +348,7 @@ class TuningFolder(LongFolder):
     def trial(self, name: str) -> RunFolder:
         """Folder of a trial: the settings of the run it stands for, and its history."""
         return RunFolder(self.path / "trials" / name)
+
+
+def _trials(path: Path) -> list[Trial]:
+    return [Trial.from_dict(one, path) for one in read_json(path, list)]

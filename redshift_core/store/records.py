@@ -39,18 +39,17 @@ class Record:
         """
         check(path, values, _shape(cls), remedy)
         found = {}
-        for one in dataclasses.fields(cls):
-            value = values.get(_key(one))
-            if _key(one) not in values and _has_default(one):
+        for name, key, has_default, container, item in _fields(cls):
+            if has_default and key not in values:
                 continue
-            container, item = _item(cls, one.name)
+            value = values.get(key)
             if isinstance(value, list):
                 value = tuple(item.from_dict(v, path, remedy) if item else v for v in value)
             elif item and container is dict:
-                value = {key: item.from_dict(v, path, remedy) for key, v in value.items()}
+                value = {word: item.from_dict(v, path, remedy) for word, v in value.items()}
             elif item and value is not None:
                 value = item.from_dict(value, path, remedy)
-            found[one.name] = value
+            found[name] = value
         return cls(**found)
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,6 +101,14 @@ def _shape(cls: type[Record]) -> dict[str, Any]:
 
 
 @functools.cache
+def _fields(cls: type[Record]) -> list[tuple[str, str, bool, Any, type[Record] | None]]:
+    """Of every field its name, its key, whether it has a default, and what `_item` says of it."""
+    return [
+        (one.name, _key(one), _has_default(one), *_item(cls, one.name))
+        for one in dataclasses.fields(cls)
+    ]
+
+
 def _item(cls: type[Record], name: str) -> tuple[Any, type[Record] | None]:
     """Container of a field, tuple or dict, and the record that it consists of, if it does."""
     for part in _parts(_hints(cls)[name]):
@@ -186,6 +193,32 @@ class Judged(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Learned(Record):
+    """Rows of galaxies that a run has learned from, among those that could judge it."""
+
+    n_left_out: int = 0  # of another dataset; they do not count
+    n_by_spectrum: int = 0  # of these, by their spectrum; the others by their source id
+    n_counted: int = 0  # of its own test rows, with a split that parts repeats; they count
+    unknown: bool = False  # whether there may be more: what it has learned from is not known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess(Record):
+    """What giving every galaxy one redshift would have brought."""
+
+    z: float  # median redshift of the training galaxies
+    mae: float | None  # of that, in z; None where there is no galaxy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remark(Record):
+    """One sentence that must stand beside figures: see `evaluation.honesty`."""
+
+    level: str  # error, in red: of no use; warning: misleading; note: good to know
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation(Judged):
     """A run judged on a dataset: content of ``metrics.json``."""
 
@@ -203,6 +236,9 @@ class Evaluation(Judged):
     pdf: dict[str, Any] | None = None  # figures of the densities: `calibration.evaluate_pdf`
     incumbent: dict[str, Any] | None = None  # `Beside` Gaia's own redshift, where that is known
     estimate: str | None = None  # what was read off p(z), if it is not what is stored
+    learned: Learned | None = None  # galaxies that the run has learned from
+    guess: Guess | None = None  # the error without a network
+    remarks: tuple[Remark, ...] | None = None  # what must be said beside the figures
 
     @classmethod
     def from_dict(cls, values: Any, path: Path, remedy: str = JUDGE_AGAIN) -> Self:

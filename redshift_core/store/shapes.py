@@ -46,8 +46,10 @@ def check(path: Path, value: Any, shape: Mapping[str, Any], remedy: str = RESTOR
     """
     value = value if isinstance(value, dict) else {}
     for name, kind in shape.items():
+        if name in value and isinstance(value[name], kind):
+            continue
         optional = isinstance(kind, tuple) and type(None) in kind
-        if not isinstance(value.get(name), kind) or (name not in value and not optional):
+        if name in value or not optional:
             problem = (
                 f"{name} is {str(value[name])[:40]!r}" if name in value else f"it has no {name}"
             )

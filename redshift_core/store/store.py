@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.store import base
+from redshift_core.store import base, faults, read_only
 from redshift_core.store.damage import damage
 from redshift_core.store.files import slug, store_root
 from redshift_core.store.folders import (
@@ -94,7 +94,7 @@ class Store:
 
     def damaged(self, *parts: str) -> list[tuple[Any, str]]:
         """Every folder that cannot be used, newest first, and why; of all ``PARTS`` or some."""
-        listed = [pair for part in parts or PARTS for pair in self._list(part)]
+        listed = [pair for part in parts or PARTS for pair in self.listed(part)]
         return [(folder, why) for folder, why in listed if why]
 
     def dataset(self, name: str) -> DatasetFolder:
@@ -155,26 +155,34 @@ class Store:
 
     def _made(self, part: str) -> Path:
         path = self.root / part
-        path.mkdir(parents=True, exist_ok=True)
+        if read_only.is_read_only():
+            return path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:  # who only looks can do without it; who writes is told
+            if error.errno not in faults.DENIED:
+                raise
         return path
 
     def _whole(self, part: str) -> list[Any]:
         """Folders that can be used, newest first."""
-        return [folder for folder, why in self._list(part) if not why]
+        return [folder for folder, why in self.listed(part) if not why]
 
-    def _list(self, part: str) -> list[tuple[Any, str]]:
+    def listed(self, part: str) -> list[tuple[Any, str]]:
         """Every folder, newest first, the base network last, and why it cannot be used."""
-        if not (self.root / part).exists():
+        root = self.root / part
+        if not root.exists():
             return []
-        names = (p for p in (self.root / part).iterdir() if p.is_dir() and p.name[0] != ".")
+        with os.scandir(root) as entries:
+            names = [one.name for one in entries if one.name[0] != "." and one.is_dir()]
         first = base.base_id() if part == "runs" else None
-        names = sorted(names, key=lambda path: (path.name != first, path.name), reverse=True)
-        folders = [PARTS[part](path) for path in names]
+        names.sort(key=lambda name: (name != first, name), reverse=True)
+        folders = [PARTS[part](root / name) for name in names]
         pairs = [(folder, damage(folder)) for folder in folders]
         return [(folder, why) for folder, why in pairs if not why or not _comes_or_goes(folder)]
 
     def _find(self, name: str, part: str, what: str) -> Any:
-        listed = self._list(part)
+        listed = self.listed(part)
         if name == "latest" and listed:
             newest = next((pair for pair in listed if not pair[1] or _ID.match(pair[0].id)), None)
             listed, name = ([newest], newest[0].id) if newest else (listed, name)
@@ -193,6 +201,7 @@ class Store:
         raise InputError(f"No {what} {name!r} here. Newest {kinds}: {known}.")
 
     def _new(self, part: str, name: str, hidden: bool = False) -> Path:
+        read_only.refuse_writing()
         folder = self._made(part)
         base = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug(name)}"
         for attempt in range(1, 1000):
@@ -201,7 +210,8 @@ class Store:
             if (folder / final).exists():
                 continue
             try:
-                path.mkdir()
+                with faults.writing(path):
+                    path.mkdir()
             except FileExistsError:
                 continue
             return path

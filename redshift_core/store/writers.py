@@ -12,6 +12,7 @@ A new format is a class with the members of `Writer`, one line in WRITERS and on
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import os
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from redshift_core.settings.names import WRITTEN
 from redshift_core.store import part_of
+from redshift_core.store.faults import writing
 from redshift_core.store.tables import safe_cells
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Column:
     ucd: str  # IVOA's word for the kind of quantity, UCD1+
     unit: str | None = None  # "" dimensionless, None where a unit makes no sense
     width: int = 0  # bytes that the longest text takes; 0 for numbers
+    missing: int | None = None  # whole number that FITS and VOTable write where there is none
 
 
 About = Mapping[str, Any]  # where a table comes from, ASCII name → value
@@ -96,23 +99,33 @@ class TableWriter:
     def write(self, table: pd.DataFrame | Mapping[str, NDArray]) -> None:
         """Append rows; NaN becomes a missing value in formats that know one."""
         rows = _rows(table)
-        if not self._writers:
-            for path, part in zip(self.paths, self._parts, strict=True):
-                kind = WRITERS[WRITTEN[path.suffix.lower()]]
-                self._writers.append(kind(part, rows, self._about, self._columns))
-        for writer in self._writers:
-            writer.write(rows)
+        with self._room():
+            if not self._writers:
+                for path, part in zip(self.paths, self._parts, strict=True):
+                    kind = WRITERS[WRITTEN[path.suffix.lower()]]
+                    self._writers.append(kind(part, rows, self._about, self._columns))
+            for writer in self._writers:
+                writer.write(rows)
 
     def __exit__(self, kind: type | None, *_: object) -> None:
         try:
-            for writer in self._writers:
-                writer.close()
+            if kind is not None:  # what has failed is removed, so whatever closing it says is moot
+                for writer in self._writers:
+                    with contextlib.suppress(Exception):
+                        writer.close()
+                return
+            with self._room():
+                for writer in self._writers:
+                    writer.close()
             for path, part in zip(self.paths, self._parts, strict=True):
-                if kind is None and part.exists():
+                if part.exists():
                     os.replace(part, path)
         finally:
             for part in self._parts:
                 part.unlink(missing_ok=True)
+
+    def _room(self) -> contextlib.AbstractContextManager[None]:
+        return writing(self.paths[0], *self._parts)
 
 
 class _Csv:
@@ -168,6 +181,8 @@ class _Fits:
         for number, name in enumerate(empty.colnames, 1):
             self._header.set(f"TCOMM{number}", columns[name].description, after=f"TFORM{number}")
             self._header.set(f"TUCD{number}", columns[name].ucd, after=f"TCOMM{number}")
+            if columns[name].missing is not None:
+                self._header.set(f"TNULL{number}", columns[name].missing, after=f"TFORM{number}")
         for name, value in about.items():
             self._header[name[:8].upper()] = (value, name)  # TOPCAT passes over longer keywords
         self._file = path.open("wb")
@@ -187,7 +202,7 @@ class _Fits:
 
 
 class _VOTable:
-    """BINARY2 within XML: before each row one bit per column, none of which is set here."""
+    """BINARY2 within XML: before each row one bit per column, set where an id is missing."""
 
     def __init__(self, path: Path, first: pa.Table, about: About, columns: Columns):
         from astropy.io.votable import from_table
@@ -196,6 +211,8 @@ class _VOTable:
         file = from_table(_one_row(first, columns))
         table, text = file.get_first_table(), io.BytesIO()
         table.name = "predictions"
+        for field in table.fields:
+            field.values.null = columns[field.name].missing
         for name, value in about.items():
             table.infos.append(Info(name=name.replace(" ", "_"), value=str(value)))
         file.to_xml(text, tabledata_format="binary2")
@@ -206,7 +223,9 @@ class _VOTable:
         self._file.write(head + mark)
 
     def write(self, table: pa.Table) -> None:
-        rows = self._left + _packed(table, self._columns, (len(table.columns) + 7) // 8).tobytes()
+        packed = _packed(table, self._columns, (table.num_columns + 7) // 8)
+        packed["f0"] = _null_bits(table).view(packed.dtype["f0"])[:, 0]
+        rows = self._left + packed.tobytes()
         whole = len(rows) // 3 * 3  # base64 turns three bytes into four letters
         self._left = rows[whole:]
         self._file.write(b"\n" + base64.b64encode(rows[:whole]))
@@ -305,8 +324,19 @@ def _packed(table: pa.Table, columns: Columns, n_before: int = 0) -> NDArray[np.
     before = [("", f"V{n_before}")] * bool(n_before)
     rows = np.zeros(len(table), before + kinds)
     for name, _ in kinds:
-        rows[name] = table[name].to_numpy()
+        missing = columns[name].missing
+        column = table[name] if missing is None else table[name].fill_null(missing)
+        rows[name] = column.to_numpy()
     return rows
+
+
+def _null_bits(table: pa.Table) -> NDArray[np.uint8]:
+    """One bit per column, set where a whole number is missing, shape (n, bytes)."""
+    null = np.zeros((len(table), table.num_columns), bool)
+    for place, column in enumerate(table.columns):
+        if column.null_count and pa.types.is_integer(column.type):
+            null[:, place] = column.is_null().to_numpy()
+    return np.packbits(null, axis=1)
 
 
 def _letter(kind: pa.DataType) -> str:

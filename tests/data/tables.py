@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,17 @@ def astropy_table(flux: np.ndarray, z: np.ndarray | None, ids: np.ndarray) -> Ta
     return Table({"source_id": ids, **known, "flux": flux})
 
 
+def write_zip(path: Path, *columns: np.ndarray | None) -> None:
+    """A CSV file in a folder, packed as Finder does."""
+    inner = path.with_name(f"{path.stem}-inside.csv")
+    write_text(inner, *columns)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(inner, "survey/table.csv")
+        for name in ("survey/", "survey/.DS_Store", "__MACOSX/survey/._table.csv"):
+            archive.writestr(name, "" if name.endswith("/") else "attributes")
+    inner.unlink()
+
+
 WRITERS: dict[str, Callable[[Path, np.ndarray, np.ndarray | None, np.ndarray], None]] = {
     "csv": write_text,
     "csv.gz": write_text,
@@ -90,4 +102,5 @@ WRITERS: dict[str, Callable[[Path, np.ndarray, np.ndarray | None, np.ndarray], N
         path, format="votable", tabledata_format="binary2"
     ),
     "ecsv": lambda path, *columns: astropy_table(*columns).write(path, format="ascii.ecsv"),
+    "zip": write_zip,
 }

@@ -75,7 +75,8 @@ def test_every_format_without_redshifts_and_with_missing_values_is_the_same_data
 def test_every_format_of_another_width_gets_one_sentence(tmp_path, store, name):
     path = tmp_path / f"a{FORMATS[name].suffixes[0]}"
     WRITERS[name](path, spectra(6, 185), redshifts(), IDS)
-    with pytest.raises(InputError, match=rf"{path.name} has 185 flux columns .*expected 186"):
+    sentence = rf"{path.name}(: table\.csv)? has 185 flux columns .*expected 186"
+    with pytest.raises(InputError, match=sentence):
         ingest(path, store)
     assert store.datasets() == []
 

@@ -31,7 +31,7 @@ APP = CHECKOUT / "app.py"
 
 def open_page(name: str, **query) -> AppTest:
     """A page, opened through app.py with these query parameters."""
-    gc.freeze()  # Streamlit collects garbage after every script: 0.8 s with TensorFlow, 0.2 without
+    gc.freeze()  # what earlier pages loaded: see tests/conftest.py
     at = AppTest.from_file(APP, default_timeout=30)
     for key, value in query.items():
         at.query_params[key] = str(value)

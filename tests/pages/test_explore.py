@@ -276,3 +276,10 @@ def test_a_dataset_whose_rows_are_all_flagged_can_still_be_looked_at(store):
 def test_a_source_id_that_is_no_number_is_refused():
     with pytest.raises(InputError, match="whole number"):
         find_source(np.array([1, 2]), "1.5")
+
+
+def test_numbers_without_an_end_in_the_address_are_passed_over(store):
+    make_dataset(store)
+    at = opened(row="1e400", per_range="inf", draw_seed="9" * 5000, overlay="3" * 5000)
+    assert not at.exception
+    assert [one.value for one in at.number_input if one.key in ("row", "draw_seed")] == [0, 0]

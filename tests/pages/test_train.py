@@ -230,6 +230,19 @@ def test_a_stopped_run_can_be_resumed(store, waiting):
     assert run.request["resume"] is True
 
 
+def test_a_run_that_diverged_is_resumed_with_a_lower_learning_rate(store, waiting):
+    run = make_run(store, make_dataset(store), "failed", message="It diverged.", learning_rate=0.02)
+    said = read_json(run.status_path)
+    write_json(run.status_path, {**said, "detail": {**said["detail"], "diverged": 6}})
+    at = opened(view="Runs", run=run.id)
+    assert at.number_input(key=f"rate_{run.id}").value == pytest.approx(0.002)
+    at.number_input(key=f"rate_{run.id}").set_value(0.005).run()
+    at.button(key="resume_run").click().run()
+    assert not at.exception
+    assert run.config.training.learning_rate == 0.005
+    assert run.info["changed"][0]["learning_rate"] == [0.02, 0.005]
+
+
 def test_a_failed_run_shows_its_sentence_and_log(store):
     run = make_run(store, make_dataset(store), "failed", message="The loss is not a number.")
     at = opened(view="Runs", run=run.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -14,8 +15,10 @@ from pathlib import Path
 import pytest
 import uvicorn
 from starlette.applications import Starlette
+from streamlit import net_util
+from streamlit.web.server import server_util
 
-from pages.ui import server
+from pages.ui import access, server
 from redshift_core.store import Store, write_json
 
 
@@ -197,3 +200,43 @@ def test_a_download_gives_a_file_of_the_job_and_nothing_else(port, store):
     assert (
         get(port, f"/api/download/{job.id}/predictions.csv", host="evil.example")[0].status == 403
     )
+
+
+def test_a_page_of_another_site_makes_the_server_ask_nobody_on_the_internet(monkeypatch):
+    monkeypatch.setattr(net_util, "_external_ip", None)
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda *_, **__: pytest.fail("asked"))
+
+    async def begin():
+        async with server.lifespan(None):
+            return server_util.is_url_from_allowed_origins("https://evil.example")
+
+    assert not asyncio.run(begin())
+
+
+@pytest.mark.parametrize(
+    "value", ["http://[", "null", "", "http://evil.example@127.0.0.1", "x" * 5000]
+)
+def test_a_nonsense_host_or_origin_is_refused_in_one_sentence(port, store, value):
+    status, answer = put(port, server.mint(store), origin=value or "http://")
+    assert (status, answer["error"][-1]) == (403, ".")
+    status, answer = put(port, server.mint(store), host=value or "[")
+    assert status == 403
+
+
+def test_a_forwarded_name_counts_only_where_the_proxy_is_trusted(port, store, monkeypatch):
+    forwarded = {"x_forwarded_host": "lab.example.org", "origin": "https://lab.example.org:8443"}
+    assert put(port, server.mint(store), **forwarded)[0] == 403
+    monkeypatch.setenv("REDSHIFT_LAB_TRUST_PROXY", "1")
+    assert put(port, server.mint(store), **forwarded)[0] == 403  # it is not an allowed name yet
+    hosts = ["127.0.0.1", "localhost", "lab.example.org"]
+    monkeypatch.setattr(access.config, "get_option", _with(hosts))
+    assert put(port, server.mint(store), **forwarded)[0] == 200
+    assert (
+        put(port, server.mint(store), **{**forwarded, "origin": "https://evil.example"})[0] == 403
+    )
+    assert not server.is_local()  # whoever comes through a proxy has no files of this machine
+
+
+def _with(hosts):
+    known = access.config.get_option
+    return lambda name: hosts if name == "server.allowedHosts" else known(name)

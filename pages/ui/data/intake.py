@@ -1,7 +1,8 @@
 """How a file of spectra comes in: uploaded, or already in the inbox; with its columns mapped.
 
 Data and Predict share it. A header that is not recognised opens a form with the first rows, in
-which the visitor names the columns; everything else goes straight to the job.
+which the visitor names the columns (`columns`); everything else goes straight to the job, unless
+the visitor wants to see the form. Of several files, each is asked about in turn (`together`).
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import server
-from pages.ui.data.upload import upload
+from pages.ui.data import together
+from pages.ui.data.columns import columns_form, question
+from pages.ui.data.upload import MOST, uploads
 from pages.ui.text import escape, size
 from redshift_core import jobs
-from redshift_core.constants import N_PIXELS
-from redshift_core.data import Preview, preview
+from redshift_core.data import preview
 from redshift_core.data.archive.unfinished import unfinished
 from redshift_core.data.files import PARQUET, size_of
 from redshift_core.errors import InputError
-from redshift_core.store import JobFolder, Store
+from redshift_core.store import DatasetFolder, JobFolder, Store
+from redshift_core.store.read_only import is_read_only
 
-NONE = "none"  # as a column mapping says it
+OTHER = "Read with other columns"
 FILES = ("file", "ids", "redshifts")  # of a job's request, that may be uploads
 RECENT_JOBS = 200  # newest jobs that are asked which uploads they have read
 
@@ -35,10 +38,30 @@ class Incoming:
     columns: dict[str, str] | None = None
 
 
-def upload_door(store: Store, label: str, key: str) -> None:
-    """File input; what arrives is handed to ``incoming`` of the same key."""
-    if path := upload(store, label, f"upload_{key}"):
-        _choose(path, key)
+def upload_door(store: Store, label: str, key: str, *, several: bool = False) -> None:
+    """File input; what arrives is handed to ``incoming`` of the same key.
+
+    Parameters
+    ----------
+    several : bool
+        Whether several files are taken at once; else the browser says which it leaves out.
+    """
+    arrived = uploads(store, label, f"upload_{key}", most=MOST if several else 1)
+    if not is_read_only():
+        st.toggle(
+            "Show the columns before the file is read", key=f"ask_{key}", persist_state="session"
+        )
+    if arrived:
+        st.session_state[f"_columns_{key}"] = st.session_state[f"ask_{key}"]
+    if len(arrived) > 1:
+        together.keep(arrived, key)
+        st.rerun()
+    elif arrived:
+        st.session_state.pop(together.LISTED, None)
+        _choose(arrived[0], key)
+    if chosen := together.ask(key):
+        st.session_state[f"_file_queue_{key}"] = [str(path) for path in chosen[1:]]
+        _choose(chosen[0], key)
 
 
 def inbox_door(store: Store, key: str) -> None:
@@ -55,8 +78,12 @@ def inbox_door(store: Store, key: str) -> None:
     texts = {name: f"{name} · {size(size_of(path))}" for name, path in named.items()}
     name = st.selectbox("File in the inbox", list(named), format_func=texts.get, key=f"in_{key}")
     st.caption(f"Folder {escape(str(store.inbox))} on the server. The file stays where it is.")
-    if st.button("Use this file", key=f"use_{key}", icon=":material/input:"):
-        _choose(named[name], key)
+    with st.container(horizontal=True):
+        if st.button("Use this file", key=f"use_{key}", icon=":material/input:"):
+            _choose(named[name], key)
+        if st.button(OTHER, key=f"other_{key}", icon=":material/view_column:"):
+            st.session_state[f"_columns_{key}"] = True
+            _choose(named[name], key)
 
 
 def inbox_files(store: Store) -> list[Path]:
@@ -97,12 +124,38 @@ def incoming(key: str, *, with_z: bool) -> Incoming | None:
         seen = preview(path)
     except InputError:
         seen = None  # not spectra at all: the job says so, and keeps its sentence
-    if seen is not None and (question := _question(seen, with_z)):
-        columns = _mapping(path, seen, question, key)
+    asked = question(seen, with_z) if seen else ""
+    if seen is not None and (asked or st.session_state.get(f"_columns_{key}")):
+        columns = columns_form(path, seen, asked, key)
         if columns is None:
             return None
     del st.session_state[f"_file_{key}"]
+    if waiting := st.session_state.get(f"_file_queue_{key}"):
+        hand_over(Path(waiting.pop(0)), key)
+    else:
+        st.session_state.pop(f"_columns_{key}", None)
     return Incoming(path, columns)
+
+
+def read_again(store: Store, folder: DatasetFolder, key: str) -> None:
+    """Button that opens the form of the columns for the file that a dataset was read from."""
+    if is_read_only() or not folder.info.get("source_file") or "archive" in folder.info:
+        return
+    if not st.button(OTHER, key=f"again_{folder.id}", icon=":material/view_column:"):
+        return
+    made = (job.request for job in store.jobs()[:RECENT_JOBS] if _made(job, folder))
+    path = next((Path(one["file"]) for one in made if Path(one.get("file", "")).exists()), None)
+    if path:
+        st.session_state[f"_columns_{key}"] = True
+        _choose(path, key)
+    st.info(
+        f"The copy of {escape(folder.info['source_file'])} that was uploaded is gone. Switch on "
+        "*Show the columns before the file is read*, and upload it again."
+    )
+
+
+def _made(job: JobFolder, folder: DatasetFolder) -> bool:
+    return job.request.get("kind") == "ingest" and job.result.get("dataset") == folder.id
 
 
 def tidy(store: Store) -> None:
@@ -110,7 +163,7 @@ def tidy(store: Store) -> None:
 
     Its run may yet be adapted to it.
     """
-    if not any(store.inbox.glob(f"{server.UPLOAD_PREFIX}*")):
+    if is_read_only() or not any(store.inbox.glob(f"{server.UPLOAD_PREFIX}*")):
         return
     busy: set[str] = set()
     ended: set[str] = set()
@@ -121,7 +174,9 @@ def tidy(store: Store) -> None:
             (busy if job == last or jobs.status(job).active else ended).update(files)
     for fetch in unfinished(store):
         busy |= {fetch.request.ids, fetch.request.redshifts}
-    busy |= {str(value) for name, value in st.session_state.items() if str(name)[:6] == "_file_"}
+    for name, value in st.session_state.items():
+        if str(name).startswith("_file_"):
+            busy |= {value} if isinstance(value, str) else set(value)
     server.sweep(store, busy, ended)
 
 
@@ -156,60 +211,3 @@ def hand_over(path: Path, key: str) -> None:
 def _choose(path: Path, key: str) -> None:
     hand_over(path, key)
     st.rerun()
-
-
-def _question(seen: Preview, with_z: bool) -> str:
-    if seen.problem:
-        return seen.problem
-    if with_z and seen.mapping["z"] == NONE and seen.other:
-        return (
-            "No column is called like a redshift. If one of them holds it, name it here; without "
-            "redshifts the spectra can be looked at and predicted, not trained on."
-        )
-    return ""
-
-
-def _mapping(path: Path, seen: Preview, question: str, key: str) -> dict[str, str] | None:
-    """Form that names the columns; None until it is filled in and fits the first rows."""
-    st.subheader(f"Which columns of {escape(path.name)}?")
-    st.warning(escape(question), icon=":material/view_column:")
-    st.dataframe(seen.head, height=220, hide_index=True, alt="First rows of the file")
-    names = list(seen.columns)
-    options = [NONE, *names]
-    guess = seen.mapping
-    with st.form(f"columns_{key}", border=True):
-        left, right = st.columns(2)
-        z, source = (
-            column.selectbox(
-                label, options, options.index(guess.get(name, NONE)), key=f"{name}_{key}"
-            )
-            for column, label, name in ((left, "Redshift", "z"), (right, "Source id", "source_id"))
-        )
-        first = left.selectbox(
-            "First flux column", names, max(0, len(names) - N_PIXELS), key=f"first_{key}"
-        )
-        last = right.selectbox("Last flux column", names, len(names) - 1, key=f"last_{key}")
-        pattern = st.text_input(
-            "Or flux columns by pattern",
-            guess.get("flux", ""),
-            placeholder="bp{}+rp{}",
-            key=f"pattern_{key}",
-            help="A name with {} for the number; BP and RP joined by +. Used instead of first "
-            "and last where it is filled in.",
-        )
-        ready = st.form_submit_button("Use these columns", type="primary")
-    if st.button("Cancel", key=f"cancel_{key}"):
-        del st.session_state[f"_file_{key}"]
-        server.discard(path)
-        st.rerun()
-    if not ready:
-        return None
-    columns = {"z": z, "source_id": source, "flux": pattern.strip() or f"{first}:{last}"}
-    try:
-        problem = preview(path, columns).problem
-    except InputError as error:
-        problem = str(error)
-    if problem:
-        st.error(escape(problem))
-        return None
-    return columns

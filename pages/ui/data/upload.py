@@ -1,7 +1,8 @@
 """A file input that streams to the inbox: any size, constant memory, with progress and cancel.
 
-The browser sends the file to the route of ``pages.ui.server``; the page learns only that the file
-has arrived. An upload goes on while the visitor looks at another page.
+The browser sends each file to the route of ``pages.ui.server``, one after the other; the page
+learns only that they have arrived. An upload goes on while the visitor looks at another page. What
+is left out, and what a proxy answers in place of the server, is said below the input.
 """
 
 from __future__ import annotations
@@ -14,15 +15,34 @@ from pages.ui import server
 from pages.ui.text import size
 from redshift_core.settings.names import FORMAT_TITLES, FORMATS
 from redshift_core.store import Store
+from redshift_core.store.read_only import is_read_only
 
 ACCEPT = ",".join(suffix for one in FORMATS.values() for suffix in one.suffixes)
+MOST = 20  # files that are taken at once
+PROXY = "The proxy in front of this dashboard"
+ANSWERS = {  # status that no answer of the server's own explains → sentence
+    "413": f"{PROXY} takes no file of this size (status 413). Whoever runs it can raise its limit "
+    "(nginx: client_max_body_size), or you can put the file into the inbox folder on the server.",
+    "502": f"{PROXY} did not reach it (status 502): it is starting again, or has stopped. Wait a "
+    "minute, load the page again, and choose the file again.",
+    "504": f"{PROXY} did not wait until the file had arrived (status 504). Whoever runs it can let "
+    "it wait longer (nginx: proxy_read_timeout), or you can put the file into the inbox folder on "
+    "the server.",
+    "401": f"{PROXY} asks for the password again (status 401); load the page again.",
+    "other": f"{PROXY} refused the file (status STATUS); load the page again, or ask whoever runs "
+    "it.",
+    "broken": "The connection broke off after LOADED of TOTAL MB; choose the file again. Where it "
+    "always breaks off, a proxy in front of this dashboard may allow no larger file (nginx: "
+    "client_max_body_size), or none that takes longer (proxy_read_timeout).",
+}
+ANSWERS["503"] = ANSWERS["502"].replace("502", "503")
 
 _HTML = """
 <div class="drop">
   <label>
     <span class="label"></span>
     <input type="file" aria-describedby="hint" />
-    <span class="choose" aria-hidden="true">Choose a file</span>
+    <span class="choose" aria-hidden="true"></span>
     <span class="hint" id="hint"></span>
   </label>
   <div class="running" hidden>
@@ -50,6 +70,7 @@ input { position: absolute; width: 1px; height: 1px; opacity: 0; }
 .running { display: flex; gap: 0.75rem; align-items: center; margin-top: 0.75rem; }
 .running[hidden] { display: none; }
 progress { flex: 1; min-width: 4rem; height: 0.6rem; accent-color: var(--st-primary-color); }
+.status { white-space: pre-line; overflow-wrap: anywhere; }
 .status:not(:empty) { margin-top: 0.5rem; }
 .status.bad { color: var(--st-red-text-color); }
 """
@@ -65,7 +86,9 @@ export default function (component) {
   const flights = (window.redshiftLabUploads ??= {})
   find(".label").textContent = data.label
   find(".hint").textContent = data.hint
+  find(".choose").textContent = data.urls.length > 1 ? "Choose files" : "Choose a file"
   input.accept = data.accept
+  input.multiple = data.urls.length > 1
 
   const say = (text, bad) => {
     status.textContent = text
@@ -75,8 +98,11 @@ export default function (component) {
     progress: (flight) => {
       running.hidden = false
       input.disabled = true
-      bar.value = flight.total ? flight.loaded / flight.total : 0
-      say(`${flight.name}: ${megabytes(flight.loaded)} of ${megabytes(flight.total)} MB`)
+      const loaded = flight.before + flight.loaded
+      bar.value = flight.total ? loaded / flight.total : 0
+      const which = flight.files.length > 1 ? ` (${flight.at + 1} of ${flight.files.length})` : ""
+      const name = flight.files[flight.at].name
+      say(`${name}${which}: ${megabytes(loaded)} of ${megabytes(flight.total)} MB`)
     },
     end: (text, bad) => {
       running.hidden = true
@@ -88,54 +114,88 @@ export default function (component) {
     },
   }
 
-  const send = (file) => {
-    if (!file || flights[data.token]) return
-    if (file.size > data.limit) return say(data.too_large, true)
-    if (drop.dataset.spent === data.token) {  // the next token is on its way
-      drop.waiting = file
-      return
-    }
-    const request = new XMLHttpRequest()
-    const flight = { request, view, name: file.name, loaded: 0, total: file.size }
-    flights[data.token] = flight
-    const finish = (text, bad) => {
-      delete flights[data.token]
-      flight.view.end(text, bad)
+  const finish = (flight, said) => {
+    delete flights[flight.token]
+    const lines = said ? [said] : []
+    if (flight.arrived.length > 1) lines.push(`${flight.arrived.length} files have arrived.`)
+    else if (flight.arrived.length) lines.push(`${flight.arrived[0]} has arrived.`)
+    if (flight.left.length && flight.files.length + flight.left.length > 1) lines.push("Left out:")
+    flight.view.end([...lines, ...flight.left].join("\\n"), flight.left.length > 0)
+  }
+
+  const leave = (flight, name, why) => flight.left.push(flight.single ? why : `${name}: ${why}`)
+
+  const next = (flight) => {
+    if (flight.at >= flight.files.length) return finish(flight)
+    const file = flight.files[flight.at], request = new XMLHttpRequest()
+    flight.request = request
+    flight.loaded = 0
+    const go = (why) => {
+      if (why) leave(flight, file.name, why)
+      else flight.arrived.push(file.name)
+      flight.before += file.size
+      flight.at += 1
+      next(flight)
     }
     request.upload.onprogress = (event) => {
       flight.loaded = event.loaded
       flight.view.progress(flight)
     }
     request.onload = () => {
-      if (request.status === 200) return finish(`${file.name} has arrived.`)
-      let sentence = `The server answered with status ${request.status}.`
-      try { sentence = JSON.parse(request.responseText).error } catch (error) {}
-      finish(sentence, true)
+      if (request.status === 200) return go()
+      let why = data.answers[request.status] ?? data.answers.other
+      try { why = JSON.parse(request.responseText).error ?? why } catch (error) {}
+      go(why.replace("STATUS", request.status))
     }
-    request.onerror = () => finish("The connection broke off; choose the file again.", true)
-    request.onabort = () => finish("Upload cancelled.")
-    request.open("PUT", data.url)
+    request.onerror = () => go(data.answers.broken
+      .replace("LOADED", megabytes(flight.loaded)).replace("TOTAL", megabytes(file.size)))
+    request.onabort = () => finish(flight, "Upload cancelled.")
+    request.open("PUT", flight.urls[flight.at])
     request.setRequestHeader("x-filename", encodeURIComponent(file.name))
-    view.progress(flight)
+    request.setRequestHeader("x-files", flight.files.length)
+    flight.view.progress(flight)
     request.send(file)
+  }
+
+  const send = (chosen) => {
+    const all = [...chosen]
+    if (!all.length || flights[data.token]) return
+    if (drop.dataset.spent === data.token) {  // the next tokens are on their way
+      drop.waiting = all
+      return
+    }
+    const flight = {
+      view, token: data.token, urls: data.urls, single: all.length === 1, left: [], arrived: [],
+      at: 0, before: 0, loaded: 0,
+    }
+    const small = all.filter((file) => file.size <= data.limit)
+    for (const file of all) if (file.size > data.limit) leave(flight, file.name, data.too_large)
+    flight.files = small.slice(0, data.urls.length)
+    for (const file of small.slice(data.urls.length)) leave(flight, file.name, data.too_many)
+    flight.total = flight.files.reduce((sum, file) => sum + file.size, 0)
+    if (!flight.files.length) return say(flight.left.join("\\n"), true)
+    flights[data.token] = flight
+    next(flight)
   }
 
   if (flights[data.token]) {
     flights[data.token].view = view
     view.progress(flights[data.token])
+  } else if (data.arrived) {  // the page that sent them was loaded again before the last one
+    setTriggerValue("finished", data.token)
   }
   if (drop.waiting && drop.dataset.spent !== data.token) {
     send(drop.waiting)
     drop.waiting = null
   }
-  input.onchange = () => send(input.files[0])
+  input.onchange = () => send(input.files)
   find(".cancel").onclick = () => flights[data.token]?.request.abort()
   drop.ondragover = (event) => { event.preventDefault(); drop.classList.add("over") }
   drop.ondragleave = () => drop.classList.remove("over")
   drop.ondrop = (event) => {
     event.preventDefault()
     drop.classList.remove("over")
-    send(event.dataTransfer.files[0])
+    send(event.dataTransfer.files)
   }
 }
 """
@@ -157,32 +217,68 @@ def upload(store: Store, label: str, key: str, accept: str = ACCEPT) -> Path | N
     accept : str
         Endings of the files that the browser offers, parted by commas.
     """
+    return next(iter(uploads(store, label, key, accept, most=1)), None)
+
+
+def uploads(
+    store: Store, label: str, key: str, accept: str = ACCEPT, most: int = MOST
+) -> list[Path]:
+    """As `upload`, of several files at a time; empty while none, or not the last, has arrived.
+
+    Parameters
+    ----------
+    most : int
+        Files that are taken at once; the browser names those that it leaves out.
+    """
+    if is_read_only():
+        st.caption("Files are not taken here: this dashboard is for viewers.")
+        return []
     slot = f"_token_{key}"
-    leave = server.ticket(st.session_state.get(slot, ""))
-    if leave is not None and leave.state == "done":
-        del st.session_state[slot]
-        return leave.path
-    if leave is None or leave.spent:
-        st.session_state[slot] = server.mint(store)
+    tokens = [st.session_state.get(slot, ""), *st.session_state.get(f"_more{slot}", [])]
+    leaves = [leave for token in tokens if (leave := server.ticket(token))]
+    arrived = [leave.path for leave in leaves if leave.state == "done"]
+    ended = sum(leave.state in ("done", "failed") for leave in leaves)
+    whole = bool(leaves) and ended >= leaves[0].n_files
+    if arrived and (st.session_state.pop(f"_ended{slot}", False) or whole):
+        _forget(slot)
+        return arrived
+    expired = bool(leaves) and leaves[0].state == "open" and leaves[0].spent
+    if not leaves or whole or (expired and not arrived):
+        tokens = [server.mint(store) for _ in range(most)]
+        st.session_state[slot], st.session_state[f"_more{slot}"] = tokens[0], tokens[1:]
     limit = server.upload_limit()
+    either = "or drop it here" if most == 1 else "or drop them here"
     _file_input(
         key=key,
         data={
-            "token": st.session_state[slot],
-            "url": server.upload_url(st.session_state[slot]),
+            "token": tokens[0],
+            "urls": [server.upload_url(token) for token in tokens],
+            "arrived": len(arrived),
             "label": label,
             "accept": accept,
             "limit": limit,
-            "hint": f"or drop it here: {FORMAT_TITLES}, up to {size(limit)}",
+            "hint": f"{either}: {FORMAT_TITLES}, up to {size(limit)}",
             "too_large": server.too_large("This file", limit),
+            "too_many": "one file is taken at a time here; send it after the other."
+            if most == 1
+            else f"{most} files are taken at once; send it after the others.",
+            "answers": ANSWERS,
         },
         on_finished_change=lambda: _finished(slot),
     )
-    return None
+    return []
 
 
 def _finished(slot: str) -> None:
-    """A broken-off upload gives its token back, even before the server has noticed."""
-    leave = server.ticket(st.session_state.get(slot, ""))
-    if leave is None or leave.state != "done":
-        st.session_state.pop(slot, None)
+    """The browser has nothing left to send; where nothing arrived, it gives its tokens back."""
+    tokens = [st.session_state.get(slot, ""), *st.session_state.get(f"_more{slot}", [])]
+    if any((leave := server.ticket(token)) and leave.state == "done" for token in tokens):
+        st.session_state[f"_ended{slot}"] = True
+    else:  # even before the server has noticed
+        _forget(slot)
+
+
+def _forget(slot: str) -> None:
+    """Let the next run of the page ask for new tokens."""
+    for name in (slot, f"_more{slot}"):
+        st.session_state.pop(name, None)

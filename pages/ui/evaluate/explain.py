@@ -8,9 +8,9 @@ import streamlit as st
 
 from pages.ui.display import chart
 from pages.ui.empty import lacks_tensorflow
-from pages.ui.jobs.job import show_job
+from pages.ui.jobs.job import show_job, start
 from pages.ui.text import escape
-from redshift_core import figures, jobs
+from redshift_core import figures
 from redshift_core.store import DatasetFolder, RunFolder, Store
 
 RECENT = 50  # newest jobs looked through for an explanation made before
@@ -30,7 +30,7 @@ def show_explanation(run: RunFolder, dataset: DatasetFolder, row: int) -> None:
         st.button(
             "Why this redshift?", key="explain", icon=":material/troubleshoot:",
             help="Replaces groups of pixels one by one and asks the network again; some seconds.",
-            on_click=_start, args=(wanted,), disabled=lacks_tensorflow("explain"),
+            on_click=start, args=(wanted,), disabled=lacks_tensorflow("explain"),
         )  # fmt: skip
         return
     result = job.result
@@ -47,7 +47,3 @@ def show_explanation(run: RunFolder, dataset: DatasetFolder, row: int) -> None:
         "application/json", key="download_explanation", icon=":material/download:",
         on_click="ignore",
     )  # fmt: skip
-
-
-def _start(request: dict[str, str | int]) -> None:
-    jobs.start(Store(), **request)

@@ -17,6 +17,7 @@ from pages.ui.evaluate.spectra import show_density, show_mean, show_spectrum
 from pages.ui.evaluate.state import GALAXIES, GALAXY, choose, current, select_rows
 from pages.ui.text import count
 from redshift_core.constants import INCUMBENT_COLUMNS
+from redshift_core.data import ids_as_text, without_row_numbers
 from redshift_core.evaluation.predictions import BOX, BY_BRIGHTNESS, ORDERS, Choice, Predictions
 from redshift_core.settings.selection import Selection
 from redshift_core.store import RunFolder, Store
@@ -97,7 +98,7 @@ def _explore_link(run: RunFolder, dataset: str, choice: Choice) -> None:
 def _place(rows: np.ndarray) -> int:
     """Which of the galaxies the address names; the first where it names none of them."""
     wanted = st.query_params.get(GALAXY, "")
-    places = np.flatnonzero(rows == int(wanted)) if wanted.isdecimal() else []
+    places = np.flatnonzero(rows.astype(str) == wanted)
     return int(places[0]) if len(places) else 0
 
 
@@ -115,7 +116,7 @@ def _list(predictions: Predictions, by: str, positions: np.ndarray, place: int) 
     key = f"galaxy_list_{zlib.crc32(frame.row.to_numpy().tobytes()):x}"
     select_rows(key, [place] if place < len(frame) else [])
     st.dataframe(
-        frame.assign(source_id=frame.source_id.astype(str)),  # a browser's numbers end at 2^53
+        ids_as_text(without_row_numbers(frame)),
         hide_index=True,
         column_config=config,
         height=430,
@@ -125,7 +126,9 @@ def _list(predictions: Predictions, by: str, positions: np.ndarray, place: int) 
         alt=f"{count(min(n, SHOWN))} galaxies with true and predicted redshift",
     )
     download(
-        lambda: predictions.table(positions), f"galaxies_{by}", f"Download all {count(n)} as CSV"
+        lambda: without_row_numbers(predictions.table(positions)),
+        f"galaxies_{by}",
+        f"Download all {count(n)} as CSV",
     )
 
 

@@ -50,7 +50,8 @@ def show_spectrum(
             )  # fmt: skip
         st.caption(f"{count(place + 1)} of {count(n)}")
     line = known.table(positions[place : place + 1]).iloc[0]
-    facts = [f"row **{count(line.row)}**", f"source id **{line.source_id}**"]
+    facts = [f"row **{count(line.row)}**"]
+    facts += [f"source id **{line.source_id}**"] * bool(line.source_id != line.row)
     facts += [f"z_spec **{line.z_spec:.4f}**", f"z_phot **{line.z_phot:.4f}**"]
     facts.append(f"error **{line.error:+.4f}**")
     if known.brightness is not None:

@@ -8,6 +8,7 @@ them by its row; ``?estimate=…`` how redshifts are read off p(z); ``by``, ``wi
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,6 +81,7 @@ def bound(name: str, default: Any, options: Sequence[Any] | None = None) -> dict
     elif text is not None:
         with contextlib.suppress(ValueError):
             value = type(default)(text)
+        value = value if math.isfinite(value) else default
     st.session_state[key] = value
 
     def write() -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui.display import chart, table
 from pages.ui.empty import lacks_tensorflow
-from pages.ui.jobs.job import show_job
+from pages.ui.jobs.job import show_job, start
 from pages.ui.text import count, escape
 from redshift_core import figures, jobs
 from redshift_core.errors import DamagedError
@@ -47,7 +47,7 @@ def _offer(run: RunFolder, dataset: str, wanted: dict[str, str], label: str) -> 
         st.info("The dataset was deleted; read the same file in again and evaluate the run on it.")
     else:
         st.button(
-            label, key="stress", icon=":material/waves:", on_click=_start, args=(wanted,),
+            label, key="stress", icon=":material/waves:", on_click=start, args=(wanted,),
             disabled=lacks_tensorflow("stress", run),
             help="The same galaxies with fewer digits, more noise, calibration errors, a shift: "
             "how much worse the redshifts become, and whether the flags see it.",
@@ -73,7 +73,3 @@ def _show(run: RunFolder, result: Stress) -> None:
         alt="Errors, coverage and flags of the spectra as they are and under each perturbation",
         formats=stress.FORMATS, height="content",
     )  # fmt: skip
-
-
-def _start(request: dict[str, str]) -> None:
-    jobs.start(Store(), **request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.ui.address import binding
 from pages.ui.display import chart, download
 from pages.ui.explore.view import View, whole_rows
 from pages.ui.text import count
@@ -35,10 +36,10 @@ def show_averages(view: View) -> None:
         help="Rising numbers separated by commas; the default is the dissertation's six ranges.",
     )  # fmt: skip
     n_each = middle.number_input(
-        "Galaxies per range", 1, 20_000, 1000, 100, key="per_range", bind="query-params"
+        "Galaxies per range", 1, 20_000, 1000, 100, key="per_range", bind=binding("per_range")
     )
     seed = right.number_input(
-        "Seed of the draw", 0, 2**31 - 1, 0, key="draw_seed", bind="query-params"
+        "Seed of the draw", 0, 2**31 - 1, 0, key="draw_seed", bind=binding("draw_seed")
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         axis = axis_choice("average_axis")

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import streamlit as st
 
+from pages.ui.address import binding
 from pages.ui.explore.view import View, selected_rows
 from pages.ui.text import count, escape
 from redshift_core.errors import InputError
@@ -27,7 +28,7 @@ def row_controls(view: View) -> int:
     n = len(view.data)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input(f"Row (0–{n - 1})", 0, n - 1, key=ROW, bind="query-params", width=170)
+        st.number_input(f"Row (0–{n - 1})", 0, n - 1, key=ROW, bind=binding(ROW), width=170)
         for label, icon, key in (
             ("Previous", ":material/arrow_back:", "p"),
             ("Random", ":material/shuffle:", None),
@@ -73,7 +74,7 @@ def overlay_controls(view: View, row: int) -> list[int]:
 def overlaid(n: int) -> list[int]:
     """Rows in the address to overlay; what is no row of the dataset is passed over."""
     words = st.query_params.get(OVERLAY, "").split(",")
-    rows = [int(word) for word in words if word.isascii() and word.isdigit()]
+    rows = [int(word) for word in words if word.isascii() and word.isdigit() and len(word) < 19]
     return list(dict.fromkeys(row for row in rows if row < n))[:N_OVERLAY]
 
 
@@ -120,7 +121,9 @@ def _settle(view: View) -> None:
     fresh = _SEEN not in st.session_state
     moved = st.session_state.get(_SEEN) != seen
     st.session_state[_SEEN] = seen
-    if fresh and ROW in st.query_params:  # a link decides, inside the selection or not
+    if (
+        fresh and ROW in st.query_params and binding(ROW)
+    ):  # a link decides, inside the selection or not
         return
     row = st.session_state.get(ROW, 0)
     if row >= len(view.data) or (moved and not holds(rows, row)):

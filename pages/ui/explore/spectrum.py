@@ -68,7 +68,7 @@ def show_spectrum(view: View) -> None:
         key="spectrum",
         caption=f"Row {count(row)}. {note}{_spread_note(n_similar, spread)}The dotted grey line "
         "is the seam between BP and RP. " + ("" if by_pixel else WAVELENGTH_NOTE),
-        alt=f"Spectrum of source {_line(view, row).source_id} over {axis.lower()}, "
+        alt=f"Spectrum of row {row} over {axis.lower()}, "
         + (f"redshift {redshifts['z_spec']:.4f}" if "z_spec" in redshifts else "redshift unknown")
         + (f", with {len(overlay)} others" if overlay else ""),
         about=view.folder.info,
@@ -123,7 +123,8 @@ def _spread_note(n: int, spread: object) -> str:
 
 def _facts(view: View, row: int, redshifts: dict[str, float]) -> None:
     line = _line(view, row)
-    parts = [f"Source id **{line.source_id}**", f"z_spec **{shown(redshifts.get('z_spec'))}**"]
+    parts = [f"Source id **{line.source_id}**"] * bool(line.source_id != row)
+    parts += [f"z_spec **{shown(redshifts.get('z_spec'))}**"]
     if view.predictions:
         parts.append(f"z_phot **{shown(redshifts.get('z_phot'))}**")
     brightness = shown(float(line.brightness), ".3g")

@@ -12,7 +12,7 @@ from pages.ui.explore.spectrum import FRAGMENT
 from pages.ui.explore.view import View, selected_rows, z_phot
 from pages.ui.text import count
 from redshift_core.constants import FLUX_UNIT, MISSING
-from redshift_core.data import flag_names
+from redshift_core.data import flag_names, ids_as_text, without_row_numbers
 from redshift_core.store.tables import csv_text
 
 N_SHOWN = 1_000
@@ -60,14 +60,14 @@ def galaxies(view: View, n_rows: int | None = None) -> pd.DataFrame:
     if predicted is not None:
         frame.insert(list(frame).index("z_spec") + 1, "z_phot", predicted[rows])
     names = {bits: ", ".join(flag_names(bits)) for bits in frame["flags"].unique().tolist()}
-    return frame.assign(flags=frame["flags"].map(names))
+    return without_row_numbers(frame.assign(flags=frame["flags"].map(names)))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def first_galaxies(view: View) -> pd.DataFrame:
     """What the page shows of them; ids as text, since a browser rounds such long numbers."""
     frame = galaxies(view, N_SHOWN)
-    return frame.assign(source_id=frame["source_id"].astype(str))
+    return ids_as_text(frame)
 
 
 def _clicked(view: View) -> None:

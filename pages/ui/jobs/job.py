@@ -7,15 +7,18 @@ so that the page itself can show the result.
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import streamlit as st
 
+from pages.ui.attempt import attempt
 from pages.ui.text import escape
 from redshift_core import jobs
 from redshift_core.constants import duration
-from redshift_core.errors import InputError
-from redshift_core.jobs import Status, in_use
+from redshift_core.errors import InputError, ReadOnlyError
+from redshift_core.jobs import Status, housekeeping, in_use
 from redshift_core.store import Folder, JobFolder, Store
+from redshift_core.store.read_only import refuse_writing
 
 POLL = 0.5  # s between two looks
 QUIET = 15.0  # s without a sign of life after which the page says so
@@ -49,6 +52,8 @@ def show_job(folder: JobFolder, title: str = "") -> Status:
 
 def show_failure(folder: JobFolder, now: Status) -> None:
     """Sentence of a failed job; the end of its log where the user could not have known."""
+    if now.state == "lost":
+        housekeeping.clear_lost(folder)
     st.error(escape(now.message) or "The job failed without a message.", icon=":material/error:")
     if not now.user_error:
         with st.expander("Log", icon=":material/terminal:"):
@@ -63,6 +68,31 @@ def delete(folder: Folder) -> bool:
         st.error(escape(str(error)))
         return False
     return True
+
+
+def refused() -> bool:
+    """Whether nothing may be changed here, which is then said."""
+    try:
+        refuse_writing()
+    except ReadOnlyError as error:
+        st.error(escape(str(error)), icon=":material/lock:")
+        return True
+    return False
+
+
+def start(request: dict[str, Any]) -> None:
+    """Start a job as a button's callback; why it may not be stands above the page."""
+    attempt(lambda: jobs.start(Store(), **request))
+
+
+def stop(folder: JobFolder) -> None:
+    """Ask a job to stop; one that ended while the click was on its way has nothing to stop."""
+    try:
+        jobs.stop(folder)
+    except ReadOnlyError as error:
+        st.error(escape(str(error)))
+    except InputError:
+        pass
 
 
 def progress_text(now: Status, title: str = "") -> str:
@@ -84,8 +114,7 @@ def _follow(folder: JobFolder, title: str) -> None:
         st.rerun()
     st.progress(now.fraction, text=progress_text(now, title))
     stopping = now.state == "stopping"
-    if st.button("Stop", key=f"stop_{folder.id}", icon=":material/stop:", disabled=stopping):
-        try:
-            jobs.stop(folder)
-        except InputError:  # it ended while the click was on its way
-            st.rerun()
+    st.button(
+        "Stop", key=f"stop_{folder.id}", icon=":material/stop:", disabled=stopping,
+        on_click=stop, args=(folder,),
+    )  # fmt: skip

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from pages.ui.jobs.job import stop
 from pages.ui.text import count, escape
 from redshift_core import jobs
-from redshift_core.errors import InputError
 from redshift_core.jobs import Status
 from redshift_core.store import JobFolder, RunFolder, Store, TuningFolder
 
@@ -51,12 +50,6 @@ def show_at_work(store: Store, besides: RunFolder | None = None) -> int:
     if len(listed) > SHOWN:
         st.caption(f"And {len(listed) - SHOWN} more.")
     return len(listed)
-
-
-def stop(folder: JobFolder) -> None:
-    """Ask a job to stop; one that ended while the click was on its way has nothing to stop."""
-    with contextlib.suppress(InputError):
-        jobs.stop(folder)
 
 
 def _line(folder: JobFolder, now: Status) -> None:

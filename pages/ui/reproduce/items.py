@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui import choose
 from pages.ui.empty import lacks_tensorflow
-from pages.ui.jobs.job import show_job
+from pages.ui.jobs.job import show_job, start
 from pages.ui.parts import show_part
 from pages.ui.text import escape
 from redshift_core import jobs
@@ -17,7 +17,7 @@ from redshift_core.errors import InputError
 from redshift_core.reports.document import Part
 from redshift_core.reports.reproduce import ITEMS, Item, Source, runs_on
 from redshift_core.settings.presets import preset
-from redshift_core.store import DatasetFolder, JobFolder, RunFolder, Store
+from redshift_core.store import DatasetFolder, RunFolder, Store
 
 LONGER = 40  # epochs of the published record
 RECENT = 50  # newest jobs looked through for an evaluation of the run
@@ -92,13 +92,9 @@ def _judge(store: Store, dataset: DatasetFolder, run: RunFolder) -> None:
     if job is None or not show_job(job, "Evaluating").active:
         st.button(
             "Evaluate on its test rows", type="primary", key="evaluate_run",
-            icon=":material/play_arrow:", on_click=_start, args=(store, wanted),
+            icon=":material/play_arrow:", on_click=start, args=(wanted,),
             disabled=lacks_tensorflow("evaluate", run),
         )  # fmt: skip
-
-
-def _start(store: Store, request: dict[str, str]) -> JobFolder:
-    return jobs.start(store, **request)
 
 
 def _train(dataset: DatasetFolder) -> None:

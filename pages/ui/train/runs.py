@@ -11,7 +11,7 @@ import streamlit as st
 from pages.ui.choose import choose_line, select, when
 from pages.ui.damaged import DatasetNames
 from pages.ui.display import download
-from pages.ui.jobs.job import delete
+from pages.ui.jobs.job import delete, refused
 from pages.ui.text import escape
 from redshift_core import jobs
 from redshift_core.constants import MISSING
@@ -44,7 +44,7 @@ def _line(run: RunFolder, datasets: DatasetNames) -> dict[str, Any]:
     return {
         "name": line.pop("name"),
         "state": line.pop("state"),
-        "validation MAE": run.result.get("val_mae", now.detail.get("val_mae")),
+        "validation MAE": jobs.saved_val_mae(run, now),
         "epochs": run.epochs,
         "preset": config.preset,
         "dataset": datasets[config.dataset],
@@ -69,7 +69,7 @@ def manage(
         with st.form(f"manage_{run.id}", border=False):
             name = st.text_input("Name", run.name, max_chars=80)
             note = st.text_area("Note", run.note, max_chars=2000)
-            if st.form_submit_button("Save"):
+            if st.form_submit_button("Save") and not refused():
                 run.update_info(name=name.strip() or run.name, note=note.strip())
                 st.rerun()
         if jobs.status(run).active:

@@ -7,8 +7,8 @@ import contextlib
 import pandas as pd
 import streamlit as st
 
-from pages.ui.jobs.job import show_failure
-from pages.ui.jobs.running import COLOURS, show_at_work, stop
+from pages.ui.jobs.job import show_failure, stop
+from pages.ui.jobs.running import COLOURS, show_at_work
 from pages.ui.text import count, escape
 from pages.ui.train.curves import show_curves
 from pages.ui.train.progress import epoch_share, epoch_text, heartbeat, whole_text
@@ -108,7 +108,7 @@ def _numbers(run: RunFolder, now: Status, history: pd.DataFrame) -> None:
         numbers["Validation MAE, start"] = shown(begun)
     numbers |= {
         "Validation MAE, last": shown(last.get("val_mae")),
-        "Validation MAE, saved": shown(run.result.get("val_mae", detail.get("val_mae"))),
+        "Validation MAE, saved": shown(jobs.saved_val_mae(run, now)),
         "Time in epochs": duration(history.seconds.sum() if len(history) else None),
     }
     with st.container(horizontal=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui.jobs.job import progress_text, show_failure
+from pages.ui.jobs.job import progress_text, show_failure, stop
 from pages.ui.text import escape
 from pages.ui.train.watch import COLOURS
 from pages.ui.tune.charts import show_best_so_far
@@ -18,7 +18,6 @@ from pages.ui.tune.trial import pick_trial, show_trial, show_trial_curve
 from pages.ui.tune.trials import show_trials
 from redshift_core import jobs
 from redshift_core.constants import MISSING, duration, shown
-from redshift_core.errors import InputError
 from redshift_core.evaluation import trials
 from redshift_core.evaluation.trials import Trial
 from redshift_core.jobs import Status
@@ -96,7 +95,7 @@ def _head(tuning: TuningFolder, config: TuningConfig, now: Status, begun: int) -
         plain = dataclasses.replace(now, message=now.message.rstrip("."))
         st.progress(now.fraction, text=progress_text(plain) + more)
         st.button(
-            "Stop", key=f"stop_{tuning.id}", icon=":material/stop:", on_click=_stop,
+            "Stop", key=f"stop_{tuning.id}", icon=":material/stop:", on_click=stop,
             args=(tuning,), disabled=now.state == "stopping",
         )  # fmt: skip
         return
@@ -133,11 +132,6 @@ def _at_work(found: list[Trial], config: TuningConfig) -> str:
     rest = len(running) - len(lines)
     more = [f"{rest} more, see the column *worker* below"] if rest else []
     return f"At work: {', '.join(lines + more)}." if lines else "No worker is at a trial yet."
-
-
-def _stop(tuning: TuningFolder) -> None:
-    with contextlib.suppress(InputError):  # it ended while the click was on its way
-        jobs.stop(tuning)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -11,7 +11,7 @@ import filelock
 from redshift_core.data.archive.chunks import Chunks
 from redshift_core.data.archive.request import FetchRequest
 from redshift_core.errors import InputError
-from redshift_core.store import Store, read_json
+from redshift_core.store import Store, read_json, read_only
 
 PREFIX = "archive-"  # of the folders in the cache
 
@@ -41,6 +41,7 @@ def discard(store: Store, one: Unfinished) -> None:
     InputError
         Where a job is fetching it.
     """
+    read_only.refuse_writing()
     lock = filelock.FileLock(store.locks / f"{one.folder.name}.lock")
     try:
         with lock.acquire(blocking=False):

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from redshift_core import data, jobs
 from redshift_core.data.fingerprint import Fingerprint
+from redshift_core.data.split import Split, new_split
 from redshift_core.errors import InputError
 from redshift_core.learning.adaptation.survey import Report, write_adapted
 from redshift_core.learning.adaptation.transport import LEAST_SIGNAL, Adaptation, Moments
-from redshift_core.learning.training.prepare import new_split, open_for
+from redshift_core.learning.training.prepare import open_for
 from redshift_core.settings.adapt import LEAST
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.selection import OPEN, Selection
@@ -72,7 +73,9 @@ def _source(run: RunFolder, store: Store) -> data.Dataset:
 
 def _source_moments(run: RunFolder, source: data.Dataset, report: Report) -> Moments:
     """Moments of the run's training rows."""
-    rows = np.sort(new_split(run.config.split, source).train)
+    known = run.split_path.exists()
+    split = Split.load(run.split_path) if known else new_split(run.config.split, source)
+    rows = np.sort(split.train)
     moments = Moments.measure(_rows(source.flux, rows, report, "Reading the training spectra."))
     _check(moments, f"The training part of {source.name}")
     return moments

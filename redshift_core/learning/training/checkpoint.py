@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from redshift_core.data.split import Split
 from redshift_core.errors import InputError
+from redshift_core.settings.length import run_length
+from redshift_core.settings.run import RunConfig
 from redshift_core.store import RunFolder, atomic
 from redshift_core.store.arrays import load_arrays, save_arrays
 from redshift_core.store.history import COLUMNS
@@ -44,13 +47,32 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)  # lines of history.csv
 
 
+class DivergedError(InputError):
+    """The loss is not a number any more."""
+
+
 @dataclass
 class State:
     """Progress of a run, and the values of its variables."""
 
     progress: Progress
-    variables: list[NDArray]  # weights, optimizer, seeds, in the order of ``Loop.variables``
+    variables: list[NDArray]  # weights, optimizer, seeds, as ``Loop.variables``; [] once diverged
     kept: list[NDArray]  # weights to be saved in model.keras
+    best: list[NDArray] = field(default_factory=list)  # of the lowest validation MAE; [] if kept
+
+
+def best_of(progress: Progress) -> Progress:
+    """Progress as it was at the end of the epoch with the lowest validation MAE.
+
+    Epoch 0 where that of another run, from which this one has started, is the lowest.
+    """
+    lines, lowest = progress.history, progress.best_val_mae
+    epoch = next((n for n, line in enumerate(lines, 1) if line["val_mae"] == lowest), 0)
+    losses = [line["val_loss"] for line in lines[:epoch]]
+    return replace(
+        progress, epoch=epoch, step=0, seconds=0.0, sums=[0.0, 0.0, 0.0], kept_val_mae=lowest,
+        best_val_loss=min(losses, default=None), n_worse=0, history=lines[:epoch],
+    )  # fmt: skip
 
 
 def save_state(run: RunFolder, state: State) -> None:
@@ -58,6 +80,7 @@ def save_state(run: RunFolder, state: State) -> None:
     run.checkpoint_path.mkdir(exist_ok=True)
     arrays = {f"variable_{number}": value for number, value in enumerate(state.variables)}
     arrays |= {f"kept_{number}": value for number, value in enumerate(state.kept)}
+    arrays |= {f"best_{number}": value for number, value in enumerate(state.best)}
     save_arrays(_path(run), {"progress": np.array(json.dumps(asdict(state.progress))), **arrays})
 
 
@@ -84,7 +107,41 @@ def load_state(run: RunFolder) -> State | None:
             f"{run.id} has nothing to resume from: {_path(run)} cannot be read ({error}). "
             "Start a new run with the same settings."
         ) from error
-    return State(Progress(**values), _numbered(arrays, "variable_"), _numbered(arrays, "kept_"))
+    parts = [_numbered(arrays, prefix) for prefix in ("variable_", "kept_", "best_")]
+    return State(Progress(**values), *parts)
+
+
+def state_to_resume(run: RunFolder, config: RunConfig) -> State | None:
+    """Checkpoint of the run; None if it ended before it wrote one and so starts again."""
+    state = load_state(run)
+    if state is None:
+        return None
+    n_train = Split.load(run.split_path).counts["train"]
+    done, wanted = state.progress.epoch, run_length(config.training, n_train).epochs
+    if wanted < done or (state.progress.finished and wanted == done):
+        raise InputError(
+            f"{run.id} has completed {done} epochs already and is asked for {wanted} in all; "
+            f"ask for more than {done}."
+        )
+    state.progress.finished = False
+    _as_trained(state, config)
+    return state
+
+
+def _as_trained(state: State, config: RunConfig) -> None:
+    """Let the figures be those of the epochs again, without the temperature fitted at the end."""
+    progress = state.progress
+    progress.kept_val_mae = progress.best_val_mae
+    if config.training.keep == "last" and progress.history:
+        progress.kept_val_mae = progress.history[-1]["val_mae"]
+        if not state.best:  # nothing better is kept, as before there was ``best``
+            progress.best_val_mae = progress.kept_val_mae
+
+
+def forget_state(run: RunFolder) -> None:
+    """Remove the checkpoint and the history of a run that has nothing to go on from."""
+    for path in (_path(run), run.history_path):
+        path.unlink(missing_ok=True)
 
 
 def write_history(run: RunFolder, progress: Progress) -> None:

@@ -9,19 +9,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from redshift_core import prediction
-from redshift_core.data.split import Split
 from redshift_core.errors import InputError
 from redshift_core.evaluation import spread
 from redshift_core.learning.training.checkpoint import (
+    DivergedError,
     Progress,
     State,
+    best_of,
+    forget_state,
     load_state,
     save_state,
+    state_to_resume,
     write_history,
 )
+from redshift_core.learning.training.pace import Pace, seconds_left
 from redshift_core.learning.training.portable import leave_onnx
-from redshift_core.learning.training.prepare import environment, prepare, scaler_facts
-from redshift_core.settings.length import run_length
+from redshift_core.learning.training.prepare import (
+    environment,
+    guess_facts,
+    prepare,
+    scaler_facts,
+)
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.schedules import learning_rates
 from redshift_core.store import JobContext, RunFolder, Stopped, write_json
@@ -29,13 +37,12 @@ from redshift_core.store import JobContext, RunFolder, Stopped, write_json
 if TYPE_CHECKING:
     from redshift_core.learning.training.loop import Loop
 
-CALL_SECONDS = 0.5  # s of computing between two checks for a stop request
 SAVE_SECONDS = 30.0  # s between two checkpoints inside an epoch
 EPOCH_SAVE_SECONDS = 5.0  # s since the last checkpoint after which the end of an epoch is saved
 
 
 def train_and_judge(context: JobContext) -> dict[str, Any]:
-    """Job: train a run and, when it has gone through all its epochs, judge it on its test rows.
+    """Job: train a run and, when it has done all its epochs, judge it on its test rows.
 
     If a run ends while it is being judged, its model is already saved. Resuming such a run judges
     it without training it again, unless the request asks for ``more`` epochs.
@@ -46,9 +53,12 @@ def train_and_judge(context: JobContext) -> dict[str, Any]:
         As for `train_job`; ``stopped`` is also true if the user stopped the judging.
     """
     run = RunFolder(context.folder.path)
-    result = _trained_before(context, run) or train_job(context)
-    if not result["stopped"]:
+    try:
+        result = _trained_before(context, run) or train_job(context)
+    except DivergedError:
         leave_onnx(run, context.store)
+        raise
+    leave_onnx(run, context.store)
     if result["stopped"] or not run.config.split.test_fraction:
         return result
     try:
@@ -116,9 +126,13 @@ def train_job(
     """
     run = RunFolder(context.folder.path)
     config = run.config
-    state = _state_to_resume(run, config) if context.request.get("resume") else None
+    state = state_to_resume(run, config) if context.request.get("resume") else None
     if state is None:
-        for stale in (run.history_path, run.split_path, run.scaler_path, run.model_path):
+        made = (
+            run.history_path, run.split_path, run.seen_path, run.scaler_path,
+            run.model_path, run.onnx_path,
+        )  # fmt: skip
+        for stale in made:
             stale.unlink(missing_ok=True)
     prepared = prepare(context, run, config)
     context.report(message="Loading TensorFlow.", now=True)
@@ -133,45 +147,12 @@ def train_job(
         loop.start_from(run.start.model_path)
     facts = environment(prepared.dataset, prepared.split, devices.describe())
     facts |= {"scaler": scaler_facts(prepared.scaler), "n_parameters": loop.n_parameters}
-    facts |= {spread.KEY: prepared.spectra}
+    facts |= {spread.KEY: prepared.spectra, "guess": guess_facts(prepared)}
     if config.start_from:
         facts |= {"started_from": run.started_from}
     write_json(run.environment_path, facts)
     del prepared.train, prepared.val  # the loop holds its own copy
     return Trainer(context, run, config, loop, state, n_steps).train()
-
-
-def _state_to_resume(run: RunFolder, config: RunConfig) -> State | None:
-    """Checkpoint of the run; None if it ended before it wrote one and so starts again."""
-    state = load_state(run)
-    if state is None:
-        return None
-    n_train = Split.load(run.split_path).counts["train"]
-    done, wanted = state.progress.epoch, run_length(config.training, n_train).epochs
-    if wanted < done or (state.progress.finished and wanted == done):
-        raise InputError(
-            f"{run.id} has completed {done} epochs already and is asked for {wanted} in all; "
-            f"ask for more than {done}."
-        )
-    state.progress.finished = False
-    return state
-
-
-class Pace:
-    """Chooses how many items to compute per call so that a call takes about CALL_SECONDS."""
-
-    def __init__(self) -> None:
-        self.n = 1
-        self.seconds = 0.0  # per item, as last measured
-        self._calls = 0
-
-    def update(self, n: int, seconds: float) -> None:
-        """Learn from the duration of a call; the first call also compiles, so it does not count."""
-        self._calls += 1
-        if self._calls > 1:
-            self.seconds = seconds / n
-        fitting = int(CALL_SECONDS * n / max(seconds, 1e-6))
-        self.n = max(1, min(4 * self.n, fitting if self._calls > 1 else 4))
 
 
 class Trainer:
@@ -190,9 +171,10 @@ class Trainer:
         self.n_steps = n_steps or loop.length.n_steps  # in all
         self.progress = state.progress if state else Progress()
         self.kept = state.kept if state else []  # weights to be saved in model.keras
-        self.model_is_saved = bool(state) and run.model_path.exists()
+        self.best = state.best or state.kept if state else []  # of the lowest validation MAE
+        self.model_is_saved = False  # a process that was killed may have left an older one
         self.steps, self.blocks = Pace(), Pace()
-        if state and not loop.restore(state.variables):
+        if state and not self._take_up(state):
             raise InputError(
                 f"The checkpoint of {run.id} does not fit its config.json, which was changed. "
                 "Start a new run with the new settings."
@@ -204,22 +186,57 @@ class Trainer:
         """Do the remaining epochs; returns the result of the job."""
         write_history(self.run, self.progress)
         self.saved = self.mark = time.monotonic()
-        stopped = not self._judge_start()
-        epochs = self.loop.length.epochs
-        while not (stopped or self.progress.epoch >= epochs or self._exhausted()):
-            stopped = not (self._train_epoch() and self._validate())
+        try:
+            stopped = not self._train_epochs()
+        except DivergedError as error:
+            raise DivergedError(f"{error}{self._go_back()}") from error
         self.progress.finished = not stopped
         self._calibrate()
         self._save()
-        done = self.progress.epoch
         ending = "Stopped" if stopped else "Finished"
-        self.context.report(message=f"{ending} after {_count(done, 'epoch')}.", now=True)
+        message = f"{ending} after {_count(self.progress.epoch, 'epoch')}."
+        self.context.report(message=message, trained=not stopped, now=True)
         return _result(self.run, self.progress, stopped)
+
+    def _train_epochs(self) -> bool:
+        """Do the remaining epochs; False if the user stops."""
+        if not self._judge_start():
+            return False
+        while self.progress.epoch < self.loop.length.epochs and not self._exhausted():
+            if not (self._train_epoch() and self._validate()):
+                return False
+        return True
+
+    def _take_up(self, state: State) -> bool:
+        """Set the network to a checkpoint; False where it belongs to another configuration."""
+        loop = self.loop  # a run that has diverged has only the weights of its best epoch
+        return loop.restore(state.variables) if state.variables else loop.set_weights(state.kept)
+
+    def _go_back(self) -> str:
+        """Save the best epoch after all, and let a resumed run begin there; says so."""
+        self.progress, epoch = best_of(self.progress), self.progress.epoch + 1
+        self.kept, rate = self.best, self.config.training.learning_rate
+        if self.kept:
+            save_state(self.run, State(self.progress, [], self.kept))
+            self._calibrate()
+            self.model_is_saved = False
+            self._save_model()
+        else:
+            forget_state(self.run)
+        self.context.report(diverged=epoch, val_mae=self.progress.kept_val_mae, now=True)
+        done = self.progress.epoch
+        where = f"goes on from epoch {done}, whose model is saved" if done else "begins again"
+        return (
+            f" Resumed with a lower one, it {where}: redshift-lab resume {self.run.id} --set "
+            f"learning_rate={rate / 10:g}."
+        )
 
     def _calibrate(self) -> None:
         """Fit the temperature of a PDF head to the weights that are saved."""
         if self.kept and self.config.model.head == "pdf":
             self.loop.calibrate(self.kept)
+            z_spec, z_phot = self.loop.validation_redshifts(self.kept)
+            self.progress.kept_val_mae = float(np.abs(z_phot - z_spec).mean())
             self.model_is_saved = False
 
     def _exhausted(self) -> bool:
@@ -260,7 +277,7 @@ class Trainer:
             return False
         progress.best_val_loss, progress.best_val_mae = found
         progress.start_val_mae = progress.kept_val_mae = progress.best_val_mae
-        self.kept = self.loop.weights()
+        self.kept = self.best = self.loop.weights()
         self.context.report(start_val_mae=progress.start_val_mae)
         return True
 
@@ -297,11 +314,11 @@ class Trainer:
         line_dict |= {"seconds": progress.seconds, "learning_rate": progress.learning_rate}
         progress.history.append(line_dict)
         is_best = progress.best_val_mae is None or val_mae < progress.best_val_mae
-        if is_best:
-            progress.best_val_mae = val_mae
         if is_best or training.keep == "last":
             self.kept, progress.kept_val_mae = self.loop.weights(), val_mae
             self.model_is_saved = False
+        if is_best:
+            self.best, progress.best_val_mae = self.kept, val_mae
         lowest = progress.best_val_loss
         if lowest is None or val_loss < lowest - training.min_delta:
             progress.best_val_loss, progress.n_worse = val_loss, 0
@@ -345,28 +362,15 @@ class Trainer:
             steps=loop.n_steps,
             validated=(blocks_done or 0) / loop.n_blocks,
             rate=rate,
-            seconds_left=self._seconds_left(blocks_done or 0),
+            seconds_left=seconds_left(progress, loop, self.steps, self.blocks, blocks_done or 0),
             loss=loss / n if n else None,  # before the first step of a run that starts from another
             mae=mae / n if n else None,
             val_mae=progress.kept_val_mae,
         )
 
-    def _seconds_left(self, blocks_done: int) -> float | None:
-        if not self.steps.seconds:
-            return None
-        epochs = self.loop.length.epochs - self.progress.epoch
-        # A validation row costs a third of a training row, until it has been measured.
-        guess = self.steps.seconds / self.loop.batch / 3 * self.loop.block
-        per_block = self.blocks.seconds or guess
-        blocks = epochs * self.loop.n_blocks - blocks_done
-        return (
-            self.steps.seconds * (epochs * self.loop.n_steps - self.progress.step)
-            + per_block * blocks
-        )
-
     def _refuse_nan(self, sums: list[float]) -> None:
         if not all(map(math.isfinite, sums)):
-            raise InputError(
+            raise DivergedError(
                 f"The loss became NaN in epoch {self.progress.epoch + 1}: the training diverged. "
                 f"Lower the learning rate (now {self.config.training.learning_rate:g}) or clip the "
                 "gradient (clip_norm = 1)."
@@ -375,15 +379,18 @@ class Trainer:
     def _save(self) -> None:
         """Write a checkpoint, and the model if its weights have changed."""
         self._tick()
-        save_state(self.run, State(self.progress, self.loop.values(), self.kept))
+        best = [] if self.best is self.kept else self.best
+        save_state(self.run, State(self.progress, self.loop.values(), self.kept, best))
         if self.kept:
             self._save_model()
         self.saved = time.monotonic()
 
     def _save_model(self) -> None:
         if not self.model_is_saved:
+            self.run.onnx_path.unlink(missing_ok=True)  # of the weights before
             self.loop.save_model(self.run.model_path, self.kept)
             self.model_is_saved = True
+            self.context.report(saved_val_mae=self.progress.kept_val_mae, now=True)
 
 
 def _result(run: RunFolder, progress: Progress, stopped: bool) -> dict[str, Any]:

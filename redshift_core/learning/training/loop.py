@@ -119,14 +119,20 @@ class Loop:
     def start_from(self, path: Path) -> None:
         """Set the weights to those of a saved model, which has the same layers."""
         values = [np.asarray(one) for one in trunk(load_model(path)).trainable_variables]
-        own = self.trunk.trainable_variables
-        if [tuple(one.shape) for one in own] != [value.shape for value in values]:
+        if not self.set_weights(values):
             raise InputError(
                 f"The model in {path} does not fit the settings of the run it belongs to, so no "
                 "run can start from it. Choose another run."
             )
-        _assign(own, values)
-        _assign(self.judged.trainable_variables, values)
+
+    def set_weights(self, weights: list[NDArray]) -> bool:
+        """Begin with weights, their running mean too; False if they are another network's."""
+        own = self.trunk.trainable_variables
+        if [tuple(one.shape) for one in own] != [value.shape for value in weights]:
+            return False
+        _assign(own, weights)
+        _assign(self.judged.trainable_variables, weights)
+        return True
 
     def restore(self, values: list[NDArray]) -> bool:
         """Set every variable; False if the values belong to another configuration."""
@@ -138,7 +144,7 @@ class Loop:
     def validation_redshifts(self, weights: list[NDArray]) -> tuple[NDArray, NDArray]:
         """z_spec and z_phot of the validation rows under the given weights, shape (n_val,) each."""
         z_phot = [
-            np.asarray(point_estimate(self.config, answers), np.float64)
+            np.asarray(point_estimate(self.config, answers / self._temperature()), np.float64)
             for answers in self._validation_answers(weights, self.n_val)
         ]
         return np.asarray(self.data["val"][1], np.float64), np.concatenate(z_phot)
@@ -165,6 +171,11 @@ class Loop:
         temperature = math.exp(minimum.x)
         self.model.get_layer(PDF).temperature.assign(temperature)
         return temperature
+
+    def _temperature(self) -> float:
+        """Temperature of the densities; 1 before it is fitted, and without a PDF head."""
+        has_pdf = self.config.model.head == "pdf"
+        return float(self.model.get_layer(PDF).temperature) if has_pdf else 1.0
 
     def _validation_answers(self, weights: list[NDArray], n: int) -> Iterator[tf.Tensor]:
         """Answers of the members for the first ``n`` validation rows, block by block."""

@@ -8,6 +8,8 @@ from redshift_core.store import RunFolder, Store
 def leave_onnx(run: RunFolder, store: Store) -> None:
     """Write ``model.onnx`` of a trained run; what goes wrong is only logged, the model is saved."""
     run.onnx_path.unlink(missing_ok=True)
+    if not run.model_path.exists():
+        return
     try:
         from redshift_core.learning.onnx_file import write_onnx
 

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 import redshift_core
 from redshift_core.data import Dataset, open_dataset
+from redshift_core.data.repeats import Seen
 from redshift_core.data.scaling import BLOCK_ROWS, Scaler, fit_scaler
-from redshift_core.data.split import RowArray, Split, split_rows, training_rows
+from redshift_core.data.split import RowArray, Split, learned_rows, new_split
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.evaluation.spread import training_spread
 from redshift_core.evaluation.training_range import coverage_of, fit_coverage
 from redshift_core.pdf import training_prior
-from redshift_core.settings.run import RunConfig, SplitConfig
+from redshift_core.settings.run import RunConfig
 from redshift_core.store import (
     CHECKOUT,
     JobContext,
@@ -73,6 +74,8 @@ def prepare(context: JobContext, run: RunFolder, config: RunConfig) -> Prepared:
     if not run.coverage_path.exists():
         coverage = fit_coverage(dataset.flux, split.train, split.val, dataset.z_spec)
         coverage.save(run.coverage_path)
+    if not run.seen_path.exists():
+        note_seen(run, dataset, split)
     spectra = training_spread(dataset, split, coverage_of(run))
     if not run.prior_path.exists():
         prior = training_prior(np.asarray(dataset.z_spec)[split.train])
@@ -124,6 +127,13 @@ def scaler_facts(scaler: Scaler) -> dict[str, Any]:
     }
 
 
+def guess_facts(prepared: Prepared) -> dict[str, Any]:
+    """The median redshift of the training rows, and its MAE where validation rows are given it."""
+    z_spec = np.asarray(prepared.dataset.z_spec)
+    z = float(np.median(z_spec[prepared.split.train]))
+    return {"z": z, "val_mae": float(np.abs(z_spec[prepared.split.val] - z).mean())}
+
+
 def open_for(job: RunFolder | TuningFolder, store: Store, name: str) -> Dataset:
     """Open the dataset of a run or a search."""
     try:
@@ -138,9 +148,13 @@ def open_for(job: RunFolder | TuningFolder, store: Store, name: str) -> Dataset:
     return open_dataset(folder)
 
 
-def new_split(config: SplitConfig, dataset: Dataset) -> Split:
-    """Split the rows of a dataset that a training may use."""
-    return split_rows(training_rows(dataset, config), config)
+def note_seen(run: RunFolder, dataset: Dataset, split: Split) -> None:
+    """Write which galaxies a run learns from, for those who judge it on another dataset."""
+    seen = Seen.of(dataset, learned_rows(split))
+    if run.config.start_from:
+        before = run.start.seen_path
+        seen = seen.joined(Seen.load(before) if before.exists() else None)
+    seen.save(run.seen_path)
 
 
 def scaled_part(dataset: Dataset, scaler: Scaler, rows: RowArray) -> Part:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from redshift_core.data.scaling import Scaler, fit_scaler
-from redshift_core.data.split import Split
+from redshift_core.data.split import Split, new_split
 from redshift_core.errors import InputError
 from redshift_core.evaluation.metrics import METRICS
 from redshift_core.learning.devices import Devices
 from redshift_core.learning.training.job import Trainer
 from redshift_core.learning.training.loop import Data, Loop, start_session
-from redshift_core.learning.training.prepare import new_split, open_for, scaled_part, training_part
+from redshift_core.learning.training.prepare import open_for, scaled_part, training_part
 from redshift_core.learning.tuning.attempt import TakenError
 from redshift_core.settings.run import RunConfig, ScalerConfig
 from redshift_core.settings.search import TuningConfig
@@ -57,6 +57,9 @@ class TrialTrainer(Trainer):
 
     def _calibrate(self) -> None:
         pass
+
+    def _go_back(self) -> str:
+        return ""
 
     def _close_epoch(self, val_loss: float, val_mae: float) -> None:
         super()._close_epoch(val_loss, val_mae)

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from redshift_core.data import Dataset, open_dataset
 from redshift_core.data.scaling import Scaler, fit_scaler
-from redshift_core.data.split import RowArray, Split
+from redshift_core.data.split import RowArray, Split, new_split
 from redshift_core.evaluation import stress
 from redshift_core.evaluation.perturbations import PERTURBATIONS
 from redshift_core.jobs.machine import peak_memory
 from redshift_core.learning.studies.baselines import BASELINES, Rows
-from redshift_core.learning.training.prepare import new_split, scaled_features
+from redshift_core.learning.training.prepare import scaled_features
 from redshift_core.prediction.judgement import judged_figures
 from redshift_core.prediction.reader import Answer, tensorflow_is_loaded
 from redshift_core.settings.run import ScalerConfig, SplitConfig

@@ -16,10 +16,11 @@ from typing import Any
 
 from redshift_core import jobs
 from redshift_core.data import open_dataset
+from redshift_core.data.split import new_split
 from redshift_core.errors import InputError
 from redshift_core.jobs.machine import cpu_name, n_cores, total_memory
 from redshift_core.learning.studies.bench.checks import outsiders, tail
-from redshift_core.learning.training.prepare import environment, new_split
+from redshift_core.learning.training.prepare import environment
 from redshift_core.reports.bench import summary, write_tables
 from redshift_core.reports.bench_rows import baseline_row, network_row
 from redshift_core.settings.bench import check_installed

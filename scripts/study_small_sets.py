@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from redshift_core.cli.training import parse_setting
+from redshift_core.cli.training import parse_settings
 from redshift_core.data import Dataset, open_dataset
 from redshift_core.data.scaling import fit_scaler
 from redshift_core.evaluation.calibration import evaluate_pdf
@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=20_000, help="galaxies of the test survey")
     parser.add_argument("--set", dest="settings", nargs="*", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
-    store, values = Store(), dict(parse_setting(item) for item in options.settings)
+    store, values = Store(), parse_settings(options.settings)
     log = Path(store.root / "small-sets.jsonl")
     past = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     test, chosen = open_dataset(survey(store, options.test, TEST_SEED)), []

@@ -174,17 +174,17 @@ def test_a_table_of_ids_and_of_their_redshifts_becomes_a_dataset(here, store, tm
         assert pq.read_metadata(file).num_rows == 6
         code, out, _ = here(*some, "--name", "again", "--json")
     found = json.loads(out)
-    assert store.dataset(found["dataset"]).name == "mine"
+    assert store.dataset(found["dataset"]).name == "again"
     assert (found["rows"], found["missing"], found["flagged"]) == (6, [5], {})
-    assert store.dataset("mine").info["n_usable"] == 6
+    assert store.dataset("again").info["n_usable"] == 6
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ([], "Choose one sample: --ids FILE, --adql TEXT, or --candidates"),
-        (["--adql", "SELECT 1", "--candidates"], "Choose one sample"),
-        (["pure"], "'pure' is a cut; it goes with --candidates."),
+        (["--adql", "SELECT 1", "--candidates"], "--candidates cannot be given with it"),
+        (["pure"], "CUTS goes only with --candidates"),
         (["--candidates", "--cone", "1,2"], "is no circle on the sky"),
         (["--candidates"], "Give the dataset a name: --name NAME."),
         (["--candidates", "--name", "x", "--redshifts", "nowhere.csv"], "There is no file"),

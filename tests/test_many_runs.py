@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import collections
+import concurrent.futures
 import io
 import json
 import os
@@ -140,3 +141,19 @@ def test_no_more_is_remembered_than_the_limit(store, runs, monkeypatch):
     monkeypatch.setattr(remembered, "_known", {})
     assert len(store.runs()) == N
     assert 0 < len(remembered._known) <= 10
+
+
+def test_a_lock_leaves_no_file_behind_and_lets_only_one_in(store, runs):
+    """Its file goes with it, and who waits for it makes the next."""
+    run = runs[0]
+
+    def add(_: int) -> None:
+        with run.lock():
+            n = run.info.get("n", 0)
+            time.sleep(0.001)
+            write_json(run.info_path, {**run.info, "n": n + 1})
+
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        list(threads.map(add, range(40)))
+    assert run.info["n"] == 40
+    assert list(store.locks.iterdir()) == []

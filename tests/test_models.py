@@ -1,5 +1,9 @@
 """Models: raw flux in, redshift out, the scaler inside, the same after save and load."""
 
+import json
+import re
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -172,3 +176,25 @@ def test_a_model_with_code_inside_is_refused(tmp_path):
 def test_a_model_that_is_not_there_is_refused_in_one_sentence(tmp_path):
     with pytest.raises(InputError, match="saved no model yet"):
         load_model(tmp_path / "model.keras")
+
+
+def test_a_model_of_a_newer_keras_is_refused_with_both_versions(flux, tmp_path):
+    path, here = tmp_path / "model.keras", re.escape(keras.__version__)
+    build_model(ModelConfig("mlp", dense_units=(4,)), scaler_of("minmax", flux)).save(path)
+    replace_in(path, "metadata.json", {"keras_version": "3.0.0"})
+    load_model(path)  # an older one is welcome
+    replace_in(path, "config.json", {"class_name": "Unheard", "module": "keras", "config": {}})
+    with pytest.raises(InputError, match=rf"saved by Keras 3\.0\.0, and this is Keras {here}"):
+        load_model(path)
+    replace_in(path, "metadata.json", {"keras_version": "99.1.0"})
+    with pytest.raises(InputError, match=rf"saved by Keras 99\.1\.0, and this is Keras {here}, wh"):
+        load_model(path)
+
+
+def replace_in(path, name, value):
+    """Put other JSON into a file of a ZIP."""
+    with zipfile.ZipFile(path) as files:
+        content = {one: files.read(one) for one in files.namelist()}
+    with zipfile.ZipFile(path, "w") as files:
+        for one, data in (content | {name: json.dumps(value).encode()}).items():
+            files.writestr(one, data)

@@ -21,6 +21,7 @@ from redshift_core.data.sniff import format_of
 from redshift_core.evaluation.training_range import FLAGS
 from redshift_core.prediction.columns import COLUMNS
 from redshift_core.settings.names import USUAL_ENDINGS, WRITTEN
+from redshift_core.store.faults import FullDiskError
 from redshift_core.store.writers import PARQUET_KEY, WRITERS, TableWriter
 
 N = 7
@@ -208,7 +209,7 @@ def test_a_file_that_cannot_be_completed_does_not_appear(tmp_path, monkeypatch):
     monkeypatch.setattr(WRITERS["fits"], "close", no_room)
     paths = [tmp_path / "z.csv", tmp_path / "z.fits"]
     with (
-        pytest.raises(OSError, match="No space"),
+        pytest.raises(FullDiskError, match=r"The disk at .* is full: z.csv needs more"),
         TableWriter(paths, ABOUT, COLUMNS) as writer,
     ):
         writer.write(predictions(False))

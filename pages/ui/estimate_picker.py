@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from pages.ui.attempt import attempt
 from pages.ui.jobs.job import refused
 from pages.ui.text import escape
 from redshift_core.data.nz import parse_prior
@@ -75,7 +76,7 @@ def estimate_picker(key: str) -> None:
             st.file_uploader(
                 "Redshift distribution as a text table: z, n",
                 type=["csv", "txt", "dat", "tsv"], key=names["file"],
-                max_upload_size=MAX_MB, on_change=_take_in, args=(names, now.point),
+                max_upload_size=MAX_MB, on_change=attempt, args=(_take_in, names, now.point),
                 help="Two columns: redshift, and how many galaxies there are per unit of "
                 "redshift; or three: the edges of a bin, and n in it. Only the shape counts.",
             )  # fmt: skip

@@ -12,8 +12,10 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import access, choose
+from pages.ui.attempt import show_refused
 from pages.ui.text import escape
-from redshift_core.errors import DamagedError, ReadOnlyError
+from redshift_core.errors import InputError
+from redshift_core.store import faults, store_root
 from redshift_core.store.read_only import is_read_only
 
 TITLE = "Redshift Lab"
@@ -73,12 +75,16 @@ def route() -> None:
         return
     if is_read_only():
         st.caption(":material/visibility: For viewers: nothing can be started or changed here.")
+    show_refused()
     try:
         page.run()
-    except DamagedError as error:  # met in the middle of a page: what stands above it stays
+    except InputError as error:  # met in the middle of a page: what stands above it stays
         st.error(escape(str(error)), icon=":material/broken_image:")
-    except ReadOnlyError as error:
-        st.error(escape(str(error)), icon=":material/lock:")
+    except OSError as error:  # a store that may not be read or written, or a full disk
+        said = faults.sentence(error, store_root())
+        if not said:
+            raise
+        st.error(escape(said), icon=":material/lock:")
 
 
 def _pages(entries: list[tuple[str, str, str, str]]) -> list[st.Page]:

@@ -31,7 +31,7 @@ from streamlit import config, net_util
 
 from pages.ui import access
 from redshift_core.errors import InputError, ReadOnlyError
-from redshift_core.store import JobFolder, Store
+from redshift_core.store import JobFolder, Store, faults
 from redshift_core.store.read_only import is_read_only, refuse_writing
 
 GIGABYTE = 1_000_000_000
@@ -167,6 +167,11 @@ async def upload(request: Request) -> Response:
         leave.state = "done"
     except _Refused as refusal:
         return _answer(refusal)
+    except OSError as error:
+        said = faults.sentence(error, leave.folder.parent)
+        if not said:
+            raise
+        return JSONResponse({"error": said}, status_code=507)
     except ClientDisconnect:
         return JSONResponse({"error": "The upload was broken off."}, status_code=400)
     finally:
@@ -211,8 +216,9 @@ async def _receive(request: Request, folder: Path, name: str) -> Path:
     expected = int(told) if told.isdigit() else None
     _check_size(expected or 0, limit, name)
     folder.mkdir(parents=True)
-    if (expected or 0) > shutil.disk_usage(folder).free - GIGABYTE // 10:
-        raise _Refused(507, f"The disk has no room for the {expected} bytes of {name}.")
+    free = shutil.disk_usage(folder).free - GIGABYTE // 10  # which stay for the jobs
+    if (expected or 0) > free:
+        raise _Refused(507, faults.full(folder / name, needed=expected or 0))
     part = folder / f"{name}.part"
     with part.open("wb", buffering=0) as file:
         total, piece = 0, bytearray()

@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import choose, server
+from pages.ui.attempt import attempt
 from pages.ui.jobs.job import refused, show_job, start
 from pages.ui.text import escape, size
 from redshift_core import jobs
@@ -81,7 +82,7 @@ def import_door(arrived: Callable[[str], None] = lambda _: None) -> None:
     """
     st.file_uploader(
         "ZIP of a run", type="zip", key="import_zip", max_upload_size=MAX_MB,
-        on_change=_take_in, args=(arrived,),
+        on_change=attempt, args=(_take_in, arrived),
         help="Made by “Report and share” or `redshift-lab export`. A larger one comes in with "
         "`redshift-lab import FILE`.",
     )  # fmt: skip

@@ -31,14 +31,16 @@ from redshift_core.cli import (
     tuning,
 )
 from redshift_core.cli.follow import JobFailed
-from redshift_core.cli.output import say
+from redshift_core.cli.output import prepare_streams, reader_left, say
+from redshift_core.cli.rules import Command
 from redshift_core.errors import InputError
+from redshift_core.store import faults, store_root
 
 # What a wrong option raises. Typer names it only through its public subclass, and its versions
 # take it from different packages.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 GARBAGE = 200_000  # objects made before a search for garbage, as in a worker
-_FIXABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR)
+_FIXABLE = (errno.ENOTDIR, errno.EMFILE)
 
 app = typer.Typer(
     name="redshift-lab",
@@ -76,9 +78,9 @@ for _function in (
     manage.note,
     manage.delete,
 ):
-    app.command()(_function)
-app.command("import")(reports.import_run)
-app.command("jobs")(short_jobs.list_jobs)
+    app.command(cls=Command)(_function)
+app.command("import", cls=Command)(reports.import_run)
+app.command("jobs", cls=Command)(short_jobs.list_jobs)
 
 
 @app.callback(invoke_without_command=True)
@@ -95,6 +97,18 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code. 0: done, 1: failed, 2: the user can fix it."""
     gc.set_threshold(GARBAGE)
+    prepare_streams()
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # of `| head -1`: who reads has enough
+        reader_left()
+        code = 1
+    sys.exit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Do a command; its exit code."""
     try:
         code = app(args=arguments, prog_name="redshift-lab", standalone_mode=False)
     except InputError as error:
@@ -110,11 +124,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         say("Aborted.")
         code = 1
     except OSError as error:
-        if error.errno not in _FIXABLE:
+        said = faults.sentence(error, store_root())
+        if not said and error.errno not in _FIXABLE:
             raise
-        say(f"{error.filename or 'The store'}: {error.strerror}.")
+        say(said or f"{error.filename or 'The store'}: {error.strerror}.")
         code = 2
-    sys.exit(code or 0)
+    return code or 0
 
 
 def _usage(error: Exception) -> str:

@@ -10,7 +10,6 @@ from redshift_core import jobs
 from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, emit, say
 from redshift_core.cli.training import DetachOption
-from redshift_core.errors import InputError
 from redshift_core.settings.bench import (
     PEERS,
     QUICK,
@@ -23,6 +22,7 @@ from redshift_core.settings.bench import (
 from redshift_core.store import BenchFolder, Store, read_json
 
 USUAL = BenchConfig()
+SIZES = ",".join(map(str, SCALE))
 
 
 def bench(
@@ -61,8 +61,9 @@ def bench(
         typer.Option("--scale", help="Measure instead what each step costs as galaxies grow."),
     ] = False,
     rows: Annotated[
-        str, typer.Option(help="Numbers of galaxies of --scale, by commas.")
-    ] = ",".join(map(str, SCALE)),
+        str | None,
+        typer.Option(help="Numbers of galaxies of --scale, by commas.", show_default=SIZES),
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of the bench.")] = "",
     detach: DetachOption = False,
     as_json: JsonOption = False,
@@ -73,8 +74,6 @@ def bench(
     """
     store = Store()
     if scale:
-        if dataset or n or only or epochs or epochs_dissertation or flat_n or quick or name:
-            raise InputError("--scale goes only with --rows, --resume, --detach and --json.")
         _measure_scale(store, rows, resume, detach, as_json)
         return
     if resume:
@@ -89,8 +88,6 @@ def bench(
             dataset=dataset or "", seed=seed, rows=chosen, epochs=epochs, flat_n=flat_n,
             flat_seed=flat_seed, **{**(QUICK if quick else {}), **values},
         )  # fmt: skip
-        if dataset and n:
-            raise InputError("--n makes a survey and --dataset takes one; leave one of them out.")
         _say_what_is_left_out(only)
         folder = jobs.start_bench(store, config, name)
     say(f"Bench {folder.id}; to resume it after a stop: redshift-lab bench --resume {folder.id}")
@@ -98,7 +95,7 @@ def bench(
 
 
 def _measure_scale(
-    store: Store, rows: str, resume: str | None, detach: bool, as_json: bool
+    store: Store, rows: str | None, resume: str | None, detach: bool, as_json: bool
 ) -> None:
     """Start, or go on with, a bench of sizes; print its tables, and fail where a step failed."""
     if resume:
@@ -106,7 +103,7 @@ def _measure_scale(
         if not jobs.status(folder).active:
             jobs.submit(folder, folder.request)
     else:
-        folder = jobs.start(store, "scale", rows=scale_rows(rows))
+        folder = jobs.start(store, "scale", rows=scale_rows(rows or SIZES))
     command = f"redshift-lab bench --scale --resume {folder.id}"
     say(f"Bench {folder.id} (SIMULATED); to resume it after a stop: {command}")
     status = check(folder, jobs.status(folder) if detach else follow(folder))

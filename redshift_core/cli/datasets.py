@@ -16,7 +16,7 @@ from redshift_core.cli.output import JsonOption, damaged_lines, emit, flagged_te
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
 from redshift_core.settings.names import FORMAT_TITLES
-from redshift_core.store import Store, simulator_version
+from redshift_core.store import DatasetFolder, Store, simulator_version
 from redshift_core.store.findings import findings
 from redshift_core.store.simulator_version import simulated_mark
 
@@ -128,7 +128,7 @@ def ingest(
     """Read a file of spectra into the store; the same file twice is one dataset."""
     request: dict[str, Any] = {"file": str(existing_file(file, folder=True)), "name": name}
     request |= columns_request(columns, bases, sampling)
-    _report_dataset(run_job(jobs.start(Store(), "ingest", **request), as_json), as_json)
+    _report_dataset(run_job(jobs.start(Store(), "ingest", **request), as_json), as_json, name)
 
 
 def datasets(as_json: JsonOption = False) -> None:
@@ -161,6 +161,13 @@ def datasets(as_json: JsonOption = False) -> None:
         return listing(listed, columns)
 
     emit(listed, text, as_json)
+
+
+def call_it(folder: DatasetFolder, name: str) -> None:
+    """Give a dataset that was there already the name that was asked for now."""
+    if name and folder.name != name:
+        say(f"{folder.id} was called {folder.name}; its name is {name} now.")
+        folder.update_info(name=name)
 
 
 def columns_request(
@@ -202,11 +209,12 @@ def _progress() -> Iterator[Callable[[float, float, str], None]]:
         progress.close()
 
 
-def _report_dataset(result: dict[str, Any], as_json: bool) -> None:
+def _report_dataset(result: dict[str, Any], as_json: bool, name: str = "") -> None:
     """Print what became of an ingest or a simulation; nothing where it was stopped."""
     if not result:
         return
     folder = Store().dataset(result["dataset"])
+    call_it(folder, name)
     mark = simulated_mark(folder.info)
     there = "was in the store already" if result.get("existing") else "is in the store"
     said = findings(folder.info)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core import jobs
-from redshift_core.cli.datasets import BasesOption, SamplingOption, existing_file
+from redshift_core.cli.datasets import BasesOption, SamplingOption, call_it, existing_file
 from redshift_core.cli.follow import JobFailed, run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say
 from redshift_core.errors import InputError
@@ -94,6 +94,10 @@ def fetch(
     for key, path in (("bases", bases), ("sampling", sampling)):
         request[key] = str(existing_file(path)) if path else ""
     request |= _sample(ids, adql, candidates, cuts, cone, release)
+    if matched_only and redshifts == "none":
+        raise InputError(
+            "--matched-only leaves nothing with --redshifts none; name where redshifts come from."
+        )
     if not (name or count):
         raise InputError("Give the dataset a name: --name NAME.")
     try:
@@ -105,6 +109,7 @@ def fetch(
     if count and result:
         emit(result, lambda: _counted(result), as_json)
     elif result:
+        call_it(Store().dataset(result["dataset"]), name)
         _report(result, as_json)
     else:
         say(_goes_on())
@@ -116,8 +121,6 @@ def _sample(
     """The sample as a job's request names it: a file of ids, or a query."""
     from redshift_core.data.archive import adql as queries
 
-    if cuts and not candidates:
-        raise InputError(f"{cuts!r} is a cut; it goes with --candidates.")
     circle = queries.parse_cone(cone) if cone else None
     chosen = [ids is not None, bool(adql), candidates or circle is not None]
     if sum(chosen) != 1:

@@ -11,7 +11,7 @@ from redshift_core import jobs
 from redshift_core.cli.output import emit, say
 from redshift_core.constants import duration
 from redshift_core.errors import InputError
-from redshift_core.jobs import Status
+from redshift_core.jobs import Status, housekeeping
 from redshift_core.store import JobFolder
 
 LINE_INTERVAL = 10.0  # s between two lines of progress where stderr is no terminal
@@ -82,6 +82,8 @@ def check(folder: JobFolder, status: Status) -> Status:
     """Status of a job that has not failed; JobFailed where it has."""
     if status.state == "failed" and status.user_error:
         raise JobFailed(status.message, 2)
+    if status.state == "lost":
+        housekeeping.clear_lost(folder)
     if status.state in ("failed", "lost"):
         end = jobs.log_tail(folder, 15)
         if end:

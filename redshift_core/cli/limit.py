@@ -9,7 +9,8 @@ import typer
 from redshift_core import jobs
 from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, emit, say
-from redshift_core.cli.training import DetachOption, parse_setting
+from redshift_core.cli.training import DetachOption, parse_settings
+from redshift_core.errors import InputError
 from redshift_core.settings.limit import LimitConfig
 from redshift_core.settings.presets import PRESETS, preset
 from redshift_core.store import LimitFolder, Store, read_json
@@ -66,7 +67,9 @@ def limit(
     if resume:
         study = jobs.resume_limit(store.limit(resume), runs)
     else:
-        values = dict(parse_setting(item) for item in settings or [])
+        values = parse_settings(settings)
+        if "seed" in values:
+            raise InputError("Every training has a seed of its own, from --seed on; give that.")
         config = LimitConfig(
             base=preset(preset_name).with_values(values),
             sizes=sizes,  # type: ignore[arg-type] - text, as --set takes it

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
@@ -17,12 +19,47 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")
 ]
 GAP = "  "
+SIMPLER = {"–": "-", "−": "-", "‘": "'", "’": "'"}  # for streams that cannot hold these
+
+
+def simplified(error: UnicodeError) -> tuple[str, int]:
+    """A character for each that a stream cannot hold, so that columns stay where they are."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(SIMPLER.get(sign, "?") for sign in signs), error.end
+
+
+codecs.register_error("redshift_lab.simplified", simplified)
+
+
+def prepare_streams() -> None:
+    """Let stdout and stderr replace what they cannot hold, such as σ where they are latin-1."""
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="redshift_lab.simplified")
+
+
+def reader_left() -> None:
+    """After a broken pipe: let nothing more be written, at the end of the process either."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(nowhere, stream.fileno())
+
+
+def _holds_all(stream: Any) -> bool:
+    """Whether a stream can hold every character."""
+    return (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "").startswith("utf")
 
 
 def emit(value: Any, text: str | Callable[[], str], as_json: bool) -> None:
     """Print a result: as JSON, or as text for people."""
     if as_json:
-        print(json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False))
+        escaped = not _holds_all(sys.stdout)  # JSON has its own way to write what is missing there
+        print(json.dumps(_plain(value), ensure_ascii=escaped, indent=1, allow_nan=False))
     else:
         print(text() if callable(text) else text)
     sys.stdout.flush()

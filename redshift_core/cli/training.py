@@ -103,12 +103,9 @@ def train(
     from redshift_core.cli.tuning import run_of_trial
     from redshift_core.settings.layers import layer_table
 
-    _one_beginning(start_from, {"--preset": preset_name, "--from-trial": from_trial})
-
     store = Store()
     folder = store.dataset(dataset)
-    values: dict[str, Any] = dict(parse_setting(item) for item in settings or [])
-    values.update({k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None})
+    values = parse_settings(settings, epochs=epochs, seed=seed)
     if start_from:
         base = jobs.fine_tuned(store.run(start_from), folder)
     else:
@@ -144,16 +141,6 @@ def _beforehand(config: RunConfig, folder: DatasetFolder) -> list[Any]:
     return few_rows(config, n_rows)
 
 
-def _one_beginning(start_from: str | None, options: dict[str, str | None]) -> None:
-    """Refuse settings from a trained run and from elsewhere at once."""
-    others = [name for name, value in options.items() if value]
-    if start_from and others:
-        raise InputError(
-            f"--from takes the network and the settings that suit it from a run, so "
-            f"{' and '.join(others)} cannot be given with it; leave one of them out."
-        )
-
-
 def adapt(
     run: RunArgument,
     to: Annotated[
@@ -186,6 +173,11 @@ def adapt(
     request: dict[str, Any] = {"run": folder.id, "name": name}
     if Path(to).expanduser().exists():
         request["file"] = str(existing_file(Path(to), folder=True))
+    elif columns or bases or sampling:
+        raise InputError(
+            "--columns, --bases and --sampling say how a file is read, and --to names no file; "
+            "leave them out."
+        )
     else:
         request["dataset"] = _spectra_in_store(store, to)
     request |= columns_request(columns, bases, sampling)
@@ -238,8 +230,7 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a stopped, failed or lost run, or with a finished one for more epochs."""
-    values = dict(parse_setting(item) for item in settings or [])
-    folder = jobs.resume(Store().run(run), epochs, values)
+    folder = jobs.resume(Store().run(run), settings=parse_settings(settings, epochs=epochs))
     _finish(folder, detach, as_json)
 
 
@@ -286,12 +277,31 @@ def _remarks(run: RunFolder) -> Sequence[Any]:
     return remarks_of_run(run)
 
 
-def parse_setting(item: str) -> tuple[str, str]:
-    """``KEY=VALUE`` of the command line."""
-    key, equals, value = item.partition("=")
-    if not equals or not key.strip():
-        raise InputError(f"--set {item!r} is not KEY=VALUE, for example --set batch_size=64.")
-    return key.strip(), value.strip()
+def parse_settings(items: list[str] | None, **options: Any) -> dict[str, Any]:
+    """Settings of ``--set KEY=VALUE``, and those that have options of their own.
+
+    Parameters
+    ----------
+    options : optional
+        Value of the option of that name, ``epochs=…`` of ``--epochs``; None where not given.
+
+    Raises
+    ------
+    InputError
+        Where an item is not KEY=VALUE, or a setting is given twice.
+    """
+    values: dict[str, Any] = {}
+    for item in items or []:
+        key, equals, value = (word.strip() for word in item.partition("="))
+        if not equals or not key:
+            raise InputError(f"--set {item!r} is not KEY=VALUE, for example --set batch_size=64.")
+        if key in values:
+            raise InputError(f"--set gives {key} twice; leave one of the two out.")
+        values[key] = value
+    for key, value in options.items():
+        if value is not None and key in values:
+            raise InputError(f"--{key} and --set {key} both give {key}; leave one of the two out.")
+    return values | {key: value for key, value in options.items() if value is not None}
 
 
 def _summary(run: RunFolder) -> dict[str, Any]:

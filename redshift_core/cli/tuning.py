@@ -12,7 +12,7 @@ from redshift_core import jobs
 from redshift_core.cli.datasets import existing_file
 from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, say, table
-from redshift_core.cli.training import DetachOption, parse_setting
+from redshift_core.cli.training import DetachOption, parse_settings
 from redshift_core.errors import InputError
 from redshift_core.settings.presets import PRESETS, preset
 from redshift_core.settings.run import RunConfig
@@ -23,6 +23,11 @@ from redshift_core.store.records import Trial, dicts
 from redshift_core.store.simulator_version import simulated_mark
 
 USUAL = TuningConfig()
+OWN = {  # settings of a run of which a search has its own
+    "epochs": "--epochs gives the epochs of each trial",
+    "early_stopping": "--early-stopping says when a trial ends",
+    "keep": "a trial is judged at its best epoch",
+}
 
 
 def tune(
@@ -88,16 +93,13 @@ def tune(
     request = {"scheduler": scheduler} if scheduler else {}
     store = Store()
     if resume:
-        if dataset:
-            raise InputError("--resume goes on with its own dataset; leave DATASET out.")
         tuning = jobs.resume_tuning(store.tuning(resume), trials, **request)
     else:
         if not dataset:
             raise InputError("Name a dataset, or a search with --resume.")
         folder = store.dataset(dataset)
-        base = preset(preset_name, folder.id).with_values(
-            dict(parse_setting(item) for item in settings or [])
-        )
+        fixed = _fixed(settings)
+        base = preset(preset_name, folder.id).with_values(fixed)
         config = TuningConfig(
             dataset=folder.id,
             base=base,
@@ -111,7 +113,7 @@ def tune(
             seed=seed,
             objective=objective,
             workers=workers,
-            space=_space(space),
+            space=_space(space, fixed),
         )
         tuning = jobs.start_tuning(store, config, name, **request)
         say(f"Search {tuning.id} on {folder.id}{simulated_mark(folder.info)}.")
@@ -166,16 +168,32 @@ def run_of_trial(store: Store, text: str) -> RunConfig:
     return trials.run_config(store.tuning(name), trial)
 
 
-def _space(path: Path | None) -> tuple[Parameter, ...]:
+def _fixed(settings: list[str] | None) -> dict[str, Any]:
+    """Settings that are not searched; InputError for those of which a search has its own."""
+    fixed = parse_settings(settings)
+    for name, option in OWN.items():
+        if name in fixed or f"training.{name}" in fixed:
+            raise InputError(f"--set {name} says nothing in a search: {option}. Leave it out.")
+    return fixed
+
+
+def _space(path: Path | None, fixed: dict[str, Any]) -> tuple[Parameter, ...]:
+    """What is searched: of the usual space what is not fixed, or the whole of a file."""
     if path is None:
-        return DEFAULT_SPACE
+        return tuple(one for one in DEFAULT_SPACE if one.name not in fixed)
     try:
         listed = json.loads(existing_file(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}.") from error
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise InputError(f"{path} must hold a list of parameters; see redshift-lab tune --help.")
-    return tuple(Parameter.from_dict(one) for one in listed)
+    space = tuple(Parameter.from_dict(one) for one in listed)
+    if both := [one.name for one in space if one.name in fixed]:
+        raise InputError(
+            f"{path} searches {' and '.join(both)}, and --set fixes it; leave it out of one of "
+            "them."
+        )
+    return space
 
 
 def _finish(tuning: TuningFolder, detach: bool, as_json: bool) -> None:

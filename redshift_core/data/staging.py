@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -12,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from redshift_core.errors import InputError
-from redshift_core.store import DatasetFolder, Store
+from redshift_core.store import DatasetFolder, Store, faults
 from redshift_core.store.processes import is_alive
 
 OWNER = "owner.json"  # process that fills a hidden folder
@@ -36,17 +34,12 @@ def construction(folder: DatasetFolder, what: str, n_bytes: float) -> Iterator[N
         take_ownership(folder.path)
         yield
         release(folder.path)
-    except OSError as error:
+    except BaseException as error:
+        said = faults.full(folder.path, needed=int(n_bytes), what=what)  # with what it has taken
         shutil.rmtree(folder.path, ignore_errors=True)
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not faults.is_full(error):
             raise
-        raise InputError(
-            f"The disk under {folder.path.parents[1]} is full; {what} needs about "
-            f"{n_bytes / 1e6:,.0f} MB. Free some space and do it again."
-        ) from None
-    except BaseException:
-        shutil.rmtree(folder.path, ignore_errors=True)
-        raise
+        raise faults.FullDiskError(said) from None
 
 
 def take_ownership(folder: Path) -> None:

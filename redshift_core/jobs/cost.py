@@ -22,6 +22,9 @@ from redshift_core.settings.run import RunConfig
 from redshift_core.store import RunFolder, Store
 
 TENSORFLOW_BYTES = 500_000_000  # private memory of a worker beside all below, measured on a CPU
+TENSORFLOW_ADDRESSES = 3_600_000_000  # bytes that a worker maps, files among them; measured
+LIGHT_BYTES = 150_000_000  # private memory of a worker without TensorFlow, measured; 110 MB at most
+LIGHT_ADDRESSES = 2_000_000_000  # bytes that it maps
 SLOTS = {"adamax": 2, "adam": 2, "adamw": 2, "sgd": 1}  # numbers an optimizer keeps per weight
 EFFICIENCY = 0.8  # of the matrix-product speed; the dissertation's layers reached 0.6 and 1.15
 STEP_SECONDS = 0.0005  # s of a step that do not depend on the batch; measured with preset fast

@@ -7,6 +7,7 @@ searches, studies and benches are never touched.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -15,11 +16,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import filelock
 
 from redshift_core.constants import size_text
 from redshift_core.errors import InputError
 from redshift_core.jobs.watch import status
 from redshift_core.store import JobFolder, RunFolder, Store, read_only
+from redshift_core.store.files import clear_left
+from redshift_core.store.manifest import LOCK
 
 LIMIT_NAME = "REDSHIFT_LAB_OUTPUTS_LIMIT"  # environment variable, such as 20 GB; none: no limit
 DEFAULT_LIMIT = 5e9  # bytes that the outputs of ended short jobs may take together
@@ -124,6 +130,40 @@ def keep_within_limit(store: Store) -> Cleaned:
     made = outputs(store)
     excess = sum(one.n_bytes for one in made) - outputs_limit()
     return _clean(store, _ended(made)[:-1] if excess > 0 else [], excess)
+
+
+def clear_lost(job: JobFolder) -> None:
+    """Remove what a job that was killed had begun to write, in the store and beside it.
+
+    Only what processes of this machine wrote that are gone; what the job had finished stays.
+    """
+    for folder in (job.path, job.output, job.path / "checkpoint"):
+        clear_left(folder)
+    request = _request(job)
+    if request.get("kind") == "catalogue":
+        _clear_catalogue(Path(request.get("out", "")))
+        return
+    for asked in (request.get("out"), request.get("pdf")):
+        if isinstance(asked, str):
+            clear_left(Path(asked).parent, Path(asked).name)
+    if request.get("kind") == "evaluate":
+        clear_left(job.path.parents[1] / "runs" / str(request.get("run")) / "evaluations")
+
+
+def _request(job: JobFolder) -> dict[str, Any]:
+    """What a job was asked for; empty where that cannot be read."""
+    with contextlib.suppress(InputError):
+        return job.request
+    return {}
+
+
+def _clear_catalogue(out: Path) -> None:
+    """As `clear_lost`, of parts that workers wrote; not while another job writes there."""
+    lock = filelock.FileLock(out / LOCK)
+    with contextlib.suppress(filelock.Timeout, OSError), lock.acquire(blocking=False):
+        for part in out.rglob(".tmp-*"):
+            with contextlib.suppress(OSError):
+                part.unlink()
 
 
 def _ended(made: list[Output]) -> list[Output]:

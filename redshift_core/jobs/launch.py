@@ -6,17 +6,19 @@ worker, so of several that submit one job only one does; the worker does the res
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.jobs import extras
+from redshift_core.jobs.lost import CHILDREN, forget_ended
 from redshift_core.jobs.machine import n_cores, n_threads
 from redshift_core.jobs.start_from import copy_start
 from redshift_core.jobs.watch import status
@@ -66,21 +68,24 @@ def submit(
     ------
     InputError
         Where the job is active, which all but one see that submit it at the same time.
+    FullDiskError
+        Where the disk has no room for a job; one that was there stays as it was.
     """
     read_only.refuse_writing()
     with folder.lock():
         if (now := status(folder)).active:
             raise InputError(f"{folder.id} is already {now.state}; stop it first.")
+        context = JobContext(folder, Store(folder.path.parent.parent))
+        context.keep_room()
         for stale in (folder.stop_path, folder.result_path):
             stale.unlink(missing_ok=True)
         if config is not None:
             write_json(folder.path / "config.json", config)
         write_json(folder.request_path, request)
-        JobContext(folder, Store(folder.path.parent.parent)).set_state(
-            "starting", kind=request["kind"], submitted=time.time()
-        )
+        context.set_state("starting", kind=request["kind"], submitted=time.time())
+    forget_ended()
     with folder.log_path.open("ab") as log:
-        subprocess.Popen(
+        CHILDREN[folder.path] = subprocess.Popen(
             [sys.executable, "-m", "redshift_core.jobs.worker", str(folder.path)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -101,6 +106,7 @@ def environment(kind: str, root: Path) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
     passive = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait leave others the core
     values = {"TF_CPP_MIN_LOG_LEVEL": "2", **passive, **os.environ, "PYTHONPATH": path}
+    values["PYTHONIOENCODING"] = "utf-8:backslashreplace"  # of the log, whatever this process has
     if kind in LONG_KINDS + LEADING_KINDS:
         return values
     values["CUDA_VISIBLE_DEVICES"] = "-1"
@@ -121,7 +127,9 @@ def start(store: Store, kind: str, **request: Any) -> JobFolder:
     """Start a job of its own folder: ingest, fetch, simulate, evaluate, predict and others."""
     run = RunFolder(store.root / "runs" / request["run"]) if "run" in request else None
     extras.check(kind, run)
-    return submit(store.new_job(kind), {"kind": kind, **request})
+    job = store.new_job(kind)
+    with _whole(job):
+        return submit(job, {"kind": kind, **request})
 
 
 def start_training(store: Store, config: RunConfig, name: str = "") -> RunFolder:
@@ -132,11 +140,8 @@ def start_training(store: Store, config: RunConfig, name: str = "") -> RunFolder
     tuned = "tuned-" if config.start_from else ""
     run = store.new_run(name or f"{tuned}{config.preset}-{dataset.name}")
     if config.start_from:
-        try:
+        with _whole(run):
             copy_start(store, run, config, dataset)
-        except Exception:
-            run.delete()
-            raise
     return _start(run, config, name, kind="train")
 
 
@@ -185,10 +190,21 @@ def start_bench(store: Store, config: BenchConfig, name: str = "") -> BenchFolde
 
 def _start(folder: Study, config: Settings, name: str, **request: Any) -> Study:
     """Keep the name that the user gave, if any, and submit."""
-    if name:
-        folder.update_info(name=name)
-    submit(folder, request, config.to_dict())
+    with _whole(folder):
+        if name:
+            folder.update_info(name=name)
+        submit(folder, request, config.to_dict())
     return folder
+
+
+@contextlib.contextmanager
+def _whole(folder: JobFolder) -> Iterator[None]:
+    """Around what fills a new folder; nothing is left of one that cannot be filled."""
+    try:
+        yield
+    except Exception:
+        folder.delete()
+        raise
 
 
 def _with_redshifts(store: Store, name: str) -> DatasetFolder:

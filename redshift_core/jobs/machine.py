@@ -47,8 +47,42 @@ def has_gpu() -> bool:
 
 
 def total_memory() -> int:
-    """Memory of this machine, in bytes."""
-    return psutil.virtual_memory().total
+    """Memory that this process may have: the machine's, or what its control group allows; bytes."""
+    limits = [int(text) for path in _group_limits() if (text := _first_line(path)).isdecimal()]
+    return min([psutil.virtual_memory().total, *limits])
+
+
+def address_limit() -> int | None:
+    """Addresses that a process may map (``ulimit -v``), in bytes; None without a limit."""
+    with contextlib.suppress(ImportError):
+        import resource
+
+        soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+        return None if soft == resource.RLIM_INFINITY else soft
+    return None
+
+
+def _group_limits() -> list[Path]:
+    """Files that hold the limits of memory of this process's control groups, versions 1 and 2."""
+    root = Path("/sys/fs/cgroup")
+    found = [root / "memory.max", root / "memory" / "memory.limit_in_bytes"]
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+            _, kinds, name = line.split(":", 2)
+            if kinds == "memory":
+                found.append(root / "memory" / name.strip("/") / "memory.limit_in_bytes")
+            elif not kinds:
+                own = root / name.strip("/")
+                groups = [own, *own.parents]
+                found += [one / "memory.max" for one in groups if one.is_relative_to(root)]
+    return found
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
 
 
 def peak_memory() -> int:
@@ -87,7 +121,7 @@ def _status_bytes(process: str, name: str) -> int:
 
 def free_memory() -> int:
     """Memory that a new process can have without swapping, in bytes."""
-    return psutil.virtual_memory().available
+    return min(psutil.virtual_memory().available, total_memory())
 
 
 @cache

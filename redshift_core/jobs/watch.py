@@ -17,7 +17,8 @@ from typing import Any
 import psutil
 
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.store import ACTIVE_STATES, JobFolder, Store, read_json, read_only
+from redshift_core.jobs import lost
+from redshift_core.store import ACTIVE_STATES, JobFolder, Store, faults, read_json, read_only
 from redshift_core.store.processes import is_alive
 from redshift_core.store.remembered import remembered
 from redshift_core.store.shapes import check
@@ -25,8 +26,7 @@ from redshift_core.store.shapes import check
 START_LIMIT = 60.0  # s a job may be "starting" without a process before it counts as lost
 SILENCE = 120.0  # s without a sign of life after which a process of another machine is lost
 STATES = (*ACTIVE_STATES, "stopped", "finished", "failed", "lost")
-RESUMABLE = "a training run, a search or the prediction of a catalogue can be resumed."
-UNKNOWN = f"How far it came is not known; {RESUMABLE}"
+UNKNOWN = f"How far it came is not known; {lost.RESUMABLE}"
 POLL = 0.1  # s between two looks at a job's status …
 FIRST_POLL, FIRST = 0.02, 5.0  # … and during its first seconds, which may be all that it takes
 
@@ -46,6 +46,9 @@ class Status:
     pid: int = 0
     pid_started: float = 0.0  # Unix time at which that process started, s
     user_error: bool = False  # the failure is one the user can fix
+    memory: int = 0  # bytes that the process held at its last report
+    allowed: int = 0  # bytes of memory that it may have; 0 where it has not said
+    addresses: int = 0  # bytes of addresses that it may map; 0 without a limit
     detail: dict[str, Any] = field(default_factory=dict)  # epoch, step, device, …
 
     @property
@@ -68,18 +71,15 @@ _KINDS = {  # name of a field → types of its value
 def status(folder: JobFolder) -> Status:
     """State of a job. It is ``lost`` if its process is gone and left no result."""
     found = _read(folder)
-    if not found.active or _alive(found):
+    if not found.active or _alive(folder, found):
         stopping = found.state in ("queued", "running") and folder.stop_path.exists()
         return dataclasses.replace(found, state="stopping") if stopping else found
     again = _read(folder)  # it may have ended between the two looks
     if not again.active:
         return again
-    return dataclasses.replace(
-        found,
-        state="lost",
-        message="The worker process ended without a report: it was killed, ran out of memory, or "
-        f"crashed. The end of its log is below; {RESUMABLE}",
-    )
+    limits = lost.Limits(found.allowed, found.addresses) if found.allowed else lost.own_limits()
+    said = lost.why(folder, found.kind, found.memory, limits, log_tail(folder))
+    return dataclasses.replace(found, state="lost", message=said)
 
 
 def at_work(store: Store, recent: int | None = 50) -> list[tuple[JobFolder, Status]]:
@@ -93,7 +93,8 @@ def stop(folder: JobFolder) -> None:
     if not (now := status(folder)).active:
         raise InputError(f"{folder.id} is not running: it is {now.state}.")
     read_only.refuse_writing()
-    folder.stop_path.touch()
+    with faults.writing(folder.stop_path):
+        folder.stop_path.touch()
 
 
 def kill(folder: JobFolder) -> None:
@@ -166,7 +167,9 @@ def _checked(path: Path) -> Status:
     return Status(**values)
 
 
-def _alive(found: Status) -> bool:
+def _alive(folder: JobFolder, found: Status) -> bool:
+    if lost.ended(folder) is not None:
+        return False
     if not found.pid:
         return time.time() - found.submitted < START_LIMIT
     if found.host not in ("", platform.node()):

@@ -6,19 +6,22 @@ are named by strings, so this process loads only what its job needs.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import platform
+import signal
 import sys
 import time
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from redshift_core.errors import InputError
-from redshift_core.jobs import extras, housekeeping, queue
+from redshift_core.jobs import extras, housekeeping, lost, queue
 from redshift_core.jobs.machine import peak_memory
 from redshift_core.store import (
     BenchFolder,
@@ -62,28 +65,48 @@ def main(path: str) -> int:
     folder = Path(path).resolve()
     job = FOLDERS.get(folder.parent.name, JobFolder)(folder)
     context = JobContext.of(job)
+    _stop_when_told_to_end(job)
     process = psutil.Process()
     started = process.create_time()
-    context.set_state("queued", host=platform.node(), pid=process.pid, pid_started=started)
     try:
+        here = {"host": platform.node(), **asdict(lost.own_limits())}
+        context.set_state("queued", pid=process.pid, pid_started=started, **here)
         with queue.slot(context):
             context.set_state("running", message="")
             begin = time.monotonic()
             result = _execute(context)
             result = {**result, "process": _spent(time.monotonic() - begin)}
+        write_json(job.result_path, result)
     except Stopped:
         context.set_state("stopped", message="Stopped while it waited.")
-    except InputError as error:
-        context.set_state("failed", message=str(error), user_error=True)
-        return 2
     except Exception as error:
-        traceback.print_exc()
+        if said := lost.remedy(error, job):
+            context.set_state("failed", message=said, user_error=True)
+        if isinstance(error, InputError):
+            return 2
+        with contextlib.suppress(OSError):  # the log may be on the disk that is full
+            traceback.print_exc()
+        if said:
+            return 2
         context.set_state("failed", message=f"{type(error).__name__}: {error}")
         return 1
     else:
-        write_json(job.result_path, result)
         context.set_state("stopped" if result.get("stopped") else "finished")
     return 0
+
+
+def _stop_when_told_to_end(job: JobFolder) -> None:
+    """Take SIGTERM, which a machine sends that goes down, for the wish to stop; a second one ends.
+
+    A job that is stopped saves what it has and leaves nothing half-written.
+    """
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        with contextlib.suppress(OSError):
+            job.stop_path.touch()
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def _execute(context: JobContext) -> dict[str, Any]:

@@ -9,7 +9,11 @@ weight of the last, so a saved model contains both.
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -141,13 +145,42 @@ def trunk(model: keras.Model) -> keras.Model:
 
 
 def load_model(path: Path) -> keras.Model:
-    """Load a saved model; code inside the file is refused (``safe_mode``)."""
+    """Load a saved model; code inside the file is refused (``safe_mode``).
+
+    Raises
+    ------
+    InputError
+        Where there is none, a newer Keras has saved it, or it is damaged.
+    """
     if not path.exists():
         raise InputError(
             f"{path} does not exist: the run has saved no model yet. Train or resume it first."
         )
-    with reading(path, AGAIN):
+    saved, here = saved_by(path), keras.__version__
+    if _numbers(saved) > _numbers(here):
+        raise InputError(
+            f"{path} was saved by Keras {saved}, and this is Keras {here}, which cannot know all "
+            f"that a newer one writes. Install that one (pip install 'keras>={saved}'), or train "
+            "the run again with this one."
+        )
+    versions = f"It was saved by Keras {saved}, and this is Keras {here}. " if saved else ""
+    with reading(path, f"{versions}{AGAIN}"):
         return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def saved_by(path: Path) -> str:
+    """Version of Keras that has saved a model; empty where the file does not say it."""
+    try:
+        with zipfile.ZipFile(path) as files:
+            said = json.loads(files.read("metadata.json"))
+        return str(said["keras_version"])
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error):
+        return ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """First three numbers of a version; none of an empty one."""
+    return tuple(int(text) for text in re.findall(r"\d+", version)[:3])
 
 
 @keras.saving.register_keras_serializable(package="redshift_lab")

@@ -24,6 +24,7 @@ from redshift_core.errors import InputError
 from redshift_core.simulation.survey import CHUNK, Block, Report, blocks, check_request
 from redshift_core.simulation.table import VERSION
 from redshift_core.store import atomic
+from redshift_core.store.files import clear_left
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 COLUMNS = ("source_id", "z", *(f"flux_{pixel}" for pixel in range(N_PIXELS)))
@@ -64,6 +65,7 @@ def write_survey(
         raise InputError(f"The folder {path.parent} does not exist; create it or choose another.")
     if path.is_dir():
         raise InputError(f"{path} is a folder; give a file name.")
+    clear_left(path.parent, path.name)
     found = blocks(n, seed, redshifts, cache=cache, block_rows=GROUP_ROWS, report=report)
     with atomic(path) as part:
         if suffix == ".parquet":

@@ -22,6 +22,7 @@ from redshift_core.errors import InputError
 from redshift_core.simulation import instrument, physics
 from redshift_core.simulation.inputs import Inputs, load_inputs
 from redshift_core.store import Store, part_of
+from redshift_core.store.files import clear_left
 
 VERSION = SIMULATOR_VERSION  # version of the table's content
 DUST = np.linspace(-0.25, 0.5, 7)  # A_V of the galaxy's own dust, mag
@@ -73,6 +74,7 @@ def _mapped(path: Path) -> Table:
 
 def _build(path: Path) -> None:
     """Write both files under temporary names and rename them, so that two builders do no harm."""
+    clear_left(path.parent, path.name)
     part = part_of(path)
     part.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(part).free

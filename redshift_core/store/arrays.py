@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from redshift_core.errors import JUDGE_AGAIN, RESTORE
 from redshift_core.store import atomic, part_of, reading
+from redshift_core.store.faults import writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,8 @@ READ_ROWS = 65_536  # rows of a table read at a time
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray]) -> None:
     """Write named arrays to an npz file; a reader never sees half of it."""
-    with atomic(path) as part, part.open("wb") as file:
+    needed = sum(np.asarray(array).nbytes for array in arrays.values())
+    with atomic(path, needed) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 
@@ -183,19 +185,23 @@ class RowWriter:
             raise ValueError(
                 f"The rows have shape {np.shape(rows)}; the table has {self.n_columns} columns."
             )
-        self._file.write(np.ascontiguousarray(rows, self.dtype))
+        with writing(self.path, self._part):
+            self._file.write(np.ascontiguousarray(rows, self.dtype))
         self._n_rows += len(rows)
 
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._file.seek(0)
-            self._header()
-        self._file.close()
-        if kind is None:
-            os.replace(self._part, self.path)
-        self._part.unlink(missing_ok=True)
+        try:
+            with writing(self.path, self._part):
+                if kind is None:
+                    self._file.seek(0)
+                    self._header()
+                self._file.close()
+                if kind is None:
+                    os.replace(self._part, self.path)
+        finally:
+            self._part.unlink(missing_ok=True)
 
     def _header(self) -> None:
         """NumPy pads it, so that it stays as long however many rows there are."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import time
 from collections.abc import Callable
 from typing import Any
 
-from redshift_core.store.files import read_json, write_json
+from redshift_core.store.faults import FullDiskError
+from redshift_core.store.files import atomic, read_json, write_json
 from redshift_core.store.folders import JobFolder
+from redshift_core.store.processes import own_memory
 from redshift_core.store.store import Store
 
 ACTIVE_STATES = ("starting", "queued", "running", "stopping")
+ROOM = 65_536  # bytes kept aside while a job is at work, for its last status
 STATUS_INTERVAL = 0.5  # s between two writes of status.json while a job only makes progress
 
 
@@ -44,6 +50,8 @@ class JobContext:
     ) -> None:
         """Beat the heart and tell progress; written at most every STATUS_INTERVAL unless ``now``.
 
+        A full disk does not end a job here: what it makes is more than what it tells.
+
         ``detail`` are values of the kind of job (epoch, step, device); they stay until replaced.
         """
         for key, value in (("done", done), ("total", total), ("message", message)):
@@ -51,12 +59,26 @@ class JobContext:
                 self._status[key] = value
         self._status["detail"] = {**self._status.get("detail", {}), **detail}
         if now or time.monotonic() - self._written > STATUS_INTERVAL:
-            self._write()
+            self._status["memory"] = own_memory()
+            with contextlib.suppress(FullDiskError):
+                self._write()
 
     def set_state(self, state: str, **values: Any) -> None:
-        """Write a new state at once."""
+        """Write a new state at once; that of a job that has ended on a full disk too."""
         self._status.update(state=state, **values)
-        self._write()
+        if state in ACTIVE_STATES:
+            self._write()
+            return
+        try:
+            self._write()
+        except FullDiskError:
+            self._write_aside()
+        self.folder.room_path.unlink(missing_ok=True)
+
+    def keep_room(self) -> None:
+        """Take space for the last status; FullDiskError where there is none."""
+        with atomic(self.folder.room_path, ROOM) as part:
+            part.write_bytes(os.urandom(ROOM))  # zeros take no space on a disk that compresses
 
     def should_stop(self) -> bool:
         """Whether the user asked the job to stop."""
@@ -78,6 +100,15 @@ class JobContext:
         self._status["heartbeat"] = time.time()
         write_json(self.folder.status_path, self._status)
         self._written = time.monotonic()
+
+    def _write_aside(self) -> None:
+        """Write the status over what has its space already: what was kept for it, else itself."""
+        room, path = self.folder.room_path, self.folder.status_path
+        with (room if room.exists() else path).open("r+b") as file:
+            file.write(json.dumps(self._status, ensure_ascii=False).encode())
+            file.truncate()
+        if room.exists():
+            os.replace(room, path)
 
 
 class InnerContext(JobContext):

@@ -16,6 +16,7 @@ from typing import Any
 from redshift_core.constants import N_PIXELS
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.store import shapes
+from redshift_core.store.faults import sentence
 from redshift_core.store.files import read_json
 from redshift_core.store.folders import (
     DatasetFolder,
@@ -49,7 +50,8 @@ def _damage(folder: Folder) -> str:
     except InputError as error:
         return str(error)
     except OSError as error:  # it was deleted meanwhile, or may not be read
-        return f"{folder.path} cannot be read: {error.strerror}. Check who may read it."
+        plain = f"{folder.path} cannot be read: {error.strerror}. Check who may read it."
+        return sentence(error, folder.path) or plain
     return ""
 
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from redshift_core.errors import JUDGE_AGAIN, DamagedError
 from redshift_core.store import read_only
-from redshift_core.store.files import lock_of, part_of, read_json
+from redshift_core.store.files import clear_left, lock_of, part_of, read_json
 from redshift_core.store.records import Evaluation, Stress, Summary
 from redshift_core.store.remembered import remembered
 from redshift_core.store.shapes import PERTURB_AGAIN
@@ -151,6 +151,7 @@ class EvaluationFolder:
         Whatever was added to the evaluation before goes with it.
         """
         read_only.refuse_writing()
+        clear_left(self.path.parent, self.path.name)
         new = EvaluationFolder(part_of(self.path))
         new.path.mkdir(parents=True)
         try:

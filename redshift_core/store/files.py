@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
+import platform
 import re
 import secrets
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,10 +20,12 @@ from typing import Any
 import filelock
 
 from redshift_core.errors import RESTORE, DamagedError, InputError
-from redshift_core.store import read_only
+from redshift_core.store import faults, read_only
+from redshift_core.store.processes import exists
 
 PACKAGE = Path(__file__).parents[1]
 CHECKOUT = PACKAGE.parent
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"  # in names: whose process numbers they hold
 
 
 # What the libraries that read JSON, NumPy, Parquet and Keras files raise at a damaged one.
@@ -73,6 +78,8 @@ def reading(path: Path, remedy: str = RESTORE) -> Iterator[None]:
     except _AT_DAMAGE as error:
         if isinstance(error, InputError):
             raise
+        if isinstance(error, PermissionError):
+            raise DamagedError(faults.denied(path)) from error
         raise DamagedError.of(path, _reason(path, error), remedy) from error
 
 
@@ -93,28 +100,56 @@ def write_json(path: Path, value: dict[str, Any] | list[dict[str, Any]]) -> None
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, UTF-8, whole or not at all."""
-    with atomic(path) as part:
-        part.write_text(text, encoding="utf-8")
+    content = text.encode()
+    with atomic(path, len(content)) as part:
+        part.write_bytes(content)
 
 
 def part_of(path: Path) -> Path:
     """A hidden name beside a file that no other thread, process or machine chooses."""
-    return path.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
+    return path.with_name(f".tmp-{os.getpid()}-{_HOST}{secrets.token_hex(4)}-{path.name}")
+
+
+def clear_left(folder: Path, name: str = "*") -> None:
+    """Remove what processes of this machine had begun to write in a folder when they were killed.
+
+    Parameters
+    ----------
+    name : str
+        Of the file that it should have become; of any, if not given.
+    """
+    known = name if name == "*" else glob.escape(name)
+    for part in folder.glob(f".tmp-*-{_HOST}????????-{known}"):
+        pid = part.name.split("-")[1]
+        if not (pid.isdecimal() and exists(int(pid))):
+            with contextlib.suppress(OSError):
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
 @contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, needed: int = 0) -> Iterator[Path]:
     """A new name to write to; the file gets its own when the block ends, and none on an error.
 
     Of several that write one file at a time, in threads or processes, the last to end wins;
     whoever reads sees one of them whole.
+
+    Parameters
+    ----------
+    needed : int
+        Bytes of the file, where they are known; said where the disk has no room for them.
+
+    Raises
+    ------
+    FullDiskError
+        Where the disk is full.
     """
     if path.is_relative_to(store_root()):
         read_only.refuse_writing()
     part = part_of(path)
     try:
-        yield part
-        os.replace(part, path)
+        with faults.writing(path, part, needed=needed):
+            yield part
+            os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -126,11 +161,24 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def lock_of(folder: Path) -> filelock.BaseFileLock:
-    """What one thread or process holds while it reads and rewrites files of a store's folder."""
+@contextlib.contextmanager
+def lock_of(folder: Path) -> Iterator[None]:
+    """What one thread or process holds while it reads and rewrites files of a store's folder.
+
+    Its file goes while it is still held: who waits for it sees that, and makes it anew.
+    """
     locks = folder.parent.parent / "locks"
-    locks.mkdir(exist_ok=True)
-    return filelock.FileLock(locks / f"{folder.parent.name}-{folder.name}.lock")
+    with faults.writing(locks):
+        locks.mkdir(exist_ok=True)
+    if not faults.may(locks, os.W_OK):
+        raise InputError(faults.denied(locks))
+    path = locks / f"{folder.parent.name}-{folder.name}.lock"
+    with filelock.FileLock(path):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # where the system keeps files that are open
+                path.unlink()
 
 
 def slug(text: str, default: str = "unnamed") -> str:

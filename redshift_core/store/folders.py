@@ -12,8 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.settings.fields import Settings
 from redshift_core.settings.length import run_length
@@ -66,7 +64,7 @@ class Folder:
         with self.lock():
             write_json(self.info_path, {**self.info, **values})
 
-    def lock(self) -> filelock.BaseFileLock:
+    def lock(self) -> contextlib.AbstractContextManager[None]:
         """What one thread or process holds while it reads and rewrites files of this folder."""
         return lock_of(self.path)
 
@@ -149,6 +147,11 @@ class JobFolder(Folder):
     def stop_path(self) -> Path:
         """A job that sees this file stops."""
         return self.path / "STOP"
+
+    @property
+    def room_path(self) -> Path:
+        """Space kept for the last word of a job that is at work, should the disk be full."""
+        return self.path / ".room"
 
     @property
     def output(self) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from redshift_core.errors import DamagedError, InputError
-from redshift_core.store import base, read_only
+from redshift_core.store import base, faults, read_only
 from redshift_core.store.damage import damage
 from redshift_core.store.files import slug, store_root
 from redshift_core.store.folders import (
@@ -155,8 +155,13 @@ class Store:
 
     def _made(self, part: str) -> Path:
         path = self.root / part
-        if not read_only.is_read_only():
+        if read_only.is_read_only():
+            return path
+        try:
             path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:  # who only looks can do without it; who writes is told
+            if error.errno not in faults.DENIED:
+                raise
         return path
 
     def _whole(self, part: str) -> list[Any]:
@@ -205,7 +210,8 @@ class Store:
             if (folder / final).exists():
                 continue
             try:
-                path.mkdir()
+                with faults.writing(path):
+                    path.mkdir()
             except FileExistsError:
                 continue
             return path

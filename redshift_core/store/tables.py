@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from redshift_core.constants import MISSING
 from redshift_core.errors import InputError
 from redshift_core.settings.names import WRITTEN, in_words
+from redshift_core.store.files import clear_left
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,6 +137,8 @@ def latex_text(table: pd.DataFrame, formats: Mapping[str, str] | None = None) ->
 def check_out(out: Path, source: Path | None = None, suffixes: Sequence[str] = SUFFIXES) -> Path:
     """Absolute path of a file to be written; InputError where it cannot be.
 
+    What a process that was killed had begun to write of it is removed.
+
     Parameters
     ----------
     out : Path
@@ -158,6 +161,7 @@ def check_out(out: Path, source: Path | None = None, suffixes: Sequence[str] = S
         raise InputError(f"The folder {out.parent} cannot be written to; choose another.")
     if source is not None and out.exists() and source.exists() and out.samefile(source):
         raise InputError(f"{out} is the input file; choose another name for the result.")
+    clear_left(out.parent, out.name)
     return out
 
 

@@ -12,6 +12,7 @@ A new format is a class with the members of `Writer`, one line in WRITERS and on
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import os
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from redshift_core.settings.names import WRITTEN
 from redshift_core.store import part_of
+from redshift_core.store.faults import writing
 from redshift_core.store.tables import safe_cells
 
 if TYPE_CHECKING:
@@ -97,23 +99,33 @@ class TableWriter:
     def write(self, table: pd.DataFrame | Mapping[str, NDArray]) -> None:
         """Append rows; NaN becomes a missing value in formats that know one."""
         rows = _rows(table)
-        if not self._writers:
-            for path, part in zip(self.paths, self._parts, strict=True):
-                kind = WRITERS[WRITTEN[path.suffix.lower()]]
-                self._writers.append(kind(part, rows, self._about, self._columns))
-        for writer in self._writers:
-            writer.write(rows)
+        with self._room():
+            if not self._writers:
+                for path, part in zip(self.paths, self._parts, strict=True):
+                    kind = WRITERS[WRITTEN[path.suffix.lower()]]
+                    self._writers.append(kind(part, rows, self._about, self._columns))
+            for writer in self._writers:
+                writer.write(rows)
 
     def __exit__(self, kind: type | None, *_: object) -> None:
         try:
-            for writer in self._writers:
-                writer.close()
+            if kind is not None:  # what has failed is removed, so whatever closing it says is moot
+                for writer in self._writers:
+                    with contextlib.suppress(Exception):
+                        writer.close()
+                return
+            with self._room():
+                for writer in self._writers:
+                    writer.close()
             for path, part in zip(self.paths, self._parts, strict=True):
-                if kind is None and part.exists():
+                if part.exists():
                     os.replace(part, path)
         finally:
             for part in self._parts:
                 part.unlink(missing_ok=True)
+
+    def _room(self) -> contextlib.AbstractContextManager[None]:
+        return writing(self.paths[0], *self._parts)
 
 
 class _Csv:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scripts.soak import Outcome, Trial
 
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = ("load",)
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.ui.attempt import attempt
 from pages.ui.text import count, escape, size
 from redshift_core.errors import InputError
 from redshift_core.jobs import housekeeping
@@ -56,8 +57,8 @@ def _clean_up(store: Store, made: Holding) -> None:
     except InputError as error:
         st.warning(escape(str(error)))
     st.button(
-        f"Remove them now ({size(made.n_bytes)})", key="clean_outputs", on_click=_clean,
-        args=(store,), disabled=not made.count, icon=":material/delete:",
+        f"Remove them now ({size(made.n_bytes)})", key="clean_outputs", on_click=attempt,
+        args=(_clean, store), disabled=not made.count, icon=":material/delete:",
     )  # fmt: skip
     st.caption("Datasets are deleted on the Data page, runs on Train, searches on Tune.")
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import streamlit as st
 
+from pages.ui.attempt import attempt
 from pages.ui.text import escape
 from redshift_core import jobs
 from redshift_core.constants import duration
 from redshift_core.errors import InputError, ReadOnlyError
-from redshift_core.jobs import Status, in_use
+from redshift_core.jobs import Status, housekeeping, in_use
 from redshift_core.store import Folder, JobFolder, Store
 from redshift_core.store.read_only import refuse_writing
 
@@ -51,6 +52,8 @@ def show_job(folder: JobFolder, title: str = "") -> Status:
 
 def show_failure(folder: JobFolder, now: Status) -> None:
     """Sentence of a failed job; the end of its log where the user could not have known."""
+    if now.state == "lost":
+        housekeeping.clear_lost(folder)
     st.error(escape(now.message) or "The job failed without a message.", icon=":material/error:")
     if not now.user_error:
         with st.expander("Log", icon=":material/terminal:"):
@@ -79,10 +82,7 @@ def refused() -> bool:
 
 def start(request: dict[str, Any]) -> None:
     """Start a job as a button's callback; why it may not be stands above the page."""
-    try:
-        jobs.start(Store(), **request)
-    except InputError as error:
-        st.error(escape(str(error)))
+    attempt(lambda: jobs.start(Store(), **request))
 
 
 def stop(folder: JobFolder) -> None:

@@ -122,6 +122,7 @@ def _hostname(address: str) -> str:
     """Host of an address, with or without a scheme, in lower case; empty where it has none."""
     try:
         parts = urlsplit(address if "//" in address else f"//{address}")
+        _ = parts.port  # refuses one that is no number
         return "" if "@" in parts.netloc else parts.hostname or ""
     except ValueError:
         return ""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scripts.soak import Outcome, Trial
 
-MODULES: tuple[str, ...] = ("load",)
+MODULES: tuple[str, ...] = ("load", "doors")
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
 
 

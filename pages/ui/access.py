@@ -86,7 +86,7 @@ def is_local() -> bool:
 def _is_allowed(host: str) -> bool:
     """Whether a Host header is one of ``server.allowedHosts``; where these are empty, any is."""
     patterns = config.get_option("server.allowedHosts")
-    bare = _hostname(f"//{host}").rstrip(".")
+    bare = "" if set(host) & set("/?#@\\") else _hostname(f"//{host}").rstrip(".")
     return not patterns or any(
         bare and fnmatch.fnmatchcase(bare, pattern.strip().lower().rstrip("."))
         for pattern in patterns

@@ -7,6 +7,8 @@ afterwards, with nothing in its inbox; a page draws itself without an exception.
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
 import os
 import re
 import socket
@@ -14,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from streamlit.components.v2 import manifest_scanner
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
@@ -105,8 +108,11 @@ def by_websocket(scratch: Path) -> Outcome:
 def in_addresses(scratch: Path) -> Outcome:
     """Nonsense as every parameter of a page's address."""
     os.environ["REDSHIFT_LAB_HOME"] = str(scratch / "home")
+    scan = manifest_scanner.scan_component_manifests  # reads what every package says of itself
+    manifest_scanner.scan_component_manifests = functools.cache(scan)
+    logging.getLogger("streamlit").setLevel(logging.ERROR)
     store = Store()
-    dataset = make_dataset(store)
+    dataset = make_dataset(store, n=2000)  # as many as the made-up evaluation has
     run = make_run(store, dataset, evaluated=True)
     usual = {"dataset": dataset.id, "run": run.id}
     asked = [(page, name, value) for page in PAGES for name in NAMES for value in VALUES]

@@ -213,7 +213,9 @@ def estimate_request(point: str | None, prior: str | None, share: float | None) 
     from redshift_core.pdf import FLAT, TRAINING, USUAL, Estimate
 
     if share is not None and prior in (None, TRAINING):
-        raise InputError("--share parts the way to another prior than training; name that.")
+        raise InputError(
+            "--share goes some way from the training prior to another one; name that with --prior."
+        )
     name = (prior or TRAINING) if prior in (None, FLAT, TRAINING) else "own"
     estimate = Estimate(point or USUAL.point, name, USUAL.share if share is None else share)
     if not estimate.own_prior:

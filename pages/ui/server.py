@@ -265,6 +265,8 @@ def _answer(refusal: _Refused) -> Response:
 def _warm_up() -> None:
     for name in ("pandas", "pyarrow.parquet", "plotly.graph_objects", "redshift_core.data"):
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 def _base() -> str:

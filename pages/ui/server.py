@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import importlib
 import os
 import re
@@ -266,8 +265,6 @@ def _answer(refusal: _Refused) -> Response:
 def _warm_up() -> None:
     for name in ("pandas", "pyarrow.parquet", "plotly.graph_objects", "redshift_core.data"):
         importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
 
 
 def _base() -> str:

@@ -101,7 +101,9 @@ def kill(folder: JobFolder) -> None:
     """End the process of a job of this machine at once; the job is then ``lost``."""
     read_only.refuse_writing()
     found = status(folder)
-    if found.active and found.pid and found.host == platform.node():
+    if not found.active or lost.kill_child(folder):
+        return
+    if found.pid and found.host == platform.node():
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(found.pid)
             process.kill()

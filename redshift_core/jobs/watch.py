@@ -71,7 +71,10 @@ _KINDS = {  # name of a field → types of its value
 def status(folder: JobFolder) -> Status:
     """State of a job. It is ``lost`` if its process is gone and left no result."""
     found = _read(folder)
-    if not found.active or _alive(folder, found):
+    if not found.active:
+        lost.ended(folder)  # or a process of this one's stays, as a zombie
+        return found
+    if _alive(folder, found):
         stopping = found.state in ("queued", "running") and folder.stop_path.exists()
         return dataclasses.replace(found, state="stopping") if stopping else found
     again = _read(folder)  # it may have ended between the two looks

@@ -50,12 +50,12 @@ def printed(language: str, *changes: tuple[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """Server under the sub-path lab, which knows one name beside those of this machine."""
+    """Server under the sub-path lab, with the variables of the documented service."""
     folder = tmp_path_factory.mktemp("doors")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STREAMLIT_SERVER_BASE_URL_PATH", "lab")
-        patch.setenv("STREAMLIT_SERVER_ALLOWED_HOSTS", f"{NAME} localhost 127.0.0.1")
-        patch.setenv("REDSHIFT_LAB_TRUST_PROXY", "1")
+        for name, value in re.findall(r'Environment="?(\w+)=([^"\n]+)', printed("ini")):
+            patch.setenv(name, value)
         server = Server(folder / "home", folder / "log.txt", health="lab/_stcore/health")
         yield server.start()
     server.stop()

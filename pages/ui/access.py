@@ -86,7 +86,7 @@ def is_local() -> bool:
 def _is_allowed(host: str) -> bool:
     """Whether a Host header is one of ``server.allowedHosts``; where these are empty, any is."""
     patterns = config.get_option("server.allowedHosts")
-    bare = _hostname(f"//{host}").rstrip(".")
+    bare = "" if set(host) & set("/?#@\\") else _hostname(f"//{host}").rstrip(".")
     return not patterns or any(
         bare and fnmatch.fnmatchcase(bare, pattern.strip().lower().rstrip("."))
         for pattern in patterns
@@ -122,6 +122,7 @@ def _hostname(address: str) -> str:
     """Host of an address, with or without a scheme, in lower case; empty where it has none."""
     try:
         parts = urlsplit(address if "//" in address else f"//{address}")
+        _ = parts.port  # refuses one that is no number
         return "" if "@" in parts.netloc else parts.hostname or ""
     except ValueError:
         return ""

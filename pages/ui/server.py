@@ -38,7 +38,7 @@ GIGABYTE = 1_000_000_000
 TOKEN_LIFE = 3600.0  # s from minting to the start of the upload
 PIECE = 1 << 20  # bytes collected before they are written
 UPLOAD_PREFIX = "upload-"  # folders of the inbox made here, one per upload
-NOBODY = "nobody.invalid"  # a name that is reserved never to exist
+NOBODY = f"{secrets.token_hex(16)}.invalid"  # a name that nobody has, and nobody can guess
 ABANDONED = 86_400.0  # s after which an upload that no job has taken is removed
 
 is_local = access.is_local

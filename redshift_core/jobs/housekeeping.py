@@ -137,6 +137,8 @@ def clear_lost(job: JobFolder) -> None:
 
     Only what processes of this machine wrote that are gone; what the job had finished stays.
     """
+    if read_only.is_read_only():
+        return
     for folder in (job.path, job.output, job.path / "checkpoint"):
         clear_left(folder)
     request = _request(job)

@@ -17,6 +17,7 @@
     jobs/<id>/       output/
     every job (a run, a tuning, a limit or a bench is one):
                      request.json  status.json  result.json  log.txt  STOP
+                     .room (space for its last status, while it is at work)
     inbox/  cache/  locks/  priors/<name>.csv (a user's n(z))
 
 Files are written under a hidden name, ``.tmp-…``, and renamed, so a reader never sees half of one.
@@ -34,6 +35,7 @@ from redshift_core.store.files import (
     file_digest,
     part_of,
     read_json,
+    readable,
     reading,
     slug,
     store_root,
@@ -75,6 +77,7 @@ __all__ = [
     "part_of",
     "publish",
     "read_json",
+    "readable",
     "reading",
     "slug",
     "store_root",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -18,7 +19,9 @@ from tests.pages.made_up import make_dataset, make_survey, open_page, texts
 @pytest.fixture(autouse=True)
 def no_workers(monkeypatch):
     """Jobs are only asked for; the tests of ingest and of the whole page run them."""
-    monkeypatch.setattr(launch.subprocess, "Popen", lambda *_, **__: None)
+    child = SimpleNamespace(poll=lambda: None)
+    monkeypatch.setattr(launch.subprocess, "Popen", lambda *_, **__: child)
+    monkeypatch.setattr(launch, "CHILDREN", {})
 
 
 def press(at, label: str):

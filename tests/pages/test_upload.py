@@ -214,7 +214,7 @@ def test_a_page_of_another_site_makes_the_server_ask_nobody_on_the_internet(monk
 
 
 @pytest.mark.parametrize(
-    "value", ["http://[", "null", "", "http://evil.example@127.0.0.1", "x" * 5000]
+    "value", ["http://[", "null", "", "http://evil.example@127.0.0.1", "127.0.0.1:evil"]
 )
 def test_a_nonsense_host_or_origin_is_refused_in_one_sentence(port, store, value):
     status, answer = put(port, server.mint(store), origin=value or "http://")

@@ -17,7 +17,7 @@ store = Store()
 runs = store.runs()
 if not runs:
     empty_state("There is no run to compare yet. Train one first.", "Train a run", "pages/train.py")
-with st.expander("Take in a run from a ZIP file", icon=":material/upload:", expanded=not runs):
+with st.expander("Import a run from a ZIP file", icon=":material/upload:", expanded=not runs):
     import_door(add_run)
 if runs:
     chosen = chosen_runs(runs)

@@ -66,7 +66,7 @@ chapter = st.segmented_control(
     bind="query-params",
 )  # fmt: skip
 if chapter == REMARKS:
-    st.subheader("Where text and numbers part")
+    st.subheader("Where text and numbers disagree")
     show_part(discrepancies_table(), "remarks", {})
     st.stop()
 if chapter == "Data":

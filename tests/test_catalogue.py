@@ -199,7 +199,9 @@ def test_other_work_is_refused(known, predict, catalogue, tmp_path, flux):
     ):
         predict()
     (catalogue / "a.parquet").rename(tmp_path / "a.parquet")
-    with pytest.raises(InputError, match=r"a\.parquet stands in .* not in the catalogue any more"):
+    with pytest.raises(
+        InputError, match=r"a\.parquet is listed in .* not in the catalogue any more"
+    ):
         predict()
     with pytest.raises(InputError, match=r"holds files and no manifest\.jsonl"):
         predict(out=known[0].root)

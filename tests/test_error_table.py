@@ -49,14 +49,23 @@ def test_another_run_stands_beside_where_its_bins_have_the_same_limits():
 
 
 def test_the_mean_nearest_to_zero_and_the_smallest_scatter_are_the_best():
-    table = error_table(binned(SPEC, PHOT), other=binned(SPEC, [0.0, 0.0, 0.57, 0.58]))
+    spec, phot = [*SPEC, 0.025, 0.575], [*PHOT, 0.045, 0.45]
+    table = error_table(binned(spec, phot), other=binned(spec, [0.0, 0.0, 0.57, 0.58, 0.0, 0.575]))
     best = better(table)
     first, last = table.index[0], table.index[-1]
-    # |mean|: own 0.02, other 0.025, published 0.0216, UGC 0.056; σ: own 0.01, other 0.005
+    # |mean|: own 0.02, other 0.025, published 0.0216, UGC 0.056; σ: own 0.008, other 0.004
     assert best.loc[first, ["mean error", "other mean", "published mean"]].tolist() == [1, 0, 0]
     assert best.loc[first, ["σ", "other σ", "published σ"]].tolist() == [0, 1, 0]
     assert best.loc[last, ["mean error", "other mean"]].tolist() == [0, 1]
     assert not best[["n", "%", "σ_NMAD"]].any(axis=None)
+
+
+def test_the_scatter_of_two_galaxies_is_none_in_an_older_evaluation_too():
+    old = {"z_low": 0.0, "z_high": 0.05, "n": 2, "percent": 100.0, "mean_error": 0.1, "std": 0.02,
+           "sem": 0.014, "sigma_nmad": 0.0, "outlier_fraction_0.05": 0.5,
+           "outlier_fraction_0.15": 0.0}  # fmt: skip
+    table = error_table([Bin.from_dict(old, Path())])
+    assert table[["σ", "standard error", "σ_NMAD"]].isna().all(axis=None)
 
 
 def test_alone_nothing_is_the_best():

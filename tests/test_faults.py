@@ -21,14 +21,18 @@ from pages.ui import server
 from redshift_core import data, jobs, prediction
 from redshift_core.cli import follow
 from redshift_core.data.archive.chunks import Chunks
+from redshift_core.data.parts import Part
 from redshift_core.errors import InputError
 from redshift_core.jobs import cost, housekeeping, launch, lost, machine, worker
 from redshift_core.learning.training.checkpoint import Progress, State, save_state
+from redshift_core.learning.tuning import attempt
+from redshift_core.prediction import parts
 from redshift_core.settings.presets import preset
 from redshift_core.settings.search import TuningConfig
 from redshift_core.simulation import files as simulation_files
 from redshift_core.store import CHECKOUT, JobContext, Store, part_of, write_json
 from redshift_core.store.arrays import RowWriter
+from redshift_core.store.faults import FullDiskError
 from redshift_core.store.files import clear_left
 from redshift_core.store.tables import check_out
 from tests.fault_scenes import fill, parts_left, small_disk
@@ -283,6 +287,8 @@ def test_an_error_for_want_of_memory_names_what_was_needed_and_had(store, error,
     said = lost.remedy(error, job)
     assert "needs about 150 MB of memory, and its process may have 300 MB" in said
     assert lost.remedy(RuntimeError("a bug"), job) == ""
+    assert lost.command_starved(error).endswith("and its process may have 300 MB.")
+    assert lost.command_starved(ImportError("No module named x")) == ""
 
 
 def test_the_memory_of_a_control_group_counts_as_the_machines(tmp_path, monkeypatch):
@@ -307,3 +313,21 @@ def test_a_worker_that_is_told_to_end_stops_as_when_asked(store):
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL  # a second one ends it
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_a_full_disk_fails_no_trial_and_no_part(store, monkeypatch):
+    tuning = store.new_tuning("s")
+    folder = tuning.trial("00")
+    folder.path.mkdir(parents=True)
+
+    def full(*_):
+        raise FullDiskError("The disk is full.")
+
+    with pytest.raises(FullDiskError):
+        attempt.answer_of(tuning, "00", full)
+    assert not (folder.path / attempt.ANSWER).exists()  # so that it is done when the search goes on
+    monkeypatch.setattr(parts, "opened", lambda *_: None)
+    monkeypatch.setattr(parts, "_predicted", full)
+    order = parts.Order(folder.path, "", folder.path, folder.path)
+    with pytest.raises(FullDiskError):
+        parts.predict_part(order, Part("a.parquet", 1, 1))

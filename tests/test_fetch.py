@@ -287,8 +287,11 @@ def test_coefficients_that_no_fluxes_can_be_made_of_are_refused_after_the_first_
 @pytest.mark.parametrize(
     ("request_", "word"),
     [
-        ({"adql": "SELECT ra FROM gaiadr3.gaia_source"}, "gives no column source_id; it gives ra"),
-        ({"adql": "SELECT source_id FROM gaiadr3.gaia_source WHERE ra < 0"}, "gives no source"),
+        (
+            {"adql": "SELECT ra FROM gaiadr3.gaia_source"},
+            "returns no column source_id; it returns ra",
+        ),
+        ({"adql": "SELECT source_id FROM gaiadr3.gaia_source WHERE ra < 0"}, "returns no source"),
         ({}, "needs one sample: a file of ids, or a query; got none"),
         ({"adql": "SELECT 1", "release": "!"}, "names no release"),
     ],

@@ -57,6 +57,8 @@ def test_worse_than_the_median_is_an_error_and_as_good_is_not():
     (said,) = honesty.remarks(evaluation(0.0301, guess=guess))
     assert said.level == "error"
     assert "is 0.0301, and it is 0.0300 where each gets 0.1200, the median" in said.text
+    (same,) = honesty.remarks(evaluation(0.0005, guess=Guess(z=0.1, mae=0.0)))
+    assert (same.level, "have one redshift, 0.1000" in same.text) == ("error", True)
 
 
 def test_of_a_handful_of_galaxies_nothing_is_concluded():

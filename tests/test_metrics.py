@@ -31,12 +31,16 @@ def _errors(z_spec, z_phot):
 
 
 def _naive_nmad(z_spec, z_phot):
+    if len(z_spec) < 3:
+        return math.nan
     errors = _errors(z_spec, z_phot)
     centre = statistics.median(errors)
     return 1.4826 * statistics.median(abs(value - centre) for value in errors)
 
 
 def _naive_iqr(z_spec, z_phot):
+    if len(z_spec) < 3:
+        return math.nan
     errors = sorted(_errors(z_spec, z_phot))
 
     def quantile(share):  # linear between neighbours
@@ -49,6 +53,8 @@ def _naive_iqr(z_spec, z_phot):
 
 
 def _naive_lsst(z_spec, z_phot):
+    if len(z_spec) < 3:
+        return math.nan
     limit = max(0.06, 3 * _naive_iqr(z_spec, z_phot))
     return statistics.fmean(abs(value) > limit for value in _errors(z_spec, z_phot))
 
@@ -84,7 +90,7 @@ def test_a_metric_equals_its_naive_twin(name, n):
     z_spec = random.uniform(0, 0.6, n)
     z_phot = z_spec + random.normal(0.01, 0.08, n)
     assert METRICS[name](z_spec, z_phot) == pytest.approx(
-        TWINS[name](z_spec.tolist(), z_phot.tolist()), rel=1e-9
+        TWINS[name](z_spec.tolist(), z_phot.tolist()), rel=1e-9, nan_ok=True
     )
 
 

@@ -38,6 +38,7 @@ KINDS = ("regression", "pdf")
 CLOSE = {"rel": 1e-4, "abs": 1e-5}
 # The training range is fitted again by more measures, and so flags other spectra.
 REFITTED = ("n_outside_training_range",)
+SCATTER = ("std", "sem", "sigma_nmad")
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,8 @@ def finished(folder: JobFolder) -> JobFolder:
 def compare(expected: Any, found: Any, tolerance: dict[str, float], place: str = "") -> None:
     """Every figure of the older code is there, and the same; today's may have more."""
     if isinstance(expected, dict):
+        if expected.get("n", 3) < 3:  # no scatter of so few
+            expected = {key: one for key, one in expected.items() if key not in SCATTER}
         for key in expected.keys() - set(REFITTED):
             compare(expected[key], found[key], tolerance, f"{place}.{key}")
     elif isinstance(expected, list):

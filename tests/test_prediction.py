@@ -345,3 +345,84 @@ def test_a_run_from_another_store_predicts_the_same_without_its_dataset(run, dat
     assert Store(tmp_path / "away").datasets() == []
     assert tables[0].z_phot.notna().all()
     pd.testing.assert_frame_equal(*tables)
+
+
+def predicted(store, run, file, **request):
+    """Table and result of a prediction of a file, as Parquet."""
+    out = file.with_name(f"z-{file.stem}.parquet")
+    context = job(store, "predict", run=run.id, file=str(file), out=str(out), **request)
+    result = prediction_jobs.predict_job(context)
+    return pq.read_table(out), result
+
+
+def test_a_file_gives_the_same_redshifts_whatever_stands_beside_the_fluxes(
+    store, run, dataset, tmp_path
+):
+    path = spectra_file(tmp_path / "ordinary.csv", dataset)
+    wanted, ordinary = predicted(store, run, path)
+    assert ordinary["source_ids"] == {"missing": 0, "repeated": 0, "text": ""}
+    table = pd.read_csv(path)
+    words = pd.DataFrame({"z": ["0.1", "see note", *["0.2"] * 18]})
+    two = pd.DataFrame({"z": [0.1] * 20, "redshift": [0.2] * 20})
+    for name, other in {
+        "shuffled": table[np.random.default_rng(0).permutation(table.columns)],
+        "bad_z": pd.concat([words, table], axis=1),
+        "two_z": pd.concat([two, table], axis=1),
+    }.items():
+        other.to_csv(tmp_path / f"{name}.csv", index=False)
+        assert predicted(store, run, tmp_path / f"{name}.csv")[0].equals(wanted), name
+    pd.concat([words, table], axis=1).to_parquet(tmp_path / "typed.parquet")
+    assert predicted(store, run, tmp_path / "typed.parquet")[0].equals(wanted)
+
+
+def test_row_numbers_never_go_out_as_source_ids(store, run, dataset, tmp_path):
+    path = spectra_file(tmp_path / "ordinary.csv", dataset)
+    wanted, _ = predicted(store, run, path)
+    table = pd.read_csv(path)
+    table.drop(columns="source_id").to_csv(tmp_path / "no_ids.csv", index=False)
+    found, result = predicted(store, run, tmp_path / "no_ids.csv")
+    assert found.equals(wanted.drop(["source_id"]))
+    assert result["source_ids"]["text"] == (
+        "The file has no source ids, so the redshifts go by row, counted from 0."
+    )
+    ids = table.source_id.astype("Int64")
+    ids[3], ids[5] = None, ids[4]
+    table.assign(source_id=ids).to_csv(tmp_path / "some.csv", index=False)
+    for ending in (".csv", ".parquet", ".fits", ".vot", ".ecsv"):
+        out = tmp_path / f"some{ending}"
+        file = str(tmp_path / "some.csv")
+        out = tmp_path / f"out{ending}"
+        result = prediction_jobs.predict_job(
+            job(store, "predict", run=run.id, file=file, out=str(out))
+        )
+        assert result["source_ids"] == {
+            "missing": 1, "repeated": 1,
+            "text": "Rows without a source_id, which go by row, counted from 0: 1. "
+            "Rows with the source_id of an earlier row: 1.",
+        }  # fmt: skip
+        if ending in (".csv", ".parquet"):
+            read = pd.read_csv if ending == ".csv" else pd.read_parquet
+            values = read(out)["source_id"].astype("Int64" if ending == ".csv" else object)
+            assert values.isna().tolist() == [k == 3 for k in range(20)]
+        else:
+            form = {"format": "ascii.ecsv"} if ending == ".ecsv" else {}
+            values = np.ma.asarray(Table.read(out, **form)["source_id"])
+            assert np.ma.getmaskarray(values).tolist() == [k == 3 for k in range(20)]
+            assert values[4] == ids[4]
+
+
+def test_a_spectrum_with_a_sentinel_gets_no_redshift_and_its_flag(store, run, dataset, tmp_path):
+    clean, _ = predicted(store, run, spectra_file(tmp_path / "clean.csv", dataset))
+    path = spectra_file(tmp_path / "a.csv", dataset)
+    table = pd.read_csv(path)
+    table.loc[2, ["flux_7", "flux_8"]] = 1e20
+    table.loc[4, "flux_100"] = -999
+    table.to_csv(path, index=False)
+    found, result = predicted(store, run, path)
+    flags = found["flags"].to_pylist()
+    assert flags[2] == flags[4] == "bad_flux|sentinel_flux"
+    assert result["flagged"]["sentinel_flux"] == 2
+    assert result["verdict"]["n"] == 18  # the verdict on the file is that on the others
+    others = [k for k in range(20) if k not in (2, 4)]
+    assert found.take(others).equals(clean.take(others))
+    assert found["z_phot"].take([2, 4]).null_count == 2

@@ -13,7 +13,6 @@ from redshift_core.jobs import Status
 from redshift_core.reports.run import write_report
 from redshift_core.settings.presets import preset
 from redshift_core.store import read_json, write_json
-from redshift_core.store.tables import cell_text
 from tests.pages.made_up import add_densities, add_evaluation, make_run
 from tests.test_document import own_markup
 from tests.test_reproduce import dissertation_run
@@ -37,7 +36,7 @@ def written(run, store, tmp_path, **options):
 def test_a_report_holds_every_metric_setting_and_fact(run, store, tmp_path):
     text = written(run, store, tmp_path)
     metrics = read_json(run.metrics_path(run.config.dataset))
-    assert all(f'<td class="n">{cell_text(metrics[key], "%.4f")}</td>' in text for key in METRICS)
+    assert all(f">{METRICS[key].shown(metrics)}</td>" in text for key in METRICS)
     assert all(f">model.{key}</td>" in text for key in run.config.model.to_dict())
     for fact in ("ab" * 32, "2.21.0", "AMD EPYC, 2 threads", "89,601", "378"):
         assert fact in text

@@ -34,6 +34,7 @@ from redshift_core.cli.follow import JobFailed
 from redshift_core.cli.output import prepare_streams, reader_left, say
 from redshift_core.cli.rules import Command
 from redshift_core.errors import InputError
+from redshift_core.jobs import lost
 from redshift_core.store import faults, store_root
 
 # What a wrong option raises. Typer names it only through its public subclass, and its versions
@@ -128,6 +129,12 @@ def _run(arguments: Sequence[str] | None) -> int:
         if not said and error.errno not in _FIXABLE:
             raise
         say(said or f"{error.filename or 'The store'}: {error.strerror}.")
+        code = 2
+    except (MemoryError, ImportError) as error:
+        said = lost.command_starved(error)
+        if not said:
+            raise
+        say(said)
         code = 2
     return code or 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +25,7 @@ from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMAT_TITLES, USUAL_ENDINGS, in_words
 from redshift_core.store import DatasetFolder, RunFolder, Store, read_json
 from redshift_core.store.base import about_base, is_base
-from redshift_core.store.records import Evaluation
+from redshift_core.store.records import Bin, Evaluation
 
 PointOption = Annotated[
     str | None, typer.Option(help="Redshift read off p(z): median, mean or mode.")
@@ -212,7 +213,9 @@ def estimate_request(point: str | None, prior: str | None, share: float | None) 
     from redshift_core.pdf import FLAT, TRAINING, USUAL, Estimate
 
     if share is not None and prior in (None, TRAINING):
-        raise InputError("--share parts the way to another prior than training; name that.")
+        raise InputError(
+            "--share goes some way from the training prior to another one; name that with --prior."
+        )
     name = (prior or TRAINING) if prior in (None, FLAT, TRAINING) else "own"
     estimate = Estimate(point or USUAL.point, name, USUAL.share if share is None else share)
     if not estimate.own_prior:
@@ -277,8 +280,8 @@ def metrics_text(metrics: Evaluation) -> str:
         rows.append(
             (
                 limits_text(*line.limits), line.n,
-                shown(line.percent, ".2f"), shown(line.mean_error), shown(line.std),
-                shown(line.sem), shown(known and known.mean_error), shown(known and known.std),
+                shown(line.percent, ".2f"), *_error_and_scatter(line),
+                shown(known and known.mean_error), shown(known and known.std),
             )
         )  # fmt: skip
     headers = ("Z BIN", "N", "%", "MEAN ERROR", "STD", "SEM", "PUBLISHED MEAN", "PUBLISHED STD")
@@ -299,20 +302,32 @@ def _headlines(metrics: Evaluation) -> list[tuple[str, str, str]]:
     from redshift_core.evaluation.metrics import METRICS
 
     values = metrics.to_dict()
-    lines = [
-        (one.title, one.text(one.value(values)), one.interval_text(values))
-        for one in METRICS.values()
-    ]
+    lines = [(one.title, one.shown(values), one.interval_text(values)) for one in METRICS.values()]
     pdf = metrics.pdf or {}
     lines += [
-        (one.title, one.text(value), one.interval_text(pdf))
+        (one.title, one.shown(pdf), one.interval_text(pdf))
         for one in FIGURES.values()
-        if (value := one.value(pdf)) is not None
+        if one.value(pdf) is not None
     ]
     lines.append(("Galaxies", f"{metrics.n:,}", ""))
     if n_flagged := metrics.n_flagged:
         lines.append(("Flagged rows, not counted", f"{n_flagged:,}", ""))
     return lines
+
+
+def _error_and_scatter(line: Bin) -> tuple[str, str, str]:
+    """Mean error, σ and standard error of a bin, with the digits that their errors mean.
+
+    The standard error of σ is σ / √2n.
+    """
+    from redshift_core.evaluation.intervals import FEWEST, fitting
+
+    if line.n < FEWEST or line.sem is None:
+        return shown(line.mean_error), shown(None), shown(None)
+    form, form_std = (
+        fitting(".4f", (-half, half)) for half in (line.sem, line.std / math.sqrt(2 * line.n))
+    )
+    return shown(line.mean_error, form), shown(line.std, form_std), shown(line.sem, form)
 
 
 def _estimate_text(metrics: Evaluation) -> str:

@@ -72,7 +72,7 @@ class Needs:
 
 
 Rule = Apart | Alone | Needs
-SHARE = Needs("--share", "--prior", "it parts the way to another prior")
+SHARE = Needs("--share", "--prior", "it goes some way to another prior")
 RULES: dict[str, tuple[Rule, ...]] = {
     "train": (
         Apart(

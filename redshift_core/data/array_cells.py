@@ -18,7 +18,7 @@ _BYTES = (
     pa.types.is_fixed_size_binary,
 )  # fmt: skip
 _VALUE = r"\s*(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf|null|none)\s*"
-_ARRAY = re.compile(rf"\s*[\[(](?:{_VALUE},)+(?:{_VALUE})?[\])]\s*", re.IGNORECASE)
+_ARRAY = re.compile(rf"\s*[\[(](?:{_VALUE},)+(?:{_VALUE})?[\])]\s*", re.IGNORECASE | re.ASCII)
 
 
 def plain(column: pa.Array) -> pa.Array:
@@ -66,8 +66,8 @@ def array_length(column: pa.Array) -> int | None:
     """Values of the first array of a column of arrays of numbers; None for any other column."""
     column = plain(column)
     if is_text(column):
-        cells = column.drop_null().to_pylist()
-        if not any(map(is_array_text, cells)):
+        column = pa.array(filter(is_array_text, column.to_pylist()), pa.string())
+        if not len(column):
             return None
     elif not (_is_list(column.type) and _is_numeric(column.type.value_type)):
         return None

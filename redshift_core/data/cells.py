@@ -13,7 +13,7 @@ from functools import cache
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from redshift_core.data.text_forms import NULLS, TEXT, is_missing
+from redshift_core.data.text_forms import MISSING, TEXT, is_missing
 
 ROUNDED = 2**53  # from here on a float keeps whole numbers apart no more
 _AROUND = " \t\r\n\x1a\u00a0\u2009\u202f\"'="  # blanks, and what Excel puts round text
@@ -31,7 +31,7 @@ _DIGITS = r"^[+]?(-?\d+)$"
 def bare(column: pa.Array) -> pa.Array:
     """Text cells without the blanks around them, null where they stand for a missing value."""
     column = pc.ascii_trim_whitespace(column.cast(pa.string()))
-    return pc.if_else(_missing(column), pa.scalar(None, pa.string()), column)
+    return pc.if_else(missing(column), pa.scalar(None, pa.string()), column)
 
 
 def numbers(column: pa.Array, decimal: str = ".") -> pa.Array:
@@ -50,7 +50,7 @@ def numbers(column: pa.Array, decimal: str = ".") -> pa.Array:
     except pa.ArrowInvalid:
         pass
     column = pc.utf8_trim(column, _AROUND)
-    column = pc.if_else(_missing(column), pa.scalar(None, pa.string()), column)
+    column = pc.if_else(missing(column), pa.scalar(None, pa.string()), column)
     for pattern, spelling in _RESPELT:
         column = pc.replace_substring_regex(column, pattern, spelling)
     return column.cast(pa.float64())
@@ -68,7 +68,7 @@ def ids(column: pa.Array, decimal: str = ".") -> pa.Array:
         Where a cell is no whole number of 64 bits.
     """
     column = pc.utf8_trim(bare(column), _AROUND)
-    column = pc.if_else(_missing(column), pa.scalar(None, pa.string()), column)
+    column = pc.if_else(missing(column), pa.scalar(None, pa.string()), column)
     for pattern in (_PREFIX, _DIGITS):
         column = pc.replace_substring_regex(column, pattern, r"\1")
     try:
@@ -132,12 +132,12 @@ def all_ids(cells: Iterable[str], decimal: str = "") -> bool:
     return True
 
 
-def _missing(column: pa.Array) -> pa.Array:
-    """Which cells say that their value is missing."""
+def missing(column: pa.Array) -> pa.Array:
+    """Which cells of a column of text say that their value is missing."""
     words = pc.is_in(pc.utf8_lower(column), value_set=_words())
     return pc.or_kleene(words, pc.match_substring_regex(column, r"^\*+$"))
 
 
 @cache
 def _words() -> pa.Array:  # made late, for Arrow then imports pandas
-    return pa.array(sorted({word.lower() for word in NULLS}))
+    return pa.array(sorted(MISSING))

@@ -7,7 +7,8 @@ as columns are, and coefficients of Gaia's mean spectra appear as the 186 fluxes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from redshift_core.data.array_cells import array_length, is_text, lists_of, matrix, plain
 from redshift_core.data.blocks import ID, NUMBER_ROWS, Block, Table
-from redshift_core.data.cells import bare
+from redshift_core.data.cells import ids, numbers
 from redshift_core.data.coefficients import Converter
 from redshift_core.data.headers import Columns, recognise
 from redshift_core.data.mapping import MADE_KEYS
@@ -28,6 +29,7 @@ from redshift_core.errors import InputError
 
 BLOCK_ROWS = 8_192
 FIRST_ROWS = 20
+Convert = Callable[[pa.Array], pa.Array]
 
 
 @dataclass(frozen=True)
@@ -107,17 +109,18 @@ class ColumnarTable(Table):
         return cells
 
     def _shown(self, batch: pa.RecordBatch, cell: Cell) -> list[Any]:
-        """Values of a column, for a preview."""
-        if cell.column is None:
-            return [None] * batch.num_rows
-        return self._values(batch, cell).to_pylist()
+        """Values of a column, for a preview; none where they cannot be read."""
+        with suppress(InputError):
+            if cell.column is not None:
+                return self._values(batch, cell).to_pylist()
+        return [None] * batch.num_rows
 
     def _values(self, batch: pa.RecordBatch, cell: Cell) -> pa.Array:
         """One value a row."""
         column = plain(batch.column(cell.column))
         if cell.index is None:
             return column
-        lists = lists_of(column)
+        lists = self._lists(column, cell.column)
         enough = pc.greater(pc.list_value_length(lists), cell.index)
         return pc.list_element(pc.if_else(enough, lists, pa.scalar(None, lists.type)), cell.index)
 
@@ -165,40 +168,44 @@ class ColumnarTable(Table):
         flux = np.empty((batch.num_rows, len(cells)), np.float32)
         for name in dict.fromkeys(cell.column for cell in cells):
             pixels = [k for k, cell in enumerate(cells) if cell.column == name]
+            lists = self._lists(batch.column(name), name, f", after row {first}")
             place = f"{self.path.name}, column {name}"
-            try:
-                lists = lists_of(batch.column(name))
-            except pa.ArrowException as error:
-                raise InputError(
-                    f"{place}, after row {first}: a cell is no array of numbers ({error})."
-                ) from None
             values = matrix(lists, cells[pixels[0]].n, place, first)
             for target, source in _runs(pixels, [cells[k].index for k in pixels]):
                 with np.errstate(over="ignore"):
                     flux[:, target] = values[:, source]
         return flux
 
+    def _lists(self, column: pa.Array, name: str, where: str = "") -> pa.Array:
+        """Lists of numbers of a column of arrays."""
+        try:
+            return lists_of(column)
+        except pa.ArrowException as error:
+            raise InputError(
+                f"{self.path.name}, column {name}{where}: a cell is no array of numbers "
+                f"({str(error)[:150]})."
+            ) from None
+
     def _numbers(self, batch: pa.RecordBatch, position: int, first: int) -> pa.Array:
         name = self.names[position]
         column = self._values(batch, self.cells[name])
         if pa.types.is_floating(column.type) and column.type != pa.float16():
             return column
-        column = bare(column) if is_text(column) else column
         if pa.types.is_boolean(column.type):
             raise InputError(
                 f"{self.path.name}, column {name} holds {column.type}; expected a number in each "
                 "row. Export the table again."
             )
+        convert = numbers if is_text(column) else _as_float
         try:
-            return column.cast(pa.float64(), safe=False)
+            return convert(column)
         except pa.ArrowException:
-            raise self._letters(column, name, first, pa.float64(), "a number") from None
+            raise self._letters(column, name, first, convert, "a number") from None
 
     def _ids(self, batch: pa.RecordBatch, position: int, first: int) -> pa.Array:
         """Ids as int64; a float that can hold one only roughly is refused."""
         name = self.names[position]
         column = self._values(batch, self.cells[name])
-        column = whole_text(bare(column)) if is_text(column) else column
         if pa.types.is_boolean(column.type) or pa.types.is_temporal(column.type):
             raise InputError(
                 f"{self.path.name}, column {name} holds {column.type}, and not source ids. "
@@ -206,10 +213,11 @@ class ColumnarTable(Table):
             )
         if pa.types.is_floating(column.type):
             self._check_rounding(column, name)
+        convert = ids if is_text(column) else _as_int
         try:
-            return column.cast(pa.int64())
+            return convert(column)
         except pa.ArrowException:
-            fault = self._letters(column, name, first, pa.int64(), ID)
+            fault = self._letters(column, name, first, convert, ID)
             raise InputError(
                 f"{fault} Leave the cell null where it is missing. {NUMBER_ROWS}"
             ) from None
@@ -227,23 +235,27 @@ class ColumnarTable(Table):
             )
 
     def _letters(
-        self, column: pa.Array, name: str, first: int, kind: pa.DataType, what: str
+        self, column: pa.Array, name: str, first: int, convert: Convert, what: str
     ) -> InputError:
         """Sentence that names the first row whose value does not fit."""
         place = f"{self.path.name}, column {name}"
         for offset in range(len(column)):
             try:
-                column.slice(offset, 1).cast(kind)
+                convert(column.slice(offset, 1))
             except pa.ArrowException:
                 value = str(column[offset].as_py())[:40]
                 return InputError(f"{place}, row {first + offset}: {value!r} is not {what}.")
         return InputError(f"{place} holds {column.type}; expected {what} in each row.")
 
 
-def whole_text(column: pa.Array) -> pa.Array:
-    """Ids as text, without what surveys and programs add: ``Gaia DR3 7`` and ``7.0`` are ``7``."""
-    column = pc.replace_substring_regex(column, r"^(?i:gaia\s*e?dr\d\s+)", "")
-    return pc.replace_substring_regex(column, r"^([+-]?\d+)\.0*$", r"\1")
+def _as_float(column: pa.Array) -> pa.Array:
+    """Column as float64; of a decimal by its text, for Arrow's own cast is not the nearest."""
+    exact = column.cast(pa.string()) if pa.types.is_decimal(column.type) else column
+    return exact.cast(pa.float64(), safe=False)
+
+
+def _as_int(column: pa.Array) -> pa.Array:
+    return column.cast(pa.int64())
 
 
 def _runs(targets: list[int], sources: list[int]) -> Iterator[tuple[slice, slice]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
-from redshift_core.data.cells import is_number
+from redshift_core.data.cells import all_ids, is_number
 from redshift_core.data.headerless import column_names, is_counting
 from redshift_core.data.lines import decode, is_passed_over, records, split_line
 from redshift_core.data.text_forms import TEXT, is_missing
@@ -56,7 +56,7 @@ def dialect_of(file: str, head: bytes, whole: bool, n_first: int = FIRST_ROWS) -
     below = [k for k in range(at + 1, len(lines)) if not is_passed_over(lines[k])]
     if at and (above := _commented_header(lines[:at], known, cells)):
         names, has_header, data = above, True, at
-    elif all(map(is_number, cells)) and not is_counting(cells):
+    elif _are_values(cells) and not is_counting(cells):
         names, has_header, data = column_names(len(cells)), False, at
     else:
         has_header = not is_counting(cells)
@@ -75,6 +75,12 @@ def dialect_of(file: str, head: bytes, whole: bool, n_first: int = FIRST_ROWS) -
         _decimal(first[:20]),
         lines[at].strip() if has_header and data > at else b"",
     )
+
+
+def _are_values(cells: list[str]) -> bool:
+    """Whether a line holds numbers, and at most an id that is text, and no names."""
+    texts = list(islice((cell for cell in cells if not is_number(cell)), 2))
+    return not texts or (len(cells) > 2 and len(texts) == 1 and all_ids(texts))
 
 
 def _declared(head: bytes) -> tuple[str, int]:
@@ -133,7 +139,7 @@ def _headings(n: int, rows: list[list[str]]) -> int:
 
 
 def _is_word_number(word: str) -> bool:
-    return bool(_DECIMAL_COMMA.fullmatch(word)) or ("," not in word and is_number(word))
+    return word[-1] != "," and is_number(word)
 
 
 def _is_real(cell: str) -> bool:
@@ -158,6 +164,6 @@ def _fitted(names: list[str], rows: list[list[str]], has_header: bool, delimiter
 def _decimal(rows: list[list[str]]) -> str:
     """Sign that stands in more of the numbers of the first rows."""
     cells = [cell for row in rows for cell in row]
-    commas = sum(_DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells)
-    points = sum(_DECIMAL_POINT.fullmatch(cell) is not None for cell in cells)
+    commas = sum(_DECIMAL_COMMA.fullmatch(cell) is not None for cell in cells if "," in cell)
+    points = commas and sum(_DECIMAL_POINT.fullmatch(cell) is not None for cell in cells)
     return "," if commas > points else "."

@@ -32,7 +32,7 @@ def files_of(path: Path) -> list[Path]:
     if not parts and found:
         endings = Counter(one.suffix.lower() for one in found)
         usual = max(endings, key=lambda ending: (endings[ending], -ENDINGS.index(ending)))
-        parts = [one for one in found if one.suffix.lower() == usual]
+        parts = [one for one in found if one.suffix.lower() == usual and one.stat().st_size]
     if not parts:
         raise InputError(
             f"The folder {path} holds no Parquet file and no other table; expected a file, or a "

@@ -17,9 +17,7 @@ class FolderTable(Table):
 
     def __init__(self, path: Path, open_table: Callable[[Path], Table]):
         self.path, self._open_table = path, open_table
-        self.files = [one for one in files_of(path) if one.stat().st_size]  # Spark's may be empty
-        if not self.files:
-            raise InputError(f"Each part in the folder {path} is empty; export the table again.")
+        self.files = files_of(path)
         self._first = open_table(self.files[0])
         self.names, self.first = self._first.names, self._first.first
         self.has_header = self._first.has_header

@@ -113,7 +113,7 @@ def _kind(values: list[str]) -> str:
     if all(not word for word in words):
         return "index"
     known = [word for word in words if not is_missing(word)]
-    if known and all(word.lstrip("+-").isdigit() and len(word) <= 20 for word in known):
+    if known and all(word.lstrip("+-").isdecimal() and len(word) <= 20 for word in known):
         whole = [int(word) for word in known]
         counted = len(whole) == len(words) and all(b == a + 1 for a, b in pairwise(whole))
         if counted and whole[0] in (0, 1):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from redshift_core.data.text_forms import TEXT
+from redshift_core.data.text_forms import MISSING, TEXT
 
 BOM = b"\xef\xbb\xbf"
 MOST_LINES = 1_000  # of one quoted cell; more is a quote that was never closed
@@ -16,6 +16,7 @@ _RUNS = re.compile(rb"[ \t]+")
 _EDGES = re.compile(rb"(?m)^ | (?=\r?$)")
 _RULER = re.compile(rb"[\s|+,;]*[-=]{2,}[-=\s|+,;]*")
 _FOOTER = re.compile(rb"\s*\(\d+ rows?( affected)?\)\s*|\x1a")
+_FIRST = re.compile(rb"[^,;|\s]*")
 _COMMENTS = tuple(sign.encode() for sign in TEXT.comments)
 
 
@@ -94,8 +95,10 @@ def decode(line: bytes) -> str:
 def is_passed_over(line: bytes) -> bool:
     """Whether a line is blank, a comment, a ruler (``----  ---``), or a count of rows."""
     line = line.removeprefix(BOM).strip()
-    if not line or line.startswith(_COMMENTS):
+    if not line:
         return True
+    if line.startswith(_COMMENTS):  # or with a missing value, as #N/A
+        return _FIRST.match(line)[0].decode("latin-1").lower() not in MISSING
     return is_ruler(line) or _FOOTER.fullmatch(line) is not None
 
 

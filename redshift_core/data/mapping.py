@@ -80,7 +80,7 @@ def _mapped_part(names: list[str], text: str) -> list[int]:
                 return list(range(first, last + 1))
         tail = ""
     link = "" if braces else r"[\s_\-.]?"
-    shape = re.compile(re.escape(head) + link + r"(\d+)" + re.escape(tail))
+    shape = re.compile(re.escape(head) + link + r"(\d{1,9})" + re.escape(tail))
     found = [(int(m[1]), p) for p, name in enumerate(names) if (m := shape.fullmatch(name.strip()))]
     return [position for _, position in sorted(found)]
 

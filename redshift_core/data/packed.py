@@ -35,9 +35,13 @@ class PackedTable(Table):
     def __init__(self, path: Path, unpack: Callable[[Path], Path], open_table: Open):
         self.path = path
         folder = Path(tempfile.mkdtemp(prefix="redshift-lab-"))
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        with self._named():
-            self._inner = open_table(_written(unpack, folder))
+        remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        try:
+            with self._named():
+                self._inner = open_table(_written(unpack, folder))
+        except BaseException:
+            remove()
+            raise
         self.names, self.first = self._inner.names, self._inner.first
         self.has_header = self._inner.has_header
 
@@ -129,7 +133,16 @@ def _unzip(path: Path, folder: Path) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(info) as stream:
                     _copied(stream, target, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+    ) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a place that is not there
+            raise
         raise InputError(
             f"{path.name} is a broken ZIP file, or one with a password "
             f"({str(error).rstrip('.')[:150]}). Pack the table again."

@@ -158,6 +158,10 @@ class Seen:
             self.whole and other.whole,
         )
 
+    def knows(self, flux: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which spectra (n, 186) are among those learned from; (n,)."""
+        return _in(self.spectra, fingerprints(flux))
+
     def among(self, dataset: Dataset, rows: NDArray[np.int64]) -> Sequence[NDArray[np.bool_]]:
         """Which of some rows are known by their spectrum, and which by their id; (n,) each."""
         return (

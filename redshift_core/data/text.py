@@ -54,7 +54,8 @@ class TextTable(Table):
         self.path = path
         self.packed = packed
         with TextStream(path, packed) as (stream, _):
-            self.head = self._read(stream, HEAD_BYTES)
+            most = HEAD_BYTES if packed else min(HEAD_BYTES, 2 * path.stat().st_size + 1)
+            self.head = self._read(stream, most)
         self.whole = len(self.head) < HEAD_BYTES
         self.holds_arrays = holds_arrays(self.head)
         self.astropy_kind = "" if self.holds_arrays else astropy_kind(self.head)

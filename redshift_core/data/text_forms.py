@@ -41,14 +41,14 @@ class TextForms:
 
 TEXT = TextForms()
 MAX_ASTROPY_BYTES = 100_000_000  # of a table that astropy reads, whole in memory
+USUAL_NULLS = (  # those of the usual writers, as they spell them: Arrow looks for few quickly
+    "", "nan", "NaN", "-nan", "null", "NULL", "NA", "N/A", "<NA>", "None", "--", "masked",
+)  # fmt: skip
 _SIGNED = ("nan", "1.#qnan", "1.#ind")  # C writes these with a sign, too
-NULLS = tuple(  # as they are written, for Arrow
-    dict.fromkeys(
-        sign + spelt
-        for word in TEXT.missing
-        for spelt in (word, word.upper(), word.title(), word.replace("nan", "NaN"))
-        for sign in (("", "-", "+") if word.startswith(_SIGNED) else ("",))
-    )
+MISSING = frozenset(  # in small letters
+    sign + word
+    for word in TEXT.missing
+    for sign in (("", "-", "+") if word.startswith(_SIGNED) else ("",))
 )
 
 
@@ -61,7 +61,4 @@ def is_missing(cell: str) -> bool:
     (True, True, True, False)
     """
     word = cell.strip().lower()
-    return word in _MISSING or not word.strip(TEXT.overflow)
-
-
-_MISSING = frozenset(word.lower() for word in NULLS)
+    return word in MISSING or not word.strip(TEXT.overflow)

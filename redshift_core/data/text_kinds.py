@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from redshift_core.data.lines import is_ruler
+from redshift_core.data.lines import decode, is_ruler, split_line
 
 _BAR = re.compile(rb"\s*\|.*\|\s*")
 _RST = re.compile(rb"\s*=+( +=+)+\s*")
@@ -44,4 +44,4 @@ def _holds_blanks(lines: list[bytes]) -> bool:
     if len(lines) < 3 or not _DASHES.fullmatch(lines[1]) or not is_ruler(lines[1]):
         return False
     n = len(lines[1].split())
-    return len(lines[0].split()) != n or any(len(line.split()) != n for line in lines[2:-1])
+    return any(len(split_line(decode(line), " ")) != n for line in (lines[0], *lines[2:-1]))

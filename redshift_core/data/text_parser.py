@@ -7,11 +7,14 @@ line and column to name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from redshift_core.data import cells
@@ -27,8 +30,12 @@ from redshift_core.data.lines import (
     split_line,
     squeeze,
 )
-from redshift_core.data.text_forms import NULLS
+from redshift_core.data.text_forms import USUAL_NULLS
 from redshift_core.errors import InputError
+
+FEW = 2  # columns that are respelt alone; where more have to be, all of them are
+N_LOOK = 6  # first rows that tell which
+_COLUMN = re.compile(r"CSV column #(\d+)")
 
 
 class Parser:
@@ -53,15 +60,18 @@ class Parser:
             self.kinds[str(columns.z)] = pa.float64()
         if columns.source_id is not None:
             self.kinds[str(columns.source_id)] = pa.int64()
+        # Columns whose numbers have to be respelt: by the first rows, then as blocks show them.
+        self._odd: Set[str] = self._more(
+            frozenset(), islice(filter(self._is_odd, self.kinds), FEW + 1)
+        )
         # Nothing but numbers as Arrow knows them, until a block proves otherwise: a tenth faster.
-        self._plain = not columns.other and not dialect.blanks
-        self._respelt = False  # whether an earlier block had to be
+        self._plain = not (columns.other or dialect.blanks or self._odd)
 
     def parse(self, text: memoryview, offset: int, last: bool) -> Block:
         """Numbers of a block that begins after so many bytes; ``last`` where the text ends."""
         if self._plain:
             try:
-                return self._block(self._table(text, [""]))
+                return self._block(self._table(text, [""], False, self.kinds))
             except pa.ArrowInvalid:
                 self._plain = False
         return self._carefully(bytes(text), offset, last)
@@ -92,39 +102,63 @@ class Parser:
         if not content.strip():
             return Block.empty()
         quoted = b'"' in content
-        if not self._respelt:
+        while True:
+            odd = self._odd
             try:
-                return self._block(self._table(content, NULLS, quoted))
-            except pa.ArrowInvalid:
-                pass
-        block = self._block(self._respell(content, quoted))
-        self._respelt = True
-        return block
+                return self._block(self._typed(content, quoted, odd))
+            except pa.ArrowInvalid as error:
+                found = _COLUMN.search(str(error))
+                if not found or found[1] in odd:
+                    raise
+                self._odd = self._more(odd, [found[1]])
 
-    def _respell(self, content: bytes, quoted: bool) -> pa.Table:
-        """Table whose numbers are read as text first, for Arrow does not know how they are spelt.
+    def _more(self, odd: Set[str], names: Iterable[str]) -> Set[str]:
+        """Columns to respell with some more: all of them where they are many."""
+        found = odd | set(names)
+        numbers = {name for name, kind in self.kinds.items() if kind != pa.binary()}
+        return numbers if len(found) > FEW else found
+
+    def _is_odd(self, name: str) -> bool:
+        """Whether the first cells of a column are not spelt as Arrow knows numbers."""
+        if self.kinds[name] == pa.binary():
+            return False
+        number = float if self.kinds[name] == pa.float64() else int
+        for row in self.dialect.first[:N_LOOK]:
+            cell = row[int(name)] if int(name) < len(row) else ""
+            if cell not in USUAL_NULLS:
+                try:
+                    number(cell.replace(",", ".") if self.dialect.decimal == "," else cell)
+                except ValueError:
+                    return True
+        return False
+
+    def _typed(self, content: bytes, quoted: bool, odd: Set[str]) -> pa.Table:
+        """Table of which some columns are read as text first, for Arrow does not know their cells.
 
         The text of the file is never rewritten, so that further columns stay as they are.
         """
-        table = self._table(content, NULLS, quoted, dict.fromkeys(self.kinds, pa.binary()))
-        columns = []
-        for name, kind in self.kinds.items():
-            column = table.column(name).combine_chunks()
-            if kind == pa.float64():
-                column = cells.numbers(column, self.dialect.decimal)
-            elif kind == pa.int64():
-                column = cells.ids(column, self.dialect.decimal)
-            columns.append(column)
-        return pa.table(columns, names=list(self.kinds))
+        kinds = {name: pa.binary() if name in odd else kind for name, kind in self.kinds.items()}
+        table = self._table(content, USUAL_NULLS, quoted, kinds)
+        columns = {
+            name: column.combine_chunks() if name in odd else column
+            for name, column in zip(kinds, table.columns, strict=True)
+        }
+        floats = [name for name in odd if self.kinds[name] == pa.float64()]
+        if floats:  # at once, for a call costs more than some cells
+            n, whole = table.num_rows, pa.concat_arrays([columns[name] for name in floats])
+            whole = cells.numbers(whole, self.dialect.decimal)
+            columns |= {name: whole.slice(k * n, n) for k, name in enumerate(floats)}
+        for name in odd - set(floats):
+            columns[name] = cells.ids(columns[name], self.dialect.decimal)
+        return pa.table(list(columns.values()), names=list(kinds))
 
     def _table(
         self,
         text: bytes | memoryview,
         nulls: list[str] | tuple[str, ...],
-        quoted: bool = False,
-        kinds: dict[str, pa.DataType] | None = None,
+        quoted: bool,
+        kinds: dict[str, pa.DataType],
     ) -> pa.Table:
-        kinds = kinds or self.kinds
         return pyarrow.csv.read_csv(
             pa.BufferReader(pa.py_buffer(text)),
             pyarrow.csv.ReadOptions(
@@ -226,8 +260,10 @@ class Parser:
 
 
 def _texts(column: pa.Array) -> pa.Array:
-    """Bytes as text; what is not UTF-8 is read as Windows or Latin-1 has it."""
+    """Bytes as text, null where they say so; what is not UTF-8 is read as Windows or Latin-1."""
     try:
-        return column.cast(pa.string())
+        texts = column.cast(pa.string())
     except pa.ArrowInvalid:
-        return pa.array([None if v is None else decode(v) for v in column.to_pylist()], pa.string())
+        found = [None if cell is None else decode(cell) for cell in column.to_pylist()]
+        texts = pa.array(found, pa.string())
+    return pc.if_else(cells.missing(texts), pa.scalar(None, pa.string()), texts)

@@ -30,7 +30,10 @@ class TextStream:
     def __enter__(self) -> tuple[BinaryIO, BinaryIO]:
         try:
             start = self.text.read(1 << 12)
-        except (EOFError, OSError, zlib.error) as error:
+        except BaseException as error:
+            self.__exit__()
+            if not isinstance(error, EOFError | OSError | zlib.error):
+                raise
             raise gzip_error(self.path.name, error) from None
         self.text.seek(0)
         if encoding := encoding_of(start or b""):

@@ -67,7 +67,8 @@ def _refuse_error(file: str, document: Any) -> None:
     for info in (*document.infos, *(one for part in document.resources for one in part.infos)):
         if info.name == "QUERY_STATUS" and str(info.value).upper() == "ERROR":
             raise InputError(
-                f"{file} is the error of a service ({str(info.content)[:200]}); repeat the query."
+                f"{file} holds the error message of a service ({str(info.content)[:200]}) and no "
+                "table; repeat the query."
             )
 
 

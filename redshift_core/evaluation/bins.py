@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from redshift_core.constants import BIN_WIDTH, Z_MAX, Z_MIN
 from redshift_core.errors import InputError
 from redshift_core.evaluation import metrics
+from redshift_core.evaluation.intervals import FEWEST
 from redshift_core.store.records import Bin, Evaluation
 
-N_STD = 2  # fewest galaxies whose scatter means anything
 BLOCK = 65_536  # rows whose bins are found at a time
 N_BRIGHTNESS = 10  # bins of brightness, each with a tenth of the galaxies
 
@@ -127,7 +127,7 @@ def _bin(spec: metrics.FloatArray, phot: metrics.FloatArray, **about: Any) -> Bi
     error, n = phot - spec, len(spec)
     e_z = np.sort(error / (1.0 + spec))  # percentiles of what is sorted cost little
     error.sort()
-    std = float(error.std()) if n >= N_STD else None
+    std = float(error.std()) if n >= FEWEST else None
     p16, median, p84 = np.percentile(error, (16, 50, 84)).tolist() if n else (None,) * 3
     return Bin(
         **about,
@@ -137,7 +137,7 @@ def _bin(spec: metrics.FloatArray, phot: metrics.FloatArray, **about: Any) -> Bi
         p16_error=p16,
         median_error=median,
         p84_error=p84,
-        sigma_nmad=metrics.nmad(e_z) if n >= N_STD else None,
+        sigma_nmad=metrics.nmad(e_z) if n >= FEWEST else None,
         outliers_005=float((np.abs(e_z) > 0.05).mean()) if n else None,
         outliers_015=float((np.abs(e_z) > 0.15).mean()) if n else None,
     )

@@ -17,6 +17,7 @@ from redshift_core import pdf
 from redshift_core.constants import FloatArray
 from redshift_core.evaluation.bins import bin_edges, bin_index, brightness_edges, number
 from redshift_core.evaluation.bootstrap import N_RESAMPLES, SEED, middle
+from redshift_core.evaluation.intervals import FEWEST, wilson
 
 BLOCK = 16_384  # densities in memory at a time
 PIT_BINS = 20  # bars of the PIT histogram
@@ -24,6 +25,7 @@ LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.68, 0.7, 0.8, 0.9, 0.95, 0.99)  
 FAR_TAIL = 1e-4  # a PIT nearer to 0 or 1 than this is an outlier
 
 MEANS = ("crps", "cde_loss", "log_likelihood", "coverage68", "coverage95")  # over galaxies
+SHARES = MEANS[3:]
 
 
 def evaluate_pdf(
@@ -154,14 +156,16 @@ def _binned(
 def _intervals(
     terms: FloatArray, report: Callable[[int, int], None]
 ) -> dict[str, list[float] | None]:
-    """68 % interval of each mean, from galaxies drawn again as in `bootstrap`."""
+    """68 % interval of each mean, as in `bootstrap`."""
     n = len(terms)
-    if not n:
-        return dict.fromkeys(MEANS)
+    means = _means(terms)
+    shares = {key: wilson(means[key], n) for key in SHARES} if n else {}
+    if n < FEWEST:
+        return dict.fromkeys(MEANS) | shares
     random = np.random.default_rng(SEED)
-    means = np.empty((N_RESAMPLES, len(MEANS)))
+    drawn = np.empty((N_RESAMPLES, len(MEANS)))
     for draw in range(N_RESAMPLES):
         report(draw, N_RESAMPLES)
         often = np.bincount(random.integers(0, n, n), minlength=n)
-        means[draw] = often @ terms[:, : len(MEANS)] / n
-    return middle(MEANS, means)
+        drawn[draw] = often @ terms[:, : len(MEANS)] / n
+    return middle(MEANS, drawn) | shares

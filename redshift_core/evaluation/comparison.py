@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -70,7 +70,9 @@ def differing_settings(configs: Mapping[str, RunConfig]) -> pd.DataFrame:
 
 
 def metrics_table(results: Mapping[str, Evaluation]) -> pd.DataFrame:
-    """Every metric of several evaluations, a line per run; with its interval where it has one.
+    """Every metric of several evaluations, a line per run, as text with the digits that it means.
+
+    Its interval stands beside it where it has one.
 
     Figures of p(z) stand beside them where any of the runs gives densities.
 
@@ -82,15 +84,15 @@ def metrics_table(results: Mapping[str, Evaluation]) -> pd.DataFrame:
     lines = []
     for name, metrics in results.items():
         line: dict[str, Any] = {"run": name, "galaxies": metrics.n}
-        intervals = metrics.intervals or {}
-        for key, metric in METRICS.items():
-            line[metric.title] = metrics.figures.get(key)
-            if any((one.intervals or {}).get(key) for one in results.values()):
-                line[f"{metric.title}, 68 %"] = interval_text(intervals.get(key))
+        values = metrics.to_dict()
+        for metric in METRICS.values():
+            line[metric.title] = metric.shown(values)
+            if any(metric.interval(one.to_dict()) for one in results.values()):
+                line[f"{metric.title}, 68 %"] = metric.interval_text(values)
         if any(one.pdf for one in results.values()):
             pdf = metrics.pdf or {}
             figures = (FIGURES[key] for key in OF_DENSITIES)
-            line |= {figure.title: figure.value(pdf) for figure in figures}
+            line |= {figure.title: figure.shown(pdf) for figure in figures}
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -105,7 +107,7 @@ def densities_table(results: Mapping[str, Evaluation]) -> pd.DataFrame:
     """
     judged = {name: metrics.pdf for name, metrics in results.items() if metrics.pdf}
     return pd.DataFrame(
-        {"run": name, **{figure.title: figure.value(pdf) for figure in FIGURES.values()}}
+        {"run": name, **{figure.title: figure.shown(pdf) for figure in FIGURES.values()}}
         for name, pdf in judged.items()
     )
 
@@ -144,14 +146,3 @@ def caveats(
     if leaky := [name for name in own if configs[name].scaler.fit_on == "all"]:
         sentences.append(f"The scaler saw the test rows too: {', '.join(leaky)}.")
     return sentences
-
-
-def interval_text(interval: Sequence[float] | None) -> str:
-    """Two ends of an interval as text; empty where there is none.
-
-    Examples
-    --------
-    >>> interval_text([0.02151, 0.02174])
-    '0.0215 to 0.0217'
-    """
-    return "{:.4f} to {:.4f}".format(*interval) if interval else ""

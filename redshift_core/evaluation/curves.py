@@ -71,7 +71,7 @@ def read_curves(loss: Sequence[float], val_loss: Sequence[float]) -> Reading:
             "over-fitting",
             f"Since about epoch {turn} the validation loss has risen by {rise:.1%} while the "
             f"training loss fell by {1 - smooth_train[-1] / smooth_train[best]:.1%}: the network "
-            f"learns its training galaxies by heart. Stop near epoch {turn}, or add dropout or "
+            f"memorises its training galaxies. Stop near epoch {turn}, or add dropout or "
             "galaxies.",
         )
     if gap > GAP:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redshift_core.constants import Z_MAX, Z_MIN
 from redshift_core.evaluation.bins import limits_text
-from redshift_core.evaluation.metrics import Figure, Values
+from redshift_core.evaluation.metrics import SHARE, Figure, Values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,7 @@ def _chance(p: float) -> str:
 def _inside(level: float) -> Figure:
     """Share of true redshifts inside the central interval of a credibility."""
 
-    def says(share: float, _: Values) -> str:
+    def says(share: float, *_: Any) -> str:
         if abs(share - level) < 0.01:
             return "Share of true redshifts inside: as it should be, to a per cent."
         side = "wide" if share > level else "narrow"
@@ -32,7 +32,7 @@ def _inside(level: float) -> Figure:
 
     title, about = f"In {level:.0%} interval".replace("%", " %"), "Share of true redshifts inside"
     definition = f"{about}, which should be {level:g}."
-    return Figure(f"coverage{100 * level:.0f}", title, definition, says, ".1%")
+    return Figure(f"coverage{100 * level:.0f}", title, definition, says, ".1%", kind=SHARE)
 
 
 FIGURES: dict[str, Figure] = {
@@ -51,7 +51,7 @@ FIGURES: dict[str, Figure] = {
         Figure(
             "log_likelihood", "Log-likelihood",
             "Mean of ln p(z) at the true redshift; more is better.",
-            lambda value, _: (
+            lambda value, *_: (
                 f"The true redshift is typically {math.exp(value) / FLAT:.1f} times as probable "
                 "as under a flat p(z)."
             ),
@@ -61,7 +61,7 @@ FIGURES: dict[str, Figure] = {
             "ks", "PIT, KS",
             "Largest distance of the PIT from an even spread; 0 for densities that are right on "
             "average.",
-            lambda _, pdf: (
+            lambda _, pdf, __: (
                 "Largest distance of the PIT from an even spread; " + _chance(pdf["pit"]["ks_p"])
             ),
             within="pit",
@@ -70,7 +70,7 @@ FIGURES: dict[str, Figure] = {
             "cvm", "PIT, CvM",
             "Cramér–von Mises, the squared distance of the PIT from an even spread over the whole "
             "range.",
-            lambda _, pdf: (
+            lambda _, pdf, __: (
                 "Cramér–von Mises, the squared distance over the whole range; "
                 + _chance(pdf["pit"]["cvm_p"])
             ),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from redshift_core import reference
 from redshift_core.evaluation.bins import limits_text
+from redshift_core.evaluation.intervals import FEWEST
 from redshift_core.store.records import Bin
 
 FORMATS = {  # column → printf format
@@ -94,6 +96,8 @@ def better(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _own(one: Bin, by: str) -> dict[str, Any]:
+    if one.n < FEWEST:  # an earlier version wrote the scatter of two
+        one = replace(one, std=None, sem=None, sigma_nmad=None)
     line = {
         f"{by} bin": limits_text(*one.limits, by),
         "n": one.n,

@@ -21,6 +21,7 @@ from redshift_core.store.arrays import load_arrays
 from redshift_core.store.records import Evaluation, Guess, Learned, Remark
 
 FEWEST = 30  # galaxies; the mean error of fewer moves by some 15 % and more with other ones
+SAME = 1e-6  # MAE of a guess that is right for every galaxy
 ERROR, WARNING, NOTE = "error", "warning", "note"  # levels of a remark, gravest first
 
 
@@ -78,6 +79,14 @@ def remarks_of_run(run: RunFolder) -> tuple[Remark, ...]:
 
 def _worse(mae: float, known: Guess | None, n: int, what: str) -> Iterator[Remark]:
     if known is None or known.mae is None or not mae > known.mae:
+        return
+    if known.mae < SAME:
+        yield Remark(
+            level=ERROR,
+            text=f"All of these {n:,} {what} have one redshift, {known.z:.4f}, as the training "
+            "galaxies have, so the figures do not say whether the network can tell redshifts "
+            "apart. Train and judge it on galaxies of many redshifts.",
+        )
         return
     yield Remark(
         level=ERROR,

@@ -1,13 +1,13 @@
 """Figures of merit: pure functions of (z_spec, z_phot), one number each, and the words they go by.
 
-A metric of no galaxies is NaN. Arrays of different shapes are refused, because a network's
-(n, 1) output minus an (n,) redshift broadcasts silently to (n, n); so are values that are not
-finite, because one of them would turn a whole column of figures into NaN.
+A metric of no galaxies is NaN, and a scatter of fewer than three. Arrays of different shapes are
+refused, because a network's (n, 1) output minus an (n,) redshift broadcasts silently to (n, n); so
+are values that are not finite, because one of them would turn a whole column of figures into NaN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from redshift_core.constants import FloatArray, shown
+from redshift_core.evaluation.intervals import FEWEST, fitting, wilson
 from redshift_core.settings import names
 
 NMAD_FACTOR = 1.4826  # median absolute deviation → standard deviation of a normal distribution
@@ -101,13 +102,20 @@ def sigma_nmad(z_spec: ArrayLike, z_phot: ArrayLike) -> float:
 
 
 def nmad(values: FloatArray) -> float:
-    """σ_NMAD of normalised errors, shape (n_sources,); see `sigma_nmad`."""
+    """σ_NMAD of normalised errors, shape (n_sources,); NaN of fewer than FEWEST.
+
+    See `sigma_nmad`.
+    """
+    if len(values) < FEWEST:
+        return float("nan")
     return NMAD_FACTOR * _of(np.abs(values - _of(values, np.median)), np.median)
 
 
 def sigma_iqr(z_spec: ArrayLike, z_phot: ArrayLike) -> float:
     """Robust scatter, (Q75 − Q25)(e_z) / 1.349, dimensionless (RAIL ``PointSigmaIQR``)."""
     values = e_z(z_spec, z_phot)
+    if len(values) < FEWEST:
+        return float("nan")
     return _of(values, lambda v: np.subtract(*np.percentile(v, (75, 25)))) / IQR_FACTOR
 
 
@@ -124,7 +132,8 @@ def outlier_fraction(z_spec: ArrayLike, z_phot: ArrayLike, threshold: float = 0.
 
 def outlier_fraction_lsst(z_spec: ArrayLike, z_phot: ArrayLike) -> float:
     """Share of galaxies with abs(e_z) > max(0.06, 3 σ_IQR), from 0 to 1 (LSST Science Book)."""
-    return outlier_fraction(z_spec, z_phot, lsst_threshold(sigma_iqr(z_spec, z_phot)))
+    sigma = sigma_iqr(z_spec, z_phot)
+    return outlier_fraction(z_spec, z_phot, lsst_threshold(sigma)) if sigma == sigma else sigma
 
 
 def lsst_threshold(sigma: float) -> float:
@@ -139,6 +148,8 @@ def lsst_threshold(sigma: float) -> float:
 
 
 Values = Mapping[str, Any]  # content of ``metrics.json``, or of its entry ``pdf``
+Says = Callable[[float, Values, str], str]  # value, figures it is among, format of a number → words
+SHARE, SCATTER = "share", "scatter"  # kinds of figures
 
 
 @dataclass(frozen=True)
@@ -148,23 +159,42 @@ class Figure:
     key: str  # in ``metrics.json``
     title: str  # a few words
     definition: str  # one sentence
-    says: Callable[[float, Values], str] = lambda *_: ""  # of its value; "": the definition does
-    form: str = ".4f"  # of the number
+    says: Says = lambda *_: ""  # of its value; "": the definition does
+    form: str = ".4f"  # of the number, with the most decimals it is shown with
     within: str = ""  # entry of ``metrics.json`` that holds it, if it does not stand by itself
+    kind: str = ""  # SHARE or SCATTER, if it is one
 
     def value(self, figures: Values) -> float | None:
-        """Its number among some figures; None where it is missing."""
+        """Its number among some figures; None where it is missing, or a scatter of too few."""
+        if self.kind == SCATTER and figures.get("n", FEWEST) < FEWEST:
+            return None
         holder = figures.get(self.within, {}) if self.within else figures
         return holder.get(self.key)
 
-    def text(self, value: float | None) -> str:
-        """Number as it is shown; a dash where there is none."""
-        return shown(value, self.form)
+    def interval(self, figures: Values) -> list[float] | None:
+        """Its 68 % interval among some figures; None where it has none.
+
+        Of a share Wilson's, also where an earlier version wrote another one.
+        """
+        intervals, n, value = figures.get("intervals"), figures.get("n"), self.value(figures)
+        if not intervals or not n or value is None:
+            return None
+        if self.kind == SHARE:
+            return wilson(value, n)
+        return intervals.get(self.key) if n >= FEWEST else None
+
+    def text(self, value: float | None, ends: Sequence[float] | None = None) -> str:
+        """Number as it is shown, with the digits that its interval means; a dash for none."""
+        return shown(value, fitting(self.form, ends))
+
+    def shown(self, figures: Values) -> str:
+        """Its number among some figures, as text."""
+        return self.text(self.value(figures), self.interval(figures))
 
     def interval_text(self, figures: Values) -> str:
         """Its 68 % interval among some figures, "0.0215 to 0.0217"; "" where there is none."""
-        ends = (figures.get("intervals") or {}).get(self.key)
-        return " to ".join(map(self.text, ends or ()))
+        ends = self.interval(figures)
+        return " to ".join(self.text(end, ends) for end in ends or ())
 
     def meaning(self, figures: Values) -> str:
         """What it says of the galaxies it was computed from, in one sentence.
@@ -172,8 +202,10 @@ class Figure:
         The definition where it has no value, or where an older evaluation lacks what it takes.
         """
         value = self.value(figures)
-        sentence = "" if value is None or not figures.get("n") else self.says(value, figures)
-        return sentence or self.definition
+        if value is None or not figures.get("n"):
+            return self.definition
+        form = fitting(".4f", self.interval(figures))
+        return self.says(value, figures, form) or self.definition
 
 
 @dataclass(frozen=True)
@@ -187,10 +219,10 @@ class Metric(Figure):
         return self.function(z_spec, z_phot)
 
 
-def _beyond(limit: Callable[[Values], str]) -> Callable[[float, Values], str]:
+def _beyond(limit: Callable[[Values], str]) -> Says:
     """Sentence on a share of outliers beyond a limit."""
 
-    def says(share: float, figures: Values) -> str:
+    def says(share: float, figures: Values, _: str) -> str:
         n, text = figures["n"], limit(figures)
         n_beyond = round(share * n)
         return text and f"{n_beyond:,} of {n:,} galaxies are further off than {text} (1 + z)."
@@ -198,7 +230,7 @@ def _beyond(limit: Callable[[Values], str]) -> Callable[[float, Values], str]:
     return says
 
 
-def _of_mae(rmse: float, figures: Values) -> str:
+def _of_mae(rmse: float, figures: Values, _: str) -> str:
     least = figures.get("mae")
     return f"{rmse / least:.2f} times the MAE; normal errors would give 1.25." if least else ""
 
@@ -208,28 +240,32 @@ def _lsst_limit(figures: Values) -> str:
     return "" if sigma is None else f"{lsst_threshold(sigma):.4f}"
 
 
+def _kind(key: str) -> str:
+    return SHARE if key.startswith("outlier") else SCATTER * key.startswith("sigma")
+
+
 METRICS: dict[str, Metric] = {
-    key: Metric(key, title, names.METRICS[key], says, form, function=function)
+    key: Metric(key, title, names.METRICS[key], says, form, kind=_kind(key), function=function)
     for key, (function, title, form, says) in {
-        "mae": (mae, "MAE", ".4f", lambda v, _: f"On average a redshift is off by {v:.4f}."),
+        "mae": (mae, "MAE", ".4f", lambda v, _, f: f"On average a redshift is off by {v:{f}}."),
         "rmse": (rmse, "RMSE", ".4f", _of_mae),
         "bias_median": (
             bias_median, "Bias, median e_z", "+.4f",
-            lambda v, _: f"Half of all e_z lie above {v:+.4f}, half below.",
+            lambda v, _, f: f"Half of all e_z lie above {v:+{f}}, half below.",
         ),
         "bias_mean": (
             bias_mean, "Bias, mean e_z", "+.4f",
-            lambda v, _: f"On average redshifts come out {abs(v):.4f} (1 + z) too "
+            lambda v, _, f: f"On average redshifts come out {abs(v):{f}} (1 + z) too "
             + ("high." if v > 0 else "low."),
         ),
         "sigma_nmad": (
             sigma_nmad, "σ_NMAD", ".4f",
-            lambda v, _: f"Half of all galaxies lie within {v / NMAD_FACTOR:.4f} of the median "
+            lambda v, _, f: f"Half of all galaxies lie within {v / NMAD_FACTOR:{f}} of the median "
             "e_z.",
         ),
         "sigma_iqr": (
             sigma_iqr, "σ_IQR", ".4f",
-            lambda v, _: f"The middle half of all e_z is {v * IQR_FACTOR:.4f} wide.",
+            lambda v, _, f: f"The middle half of all e_z is {v * IQR_FACTOR:{f}} wide.",
         ),
         "outlier_fraction_0.05": (
             partial(outlier_fraction, threshold=0.05), "Outliers > 0.05", ".2%",

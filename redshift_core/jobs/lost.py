@@ -109,6 +109,13 @@ def remedy(error: BaseException, folder: JobFolder) -> str:
     return sentence(error, folder.path)
 
 
+def command_starved(error: BaseException) -> str:
+    """What to do about a command that got no memory; empty where its error is of another kind."""
+    if not any(map(_is_memory, _chain(error))):
+        return ""
+    return f"The memory is not enough. {_compared('This command', 0, '', own_limits())}."
+
+
 def needed_memory(folder: JobFolder, kind: str) -> int:
     """Bytes of memory that a job needs, about; without an estimate, what its libraries need."""
     from redshift_core.data.split import split_counts
@@ -124,7 +131,14 @@ def needed_memory(folder: JobFolder, kind: str) -> int:
 
 def _balance(folder: JobFolder, kind: str, limits: Limits) -> str:
     """Memory that a job needs and what there is, as a sentence without its stop."""
-    needs = f"This job ({kind}) needs about {size_text(needed_memory(folder, kind))} of memory"
+    return _compared(f"This job ({kind})", needed_memory(folder, kind), kind, limits)
+
+
+def _compared(what: str, needed: int, kind: str, limits: Limits) -> str:
+    """Memory that something needs and what there is, as a sentence without its stop."""
+    from redshift_core.jobs import cost
+
+    needs = f"{what} needs about {size_text(needed or cost.LIGHT_BYTES)} of memory"
     if limits.addresses:
         return (
             f"{needs} and {size_text(_addresses(kind))} of addresses, and its process may map "
@@ -136,7 +150,7 @@ def _balance(folder: JobFolder, kind: str, limits: Limits) -> str:
 
 
 def _addresses(kind: str) -> int:
-    """Bytes that the worker of a job maps, about."""
+    """Bytes of addresses that the worker of a job maps, or a command, about."""
     from redshift_core.jobs import cost, extras
 
     return cost.TENSORFLOW_ADDRESSES if kind in extras.NEEDING else cost.LIGHT_ADDRESSES

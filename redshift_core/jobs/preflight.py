@@ -68,15 +68,16 @@ def few_rows(config: RunConfig, n_rows: int) -> list[Remark]:
     found = []
     if n_train < LEAST_TRAIN and not config.start_from:
         better = "" if config.model.head == "regression" else (
-            " Of the presets take fast or dissertation: below 100 galaxies those with p(z) were "
-            "about as far off as the median redshift."
+            " Of the presets take fast or dissertation: on so few galaxies they were better than "
+            "those with p(z)."
         )  # fmt: skip
         found.append(
             Remark(
                 "warning",
                 f"{n_train:,} galaxies to learn from are too few for reliable redshifts; from "
                 f"{LEAST_TRAIN} on every preset was clearly better than giving each galaxy the "
-                f"median redshift.{better} With fewer, start from a trained run (--from base).",
+                f"median redshift.{better} With fewer, start from a trained run, such as the base "
+                "network (--from base).",
             )
         )
     if 0 < n_test < FEWEST:

@@ -244,6 +244,7 @@ def _like_rows(
     if not len(rows):
         raise InputError(
             f"The dataset that run {run.id} was trained on is not in the store, and {dataset.id} "
-            "holds no galaxies with redshifts either, so nothing can stand in for pixels."
+            "holds no galaxies with redshifts either, so there are no mean spectra to put in place "
+            "of the pixels."
         )
     return dataset, rows, "galaxies of this dataset"

@@ -16,7 +16,7 @@ from redshift_core.data.readers import open_table
 from redshift_core.errors import InputError
 from redshift_core.evaluation.recalibration import MOST, SEED, recalibrate
 from redshift_core.prediction.reader import Reader, bad_flux
-from redshift_core.prediction.rows import open_judged
+from redshift_core.prediction.rows import open_judged, seen_by
 from redshift_core.store import JobContext, RunFolder, origin
 
 
@@ -65,20 +65,25 @@ def _some(rows: NDArray[np.int64]) -> NDArray[np.int64]:
 def _of_file(
     run: RunFolder, path: Path, columns: dict[str, str] | str | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Flux and redshift of labelled spectra of a file, at most `MOST`, drawn at random."""
+    """Flux and redshift of labelled spectra of a file, at most `MOST`, drawn at random.
+
+    Spectra that the run has learned from are left out.
+    """
     known = [run.trained_on, *(one["dataset"] for one in origin.ancestors(run))]
     with Fingerprint(path) as fingerprint:
-        seen = fingerprint.result() in map(data.galaxies_of, known)
-    if seen:
+        same = fingerprint.result() in map(data.galaxies_of, known)
+    if same:
         raise InputError(
             f"Run {run.id} has learned from {path.name}, so its errors there are too small to fit "
             "intervals to; give the dataset, of which only the test rows are used, or other "
             "galaxies."
         )
-    random = np.random.default_rng(SEED)
+    random, seen = np.random.default_rng(SEED), seen_by(run)
     flux, z, keys = [], [], np.empty(0)
     for block in data.read_blocks(path, columns):
         good = labelled(block)
+        if seen is not None:
+            good &= ~seen.knows(block.flux)
         flux, z = [*flux, block.flux[good]], [*z, block.z_spec[good]]
         keys = np.concatenate([keys, random.random(int(good.sum()))])
         if len(keys) > MOST:  # the smallest keys are a fair draw of all rows so far

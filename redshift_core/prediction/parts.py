@@ -25,6 +25,7 @@ from redshift_core.prediction.columns import COLUMNS, prediction_table
 from redshift_core.prediction.jobs import read_ahead
 from redshift_core.prediction.reader import Reader, onnx_predictor, open_coverage
 from redshift_core.store import RunFolder, Stopped, file_digest
+from redshift_core.store.faults import FullDiskError
 from redshift_core.store.writers import TableWriter
 
 Tick = Callable[[int], None]  # told the rows of the part that are done
@@ -56,10 +57,10 @@ def predict_part(order: Order, part: Part, tick: Tick = lambda _: None) -> dict[
     begin, known = time.perf_counter(), {"part": part.name, "input": part.stamp}
     try:
         found = _predicted(order, part, reader, tick)
+    except (Stopped, FullDiskError):  # no fault of the part; the others would fail alike
+        raise
     except InputError as error:
         return {**known, "failed": str(error)}
-    except Stopped:
-        raise
     except Exception as error:  # of one part; the others go on
         traceback.print_exc()
         return {**known, "failed": f"{type(error).__name__}: {error}"}

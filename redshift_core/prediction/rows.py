@@ -90,7 +90,7 @@ def _not_learned(
     run: RunFolder, dataset: data.Dataset, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], Learned]:
     """Rows of another dataset whose galaxies the run has not learned from."""
-    seen = _seen_by(run)
+    seen = seen_by(run)
     before = [one["dataset"] for one in origin.ancestors(run)]
     if seen is None:
         return rows, Learned(unknown=_could_overlap(dataset, [run.trained_on, *before]))
@@ -110,7 +110,7 @@ def _not_learned(
     )
 
 
-def _seen_by(run: RunFolder) -> Seen | None:
+def seen_by(run: RunFolder) -> Seen | None:
     """Galaxies that a run has learned from; None where neither it nor the store knows them."""
     if run.seen_path.exists():
         return Seen.load(run.seen_path)

@@ -37,8 +37,8 @@ class Work:
         names = {part.name for part in self.parts}
         if gone := sorted(set(self.manifest.records) - names):
             raise InputError(
-                f"{gone[0]} stands in {self.manifest.path} and is not in the catalogue any more; "
-                "give the whole catalogue, or another folder for the result."
+                f"{gone[0]} is listed in {self.manifest.path} but is not in the catalogue any "
+                "more; give the whole catalogue, or another folder for the result."
             )
         todo = []
         for part in self.parts:

@@ -15,7 +15,7 @@ from redshift_core.constants import MISSING, Z_MAX, Z_MIN
 from redshift_core.data import galaxies_of
 from redshift_core.errors import InputError
 from redshift_core.evaluation import density_metrics, incumbent, statistics
-from redshift_core.evaluation.comparison import interval_text, settings_table
+from redshift_core.evaluation.comparison import settings_table
 from redshift_core.evaluation.error_table import CAPTION, FORMATS, error_table
 from redshift_core.evaluation.incumbent import Beside, beside
 from redshift_core.evaluation.metrics import METRICS
@@ -125,21 +125,20 @@ def _results(dataset: str, metrics: Evaluation | None) -> Section:
             "listing: these figures are not independent."
         )
     parts += [document.Said(one.level, one.text) for one in metrics.remarks or ()]
-    intervals = metrics.intervals or {}
+    values = metrics.to_dict()
     frame = pd.DataFrame(
         {
             "figure": [metric.title for metric in METRICS.values()],
-            "value": [metrics.figures.get(key) for key in METRICS],
-            "68 % interval": [interval_text(intervals.get(key)) or None for key in METRICS],
+            "value": [metric.shown(values) for metric in METRICS.values()],
+            "68 % interval": [metric.interval_text(values) or None for metric in METRICS.values()],
             "definition": [metric.definition for metric in METRICS.values()],
         }
     )
-    frame["value"] = frame["value"].astype(float)
-    if not intervals:
+    if not metrics.intervals:
         frame = frame.drop(columns="68 % interval")
-    caption = "Dimensionless; shares from 0 to 1."
+    caption = "Dimensionless; a figure has the digits that its interval means."
     alt = "Every figure of merit of the run with its definition"
-    return Section("Results", [*parts, Table(frame, "metrics", caption, alt, {"value": "%.4f"})])
+    return Section("Results", [*parts, Table(frame, "metrics", caption, alt)])
 
 
 def _learning(run: RunFolder) -> Section:

@@ -233,7 +233,7 @@ class AugmentationConfig(Settings):
     noise_rows: int = setting(
         0,
         "With fewer training rows than this, the white noise is larger, as 1 / √rows and at most "
-        "tenfold, so that few spectra are not learned by heart; 0 keeps it.",
+        "tenfold, so that few spectra are not memorised; 0 keeps it.",
         low=0,
         high=1_000_000_000,
     )

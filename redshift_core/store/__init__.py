@@ -17,6 +17,7 @@
     jobs/<id>/       output/
     every job (a run, a tuning, a limit or a bench is one):
                      request.json  status.json  result.json  log.txt  STOP
+                     .room (space for its last status, while it is at work)
     inbox/  cache/  locks/  priors/<name>.csv (a user's n(z))
 
 Files are written under a hidden name, ``.tmp-…``, and renamed, so a reader never sees half of one.

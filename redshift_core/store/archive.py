@@ -12,6 +12,7 @@ whether the former can be used.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -122,6 +123,10 @@ def import_run(store: Store, path: Path) -> tuple[RunFolder, bool]:
         return _place(store, staged, manifest), False
     except _DAMAGED as error:
         raise InputError(f"{path.name} is not a readable ZIP file: {error}.") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # of a place before the begin of the file
+            raise
+        raise InputError(f"{path.name} is not a readable ZIP file: it is damaged.") from error
     except InputError as error:
         raise InputError(f"{path.name} was not imported: {_inside(error, staged)}") from error
     finally:

@@ -107,7 +107,7 @@ class Manifest:
         if other := [name for name in same if known[name] != about[name]]:
             raise InputError(
                 f"{self.path} was begun with another {' and another '.join(other)} of the same "
-                "run; choose another folder for the result, or do as then."
+                "run; choose another folder for the result, or give the same options as then."
             )
 
     def _rewrite(self, about: Mapping[str, Any]) -> None:

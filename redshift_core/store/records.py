@@ -136,8 +136,8 @@ def _parts(kind: Any) -> tuple[Any, ...]:
 class Bin(Record):
     """Error z_phot − z_spec, in plain z, of the galaxies of one bin of redshift or brightness.
 
-    None where there is no galaxy, for ``std``, ``sem`` and ``sigma_nmad`` also where there is only
-    one, and where an earlier version did not compute it.
+    None where there is no galaxy, for ``std``, ``sem`` and ``sigma_nmad`` also where there are only
+    two, and where an earlier version did not compute it.
     """
 
     z_low: float | None = None  # limits of a bin of redshift …

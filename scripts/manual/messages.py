@@ -10,7 +10,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 GAP = "…"  # what differs from case to case
-SAYING = ("InputError", "DamagedError", "JobFailed", "Remark", "warning", "error")  # calls that say
+SAYING = (  # calls that say what their longest text is
+    "InputError", "DamagedError", "ReadOnlyError", "JobFailed", "Remark", "warning", "error",
+)  # fmt: skip
+HANDING_OVER = (  # files whose functions return or list sentences that others show as they are
+    "pages/ui/access", "pages/ui/server", "redshift_core/cli/rules", "redshift_core/data/catalogue",
+    "redshift_core/data/scaling", "redshift_core/evaluation/predictions",
+    "redshift_core/evaluation/verdict", "redshift_core/jobs/", "redshift_core/settings/layers",
+    "redshift_core/store/faults", "redshift_core/store/simulator_version",
+)  # fmt: skip
 MESSAGES_OF: dict[str, tuple[str, ...]] = {  # heading → beginnings of the files that say them
     "Files of spectra": ("redshift_core/data/",),
     "Settings, presets, searches": ("redshift_core/settings/",),
@@ -34,11 +42,12 @@ MESSAGES_OF: dict[str, tuple[str, ...]] = {  # heading → beginnings of the fil
 @cache
 def messages() -> list[tuple[str, str]]:
     """File (from the root) and sentence of every refusal and warning in the product's source."""
-    return [
-        (path.relative_to(ROOT).as_posix(), sentence)
-        for path in _sources()
-        for sentence in _sentences(ast.parse(path.read_text(encoding="utf-8")))
-    ]
+    found = []
+    for path in _sources():
+        file = path.relative_to(ROOT).as_posix()
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found += [(file, one) for one in _sentences(tree, file.startswith(HANDING_OVER))]
+    return found
 
 
 @cache
@@ -57,13 +66,30 @@ def _sources() -> list[Path]:
     return sorted(p for folder in ("redshift_core", "pages") for p in (ROOT / folder).rglob("*.py"))
 
 
-def _sentences(tree: ast.Module) -> Iterator[str]:
+def _sentences(tree: ast.Module, handing_over: bool) -> Iterator[str]:
     constants = _constants(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _called(node) in SAYING and node.args:
-            text = max((_text(one, constants) for one in node.args), key=len)
-            if len(re.sub(rf"[{GAP}\W]", "", text)) > 10:  # more than gaps
+        if isinstance(node, ast.Call) and _called(node) in SAYING:
+            given = [*node.args, *(one.value for one in node.keywords)]
+            text = max((_text(one, constants) for one in given), key=len, default="")
+            if _length(text) > 10:  # more than gaps
+                yield text.strip()
+        elif handing_over and (value := _handed_over(node)) is not None:
+            text = _text(value, constants).strip()
+            if _length(text) > 25 and text.endswith((".", GAP)):
                 yield text
+
+
+def _length(text: str) -> int:
+    return len(re.sub(rf"[{GAP}\W]", "", text))
+
+
+def _handed_over(node: ast.AST) -> ast.expr | None:
+    if isinstance(node, ast.Return):
+        return node.value
+    if isinstance(node, ast.Call) and _called(node) == "append" and node.args:
+        return node.args[0]
+    return None
 
 
 def _called(node: ast.Call) -> str:

@@ -22,6 +22,7 @@ import typer
 
 from redshift_core import cli, pdf
 from redshift_core.constants import shown
+from redshift_core.data.archive.request import FetchRequest
 from redshift_core.data.spectra import FLAG_TEXT
 from redshift_core.evaluation import density_metrics, metrics, training_range
 from redshift_core.settings import run
@@ -45,6 +46,7 @@ SETTINGS: dict[type[Settings], str] = {
     Parameter: "A parameter of a search space",
     BenchConfig: "A bench",
     LimitConfig: "A study of the information limit",
+    FetchRequest: "A fetch from an archive",
 }
 DENSITY = {  # figure of merit of p(z) → the function that computes it, or what it is made of
     "crps": pdf.crps,
@@ -173,7 +175,7 @@ def setting_page() -> str:
         WHOLE,
     ]
     for kind, title in SETTINGS.items():
-        about = inspect.cleandoc(kind.__doc__ or "")
+        about = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0]
         parts.append(f"## {title}\n\n{about}\n")
         parts.append(table(("setting", "what it is", "values", "default"), _fields(kind)))
         parts += [_choices(item) for item in dataclasses.fields(kind) if _named(item)]

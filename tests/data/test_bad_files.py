@@ -228,7 +228,10 @@ BAD = {
         lambda p: p.write_text("<?xml version='1.0'?><html><body>Down</body></html>"),
         "is a broken VOTable, or XML of another kind",
     ),
-    "error.xml": (lambda p: p.write_text(TAP_ERROR), "is the error of a service .Cannot parse"),
+    "error.xml": (
+        lambda p: p.write_text(TAP_ERROR),
+        "holds the error message of a service .Cannot parse",
+    ),
     "lengths.parquet": (
         lambda p: parquet(p, {"flux": [[1.0] * 186, [1.0] * 185]}),
         "column flux, row 1: the array has 185 values, where the first has 186",

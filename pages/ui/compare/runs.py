@@ -22,7 +22,6 @@ from redshift_core.evaluation.comparison import (
     metrics_table,
 )
 from redshift_core.evaluation.density_metrics import FIGURES
-from redshift_core.evaluation.metrics import METRICS
 from redshift_core.settings.run import RunConfig
 from redshift_core.store import RunFolder, Store
 from redshift_core.store.history import read_history
@@ -128,16 +127,14 @@ def _judged(store: Store, configs: Mapping[str, RunConfig], runs: Mapping[str, R
         return
     for sentence in caveats(configs, results, dataset):
         st.caption(f":material/info: {escape(sentence)}")
-    numbers = [one.title for one in (*METRICS.values(), *FIGURES.values())]
-    formats = {"galaxies": "localized", **dict.fromkeys(numbers, "%.4f")}
     with_densities = any(metrics.pdf for metrics in results.values())
     about = {"simulated": any(metrics.simulated for metrics in results.values())}
     table(
         metrics_table(results), "metrics_of_runs", alt="Every metric of each run",
-        caption="e_z = (z_phot − z_spec) / (1 + z_spec); outliers as a share from 0 to 1. "
-        "The dissertation reports a MAE of 0.021 on its own galaxies."
+        caption="e_z = (z_phot − z_spec) / (1 + z_spec); a figure has the digits that "
+        "its interval means. The dissertation reports a MAE of 0.021 on its own galaxies."
         + _defined(OF_DENSITIES) * with_densities,
-        formats=formats, height="content",
+        formats={"galaxies": "localized"}, height="content",
     )  # fmt: skip
     _densities(results)
     chart(
@@ -159,7 +156,7 @@ def _densities(results: Mapping[str, Evaluation]) -> None:
         table(
             frame, "densities_of_runs", alt="Figures of merit of the densities of each run",
             caption="Of p(z), under the prior of each training set." + _defined(FIGURES),
-            formats={figure.title: "%.4f" for figure in FIGURES.values()}, height="content",
+            height="content",
         )  # fmt: skip
 
 

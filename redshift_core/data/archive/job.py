@@ -112,7 +112,7 @@ class Fetch:
                 return self._run()
         except filelock.Timeout:
             raise InputError(
-                "Another job fetches just this; wait for it, or stop it first."
+                "Another job is fetching the same sources; wait for it, or stop it first."
             ) from None
         except InputError as error:
             if self.chunks.any():
@@ -177,10 +177,11 @@ class Fetch:
         found = self.service.query(self.request.adql)
         if "source_id" not in found.column_names:
             raise InputError(
-                f"The query gives no column source_id; it gives {', '.join(found.column_names)}."
+                "The query returns no column source_id; it returns "
+                f"{', '.join(found.column_names)}."
             )
         if not found.num_rows:
-            raise InputError("The query gives no source; widen its cuts.")
+            raise InputError("The query returns no source; widen its conditions.")
         return once(plain(found))
 
     def _catalogue(self, ids: list[int]) -> pa.Table:
@@ -305,7 +306,9 @@ class Fetch:
                 parts.append(ask(some))
             except TooMuchError as error:
                 if len(some) == 1:
-                    raise InputError(f"Not even one source is taken at a time: {error}.") from None
+                    raise InputError(
+                        f"The service refuses even one source at a time: {error}."
+                    ) from None
                 self._most[what] = len(some) // 2
             else:
                 first += len(some)

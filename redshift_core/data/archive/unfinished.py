@@ -47,7 +47,7 @@ def discard(store: Store, one: Unfinished) -> None:
         with lock.acquire(blocking=False):
             shutil.rmtree(one.folder, ignore_errors=True)
     except filelock.Timeout:
-        raise InputError("A job is fetching just this; stop it first.") from None
+        raise InputError("A job is fetching these sources; stop it first.") from None
 
 
 def _read(folder: Path) -> Unfinished | None:

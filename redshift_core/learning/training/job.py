@@ -24,12 +24,7 @@ from redshift_core.learning.training.checkpoint import (
 )
 from redshift_core.learning.training.pace import Pace, seconds_left
 from redshift_core.learning.training.portable import leave_onnx
-from redshift_core.learning.training.prepare import (
-    environment,
-    guess_facts,
-    prepare,
-    scaler_facts,
-)
+from redshift_core.learning.training.prepare import environment, prepare, scaler_facts
 from redshift_core.settings.run import RunConfig
 from redshift_core.settings.schedules import learning_rates
 from redshift_core.store import JobContext, RunFolder, Stopped, write_json
@@ -128,12 +123,8 @@ def train_job(
     config = run.config
     state = state_to_resume(run, config) if context.request.get("resume") else None
     if state is None:
-        made = (
-            run.history_path, run.split_path, run.seen_path, run.scaler_path,
-            run.model_path, run.onnx_path,
-        )  # fmt: skip
-        for stale in made:
-            stale.unlink(missing_ok=True)
+        for stale in ("history", "split", "seen", "scaler", "model", "onnx"):
+            getattr(run, f"{stale}_path").unlink(missing_ok=True)
     prepared = prepare(context, run, config)
     context.report(message="Loading TensorFlow.", now=True)
     from redshift_core.learning.devices import open_devices
@@ -147,7 +138,7 @@ def train_job(
         loop.start_from(run.start.model_path)
     facts = environment(prepared.dataset, prepared.split, devices.describe())
     facts |= {"scaler": scaler_facts(prepared.scaler), "n_parameters": loop.n_parameters}
-    facts |= {spread.KEY: prepared.spectra, "guess": guess_facts(prepared)}
+    facts |= {spread.KEY: prepared.spectra}
     if config.start_from:
         facts |= {"started_from": run.started_from}
     write_json(run.environment_path, facts)

@@ -100,6 +100,7 @@ def environment(dataset: Dataset, split: Split, device: dict[str, Any]) -> dict[
             simulator_version.KEY: simulator_version.version(info),
         },
         "split": split.counts,
+        "guess": _guess(np.asarray(dataset.z_spec), split),
     }
 
 
@@ -127,11 +128,10 @@ def scaler_facts(scaler: Scaler) -> dict[str, Any]:
     }
 
 
-def guess_facts(prepared: Prepared) -> dict[str, Any]:
+def _guess(z_spec: NDArray[np.float64], split: Split) -> dict[str, float]:
     """The median redshift of the training rows, and its MAE where validation rows are given it."""
-    z_spec = np.asarray(prepared.dataset.z_spec)
-    z = float(np.median(z_spec[prepared.split.train]))
-    return {"z": z, "val_mae": float(np.abs(z_spec[prepared.split.val] - z).mean())}
+    z = float(np.median(z_spec[split.train]))
+    return {"z": z, "val_mae": float(np.abs(z_spec[split.val] - z).mean())}
 
 
 def open_for(job: RunFolder | TuningFolder, store: Store, name: str) -> Dataset:

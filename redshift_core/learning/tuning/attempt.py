@@ -25,6 +25,7 @@ from typing import Any
 from redshift_core.errors import InputError
 from redshift_core.store import RunFolder, Stopped, Store, TuningFolder, read_json, write_json
 from redshift_core.store.context import STATUS_INTERVAL
+from redshift_core.store.faults import FullDiskError
 
 SIGNATURE, PROGRESS, ANSWER = "attempt.json", "progress.json", "answer.json"
 
@@ -144,6 +145,8 @@ def answer_of(
         answer = train(attempt)
     except Stopped:
         return {}
+    except FullDiskError:  # no fault of the trial; the search ends and can go on
+        raise
     except InputError as error:
         answer = {"failed": str(error)}
     attempt.check()

@@ -15,6 +15,7 @@ from redshift_core.errors import InputError
 from redshift_core.learning.tuning.attempt import train_one
 from redshift_core.learning.tuning.search import Search, lost
 from redshift_core.store import JobContext
+from redshift_core.store.faults import is_full
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -86,7 +87,10 @@ def _take(search: Search, at_work: dict[str, Future]) -> None:
             except TimeoutError:  # its worker died with the answer, and Dask begins the task again
                 continue
         elif task.status == "error":
-            answer = {"failed": _reason(task.exception())}
+            error = task.exception()
+            if is_full(error):
+                raise error
+            answer = {"failed": _reason(error)}
         else:
             raise _gone(task.client)
         del at_work[name]

@@ -22,6 +22,7 @@ from redshift_core.settings.run import RunConfig, ScalerConfig
 from redshift_core.settings.search import TuningConfig
 from redshift_core.store import RunFolder, Stopped, Store, TuningFolder
 from redshift_core.store.context import InnerContext
+from redshift_core.store.faults import is_full
 
 REASON_LENGTH = 500  # characters of an error message that are kept
 
@@ -91,6 +92,8 @@ def do_trial(
     ------
     Stopped, TakenError
         If the user stops the search, or another process has begun the trial again.
+    FullDiskError
+        Where the disk is full, which is no fault of the trial: the search ends and can go on.
     """
     progress: dict[str, Any] = {}
 
@@ -105,6 +108,8 @@ def do_trial(
     except (Stopped, TakenError):
         raise
     except Exception as error:
+        if is_full(error):
+            raise
         return {"failed": reason(error)}
 
 

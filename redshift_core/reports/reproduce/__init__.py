@@ -110,7 +110,7 @@ def sections(source: Source) -> list[Section]:
         parts += [missing] if missing else item.build(source)
         parts += filter(None, [item.reservation(source)])
         listed.append(Section(item.heading, parts))
-    return [*listed, Section("Where text and numbers part", [discrepancies_table()])]
+    return [*listed, Section("Where text and numbers disagree", [discrepancies_table()])]
 
 
 def write_reproduction(source: Source, out: Path) -> Path:

@@ -82,8 +82,7 @@ def inbox_door(store: Store, key: str) -> None:
         if st.button("Use this file", key=f"use_{key}", icon=":material/input:"):
             _choose(named[name], key)
         if st.button(OTHER, key=f"other_{key}", icon=":material/view_column:"):
-            st.session_state[f"_columns_{key}"] = True
-            _choose(named[name], key)
+            open_form(named[name], key)
 
 
 def inbox_files(store: Store) -> list[Path]:
@@ -137,6 +136,17 @@ def incoming(key: str, *, with_z: bool) -> Incoming | None:
     return Incoming(path, columns)
 
 
+def open_form(path: Path, key: str) -> None:
+    """Show the form of the columns of a file, whatever is recognised in it."""
+    try:
+        preview(path)
+    except InputError as error:  # naming its columns would not help
+        st.error(escape(str(error)))
+        return
+    st.session_state[f"_columns_{key}"] = True
+    _choose(path, key)
+
+
 def read_again(store: Store, folder: DatasetFolder, key: str) -> None:
     """Button that opens the form of the columns for the file that a dataset was read from."""
     if is_read_only() or not folder.info.get("source_file") or "archive" in folder.info:
@@ -146,8 +156,8 @@ def read_again(store: Store, folder: DatasetFolder, key: str) -> None:
     made = (job.request for job in store.jobs()[:RECENT_JOBS] if _made(job, folder))
     path = next((Path(one["file"]) for one in made if Path(one.get("file", "")).exists()), None)
     if path:
-        st.session_state[f"_columns_{key}"] = True
-        _choose(path, key)
+        open_form(path, key)
+        return
     st.info(
         f"The copy of {escape(folder.info['source_file'])} that was uploaded is gone. Switch on "
         "*Show the columns before the file is read*, and upload it again."

@@ -114,6 +114,9 @@ def incoming(key: str, *, with_z: bool) -> Incoming | None:
     with_z : bool
         Also ask where no column is recognised as the redshift but one might be.
     """
+    queue = st.session_state.get(f"_file_queue_{key}", [])
+    if queue and f"_file_{key}" not in st.session_state:
+        hand_over(Path(queue.pop(0)), key)
     chosen = st.session_state.get(f"_file_{key}")
     if not chosen:
         return None
@@ -129,9 +132,7 @@ def incoming(key: str, *, with_z: bool) -> Incoming | None:
         if columns is None:
             return None
     del st.session_state[f"_file_{key}"]
-    if waiting := st.session_state.get(f"_file_queue_{key}"):
-        hand_over(Path(waiting.pop(0)), key)
-    else:
+    if not queue:
         st.session_state.pop(f"_columns_{key}", None)
     return Incoming(path, columns)
 

@@ -25,6 +25,7 @@ from redshift_core.data.staging import construction, sweep
 from redshift_core.errors import InputError
 from redshift_core.store import DatasetFolder, JobContext, Stopped, Store, publish, write_json
 from redshift_core.store.arrays import RowWriter
+from redshift_core.store.files import readable
 
 SCHEMA_VERSION = 1  # of dataset.json
 Report = Callable[[float, float, str], None]
@@ -94,10 +95,11 @@ def ingest_file(
     twin = _twin(store, table, found)
     if twin:
         return twin, True
-    folder = store.new_dataset(name or _stem(table.path))
+    name = readable(name or _stem(table.path))
+    folder = store.new_dataset(name)
     with construction(folder, table.path.name, size_of(table.path)):
         info = _fill(folder, table, found, report or (lambda *_: None))
-        write_json(folder.info_path, {"name": name or _stem(table.path), "note": "", **info})
+        write_json(folder.info_path, {"name": name, "note": "", **info})
     if twin := _same(store, info["sha256"], found):  # made by someone else meanwhile
         shutil.rmtree(folder.path)
         return twin, True
@@ -122,7 +124,7 @@ def _fill(folder: DatasetFolder, table: Table, columns: Columns, report: Report)
     return {
         "schema_version": SCHEMA_VERSION,
         "created": time.time(),
-        "source_file": table.path.name,
+        "source_file": readable(table.path.name),
         "source_bytes": total,
         "sha256": sha256,
         "unit": FLUX_UNIT,

@@ -94,8 +94,26 @@ def _reason(path: Path, error: Exception) -> str:
 
 
 def write_json(path: Path, value: dict[str, Any] | list[dict[str, Any]]) -> None:
-    """Write a JSON file whole or not at all."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    """Write a JSON file whole or not at all; the bytes of a path that are no UTF-8 stay."""
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    if text != readable(text):
+        text = json.dumps(value, indent=1)
+    write_text(path, text + "\n")
+
+
+def readable(text: str) -> str:
+    r"""Text as it can be shown and stored, of a name whose bytes Python could not decode.
+
+    Examples
+    --------
+    >>> readable("g\udcc3\udca9"), readable("\udcff")
+    ('gé', '�')
+    """
+    try:
+        found = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        found = text.encode("utf-8", "replace")
+    return found.decode("utf-8", "replace")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import time
 
+import filelock
 import pytest
 
 from redshift_core import cli, jobs
@@ -114,6 +115,16 @@ def test_what_killed_processes_left_goes_after_a_day_and_nothing_else(store, dat
     assert own.exists()
     assert [one.id for one in store.datasets()] == [dataset.id]
     assert run.evaluated() == ["survey"]
+
+
+def test_locks_that_nobody_holds_go_after_a_day(store):
+    names = ("runs-old", "jobs-held", "datasets-new", "device")
+    for name in names:
+        (store.locks / f"{name}.lock").touch()
+        aged(store.locks / f"{name}.lock", 2 * STALE * (name != "datasets-new"))
+    with filelock.FileLock(store.locks / "jobs-held.lock"):
+        assert housekeeping.clean(store).leftovers == 1
+    assert sorted(path.stem for path in store.locks.iterdir()) == sorted(names[1:])
 
 
 def test_an_evaluation_set_aside_by_a_killed_process_is_put_back(store):

@@ -16,7 +16,7 @@ from redshift_core.data.array_cells import plain
 from redshift_core.data.columnar import BLOCK_ROWS, FIRST_ROWS, ColumnarTable
 from redshift_core.data.files import files_of
 from redshift_core.errors import InputError
-from redshift_core.store.files import readable
+from redshift_core.store.files import is_text
 
 BUFFER = 1 << 16  # bytes of a column read at once: a large row group is not held whole
 METADATA_KEY = b"redshift_lab"  # JSON by which a simulated survey says that it is one
@@ -85,7 +85,7 @@ class ParquetTable(ColumnarTable):
 
 def _mapped(path: Path, always: bool = False) -> Path | pa.NativeFile:
     """A path for Arrow, or the file mapped to memory: it takes no name whose bytes are no UTF-8."""
-    if str(path) != readable(str(path)):
+    if not is_text(str(path)):
         return pa.BufferReader(pa.py_buffer(np.memmap(path, np.uint8, "r")))
     return pa.memory_map(str(path)) if always else path
 

@@ -23,9 +23,16 @@ from redshift_core.data.readers import find_columns, numbered_blocks, open_table
 from redshift_core.data.spectra import BAD_FLUX
 from redshift_core.data.staging import construction, sweep
 from redshift_core.errors import InputError
-from redshift_core.store import DatasetFolder, JobContext, Stopped, Store, publish, write_json
+from redshift_core.store import (
+    DatasetFolder,
+    JobContext,
+    Stopped,
+    Store,
+    publish,
+    readable,
+    write_json,
+)
 from redshift_core.store.arrays import RowWriter
-from redshift_core.store.files import readable
 
 SCHEMA_VERSION = 1  # of dataset.json
 Report = Callable[[float, float, str], None]
@@ -95,7 +102,7 @@ def ingest_file(
     twin = _twin(store, table, found)
     if twin:
         return twin, True
-    name = readable(name or _stem(table.path))
+    name = readable(name) or readable(_stem(table.path)) or "unnamed"
     folder = store.new_dataset(name)
     with construction(folder, table.path.name, size_of(table.path)):
         info = _fill(folder, table, found, report or (lambda *_: None))

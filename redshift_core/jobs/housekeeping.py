@@ -194,7 +194,21 @@ def _remove_leftovers(store: Store) -> tuple[int, int]:
         if changed < oldest:
             _remove(path)
             count, n_bytes = count + 1, n_bytes + size
-    return count, n_bytes
+    return count + _remove_locks(store, oldest), n_bytes
+
+
+def _remove_locks(store: Store, oldest: float) -> int:
+    """Number of the files removed of folders' locks that earlier versions or kills have left."""
+    count, names = 0, tuple(f"{part}-" for part in (*KINDS.values(), "jobs"))
+    for entry in _entries(store.root / "locks"):
+        if entry.name.startswith(names) and _scan(entry)[1] < oldest:
+            with (
+                contextlib.suppress(filelock.Timeout, OSError),
+                filelock.FileLock(entry.path, blocking=False),
+            ):
+                os.unlink(entry.path)  # while it is held, see `store.files.lock_of`
+                count += 1
+    return count
 
 
 def _hidden(store: Store) -> Iterator[Path]:

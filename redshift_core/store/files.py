@@ -96,29 +96,17 @@ def _reason(path: Path, error: Exception) -> str:
 def write_json(path: Path, value: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Write a JSON file whole or not at all; the bytes of a path that are no UTF-8 stay."""
     text = json.dumps(value, indent=1, ensure_ascii=False)
-    if text != readable(text):
+    if not is_text(text):
         text = json.dumps(value, indent=1)
     write_text(path, text + "\n")
 
 
-def readable(text: str) -> str:
-    r"""Text as it can be shown and stored, of a name whose bytes Python could not decode.
-
-    Examples
-    --------
-    >>> readable("g\udcc3\udca9"), readable("\udcff")
-    ('gé', '�')
-    """
-    try:
-        found = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        found = text.encode("utf-8", "replace")
-    return found.decode("utf-8", "replace")
-
-
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, UTF-8, whole or not at all."""
-    content = text.encode()
+    r"""Write a text file, UTF-8, whole or not at all.
+
+    What a file's name holds and UTF-8 cannot is written as ``\udcff``, which JSON reads back.
+    """
+    content = text.encode("utf-8", "backslashreplace")
     with atomic(path, len(content)) as part:
         part.write_bytes(content)
 
@@ -202,6 +190,37 @@ def lock_of(folder: Path) -> Iterator[None]:
 def slug(text: str, default: str = "unnamed") -> str:
     """Lower-case letters, digits and dashes of a name, at most 40, safe in a path and a URL."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-") or default
+
+
+def readable(text: str) -> str:
+    r"""Text that fits on a line of any screen: no control signs, no bytes that are no text.
+
+    Examples
+    --------
+    >>> readable("two\nlines \udcff") == "two lines \ufffd"
+    True
+    """
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", decoded(text)).split())
+
+
+def decoded(text: str) -> str:
+    r"""Text whose bytes Python could not decode, in a locale without UTF-8 or of no UTF-8 at all.
+
+    Examples
+    --------
+    >>> decoded("g\udcc3\udca9") == "gé", decoded("\udcff") == "\ufffd"
+    (True, True)
+    """
+    try:
+        found = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        found = text.encode("utf-8", "replace")
+    return found.decode("utf-8", "replace")
+
+
+def is_text(text: str) -> bool:
+    """Whether all of it can be written as UTF-8."""
+    return not re.search(r"[\ud800-\udfff]", text)
 
 
 def store_root() -> Path:

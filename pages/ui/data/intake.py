@@ -22,8 +22,7 @@ from redshift_core.data import preview
 from redshift_core.data.archive.unfinished import unfinished
 from redshift_core.data.files import PARQUET, size_of
 from redshift_core.errors import InputError
-from redshift_core.store import DatasetFolder, JobFolder, Store
-from redshift_core.store.files import readable
+from redshift_core.store import DatasetFolder, JobFolder, Store, readable
 from redshift_core.store.read_only import is_read_only
 
 OTHER = "Read with other columns"

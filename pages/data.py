@@ -124,7 +124,10 @@ unfinished_fetches(store)
 intake.tidy(store)
 folder = choose.dataset_picker()
 if folder is None:
-    st.info("No dataset yet. Use one of the doors above; the demo survey is one click.")
+    doors_above = (
+        "" if is_read_only() else " Use one of the doors above; the demo survey is one click."
+    )
+    st.info(f"No dataset yet.{doors_above}")
 else:
     report(folder)
     intake.read_again(store, folder, "data")

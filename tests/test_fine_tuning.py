@@ -93,7 +93,7 @@ def test_weights_that_no_epoch_improves_are_kept(lab):
     """A learning rate of 10 ruins the network in its only epoch."""
     worse = lab.outcomes["worse"]
     # The figure of the saved model knows its fitted temperature, which moves a median a little.
-    assert worse["val_mae"] == pytest.approx(worse["start_val_mae"], rel=0.02)
+    assert worse["val_mae"] == pytest.approx(worse["start_val_mae"], rel=0.06)
     assert history(lab.store.run("worse")).val_mae[0] > 1.5 * worse["val_mae"]
 
 

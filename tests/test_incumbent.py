@@ -13,6 +13,7 @@ from redshift_core.cli.results import metrics_text
 from redshift_core.data import preview
 from redshift_core.evaluation import incumbent
 from redshift_core.evaluation.incumbent import beside
+from redshift_core.evaluation.intervals import fitting
 from redshift_core.evaluation.metrics import mae
 from redshift_core.evaluation.predictions import read_judged
 from redshift_core.pdf import Estimate
@@ -88,8 +89,12 @@ def test_the_better_one_is_named_and_only_where_it_can_be_told():
     good, bad = (z + random.normal(0, sigma, 400) for sigma in (0.01, 0.04))
     won, lost = beside(z, good, {UGC: bad}), beside(z, bad, {UGC: good})
     gain = mae(z, bad) - mae(z, good)
-    assert f"the run is better by {gain:.4f} (68 % interval {won.interval[0]:.4f}" in won.text()
-    assert f"UGC is better by {gain:.4f} (68 % interval {-lost.interval[1]:.4f}" in lost.text()
+    form = fitting(".4f", won.interval)
+    said = f"the run is better by {gain:{form}} (68 % interval {won.interval[0]:{form}}"
+    assert said in won.text()
+    form = fitting(".4f", lost.interval)
+    said = f"UGC is better by {gain:{form}} (68 % interval {-lost.interval[1]:{form}}"
+    assert said in lost.text()
     even = beside(z, z + random.normal(0, 0.04, 400), {UGC: bad})
     assert "too little to call one of them better" in even.text()
 

@@ -190,7 +190,8 @@ def lab(tmp_path_factory, survey_file):
 
 
 def test_the_same_seed_gives_the_same_history_and_another_seed_another(lab):
-    same(lab.runs["whole"], lab.runs["again"])
+    assert lab.runs["whole"].config.training.threads == 1  # only then to the last digit
+    assert history(lab.runs["whole"]).equals(history(lab.runs["again"]))
     assert not np.allclose(history(lab.runs["whole"]).loss, history(lab.runs["other seed"]).loss)
 
 

@@ -13,7 +13,6 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.ui.attempt import attempt
-from pages.ui.jobs.job import refused
 from pages.ui.text import escape
 from redshift_core.data.nz import parse_prior
 from redshift_core.errors import InputError
@@ -110,8 +109,6 @@ def _take_in(names: dict[str, str], point: str) -> None:
     """Keep an uploaded n(z) in the store, under its name and its content, and choose it."""
     file = st.session_state[names["file"]]
     if file is None:
-        return
-    if refused():
         return
     content = file.getvalue()
     try:

@@ -11,12 +11,13 @@ import streamlit as st
 
 from pages.ui import choose, server
 from pages.ui.attempt import attempt
-from pages.ui.jobs.job import refused, show_job, start
+from pages.ui.jobs.job import show_job, start
 from pages.ui.text import escape, size
 from redshift_core import jobs
 from redshift_core.errors import InputError
 from redshift_core.store import RunFolder, Store
 from redshift_core.store.archive import import_run
+from redshift_core.store.read_only import refuse_writing
 
 RECENT = 50  # newest jobs looked through for files made before
 MAX_MB = 200  # of a ZIP uploaded here
@@ -96,8 +97,7 @@ def _take_in(arrived: Callable[[str], None]) -> None:
     file = st.session_state["import_zip"]
     if file is None:
         return
-    if refused():
-        return
+    refuse_writing()
     store = Store()
     folder = Path(tempfile.mkdtemp(dir=store.cache))
     try:

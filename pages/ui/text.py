@@ -11,6 +11,7 @@ __all__ = ["count", "escape", "size"]
 
 def escape(text: str) -> str:
     """Text from a user (file, column and dataset names) as it stands, not as Markdown."""
+    text = re.sub(r"[\ud800-\udfff]", "\ufffd", text)  # bytes of a file's name that are no text
     return re.sub(r"([\\`*_{}\[\]()#+!|$~<>:])", r"\\\1", text)
 
 

@@ -42,7 +42,8 @@ TargetArgument = Annotated[
 def app(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
     address: Annotated[
-        str, typer.Option(help="Address to listen on; other than this machine's: see the README.")
+        str,
+        typer.Option(help="Address to listen on; other than this machine's: see docs/serve.md."),
     ] = "127.0.0.1",
 ) -> None:
     """Open the dashboard in the browser."""
@@ -52,7 +53,7 @@ def app(
     if not _is_local(address):
         say(
             f"Everybody who can reach {address} can use this dashboard and its files; add its "
-            "host name to server.allowedHosts (see the README)."
+            "host name to server.allowedHosts (see docs/serve.md)."
         )
     command = [sys.executable, "-m", "streamlit", "run", str(root / "app.py")]
     options = [f"--server.port={port}", f"--server.address={address}"]

@@ -103,7 +103,7 @@ def number(cell: str, decimal: str = "") -> float:
         return float("nan")
     for pattern, spelling in _RESPELT:
         cell = re.sub(pattern, spelling, cell)
-    if "_" in cell:  # a number to Python only
+    if "_" in cell or not cell.isascii():  # a number to Python only
         raise ValueError(cell)
     return float(cell)
 

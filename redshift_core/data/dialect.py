@@ -9,12 +9,14 @@ from itertools import islice, takewhile
 
 from redshift_core.data.cells import all_ids, is_number
 from redshift_core.data.headerless import column_names, is_counting
-from redshift_core.data.lines import decode, is_passed_over, records, split_line
+from redshift_core.data.lines import decode, is_passed_over, is_ruler, records, split_line
 from redshift_core.data.text_forms import TEXT, is_missing
 from redshift_core.errors import InputError
 
 FIRST_ROWS = 200  # rows looked at before the file is read
 MOST_ABOVE = 5_000  # lines of comments above the table
+MOST_TITLES = 30  # lines among which a wide table may begin
+WIDE = 150  # columns of a table that cannot be mistaken for a title
 HEADINGS = 3  # rows of units, types or strokes that may stand below the names
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?(\d+,\d+|,\d+)([eEdD][+-]?\d+)?\s*")
 _DECIMAL_POINT = re.compile(r"\s*[+-]?(\d+\.\d*|\.\d+)([eEdD][+-]?\d+)?\s*")
@@ -33,6 +35,7 @@ class Dialect:
     start: int  # bytes before the first row of data
     decimal: str = "."
     header: bytes = b""  # its line, which may stand again further down
+    units: str = ""  # begin of a row below the names that was passed over, as it holds no number
 
     @property
     def blanks(self) -> bool:
@@ -46,24 +49,23 @@ def dialect_of(file: str, head: bytes, whole: bool, n_first: int = FIRST_ROWS) -
         raise InputError(f"{file} has the line ends of an old Mac; save it again as plain CSV.")
     if not whole:
         head = head[: head.rfind(b"\n") + 1]  # cut somewhere
-    delimiter, head_of_text = _declared(head)
-    known = delimiter or _guessed(head)
+    declared, above = _declared(head)
+    above = above or _titles(head)
+    known = declared or _guessed(head, above)
     lines = [line for _, line in islice(records(head, known), n_first + MOST_ABOVE)]
-    at = next((k for k in range(head_of_text, len(lines)) if not is_passed_over(lines[k])), None)
+    at = next((k for k in range(above, len(lines)) if not is_passed_over(lines[k])), None)
     if at is None:
         raise InputError(f"{file} has only comments and blank lines; expected a table of spectra.")
     cells = split_line(decode(lines[at]), known)
-    below = [k for k in range(at + 1, len(lines)) if not is_passed_over(lines[k])]
-    if at and (above := _commented_header(lines[:at], known, cells)):
-        names, has_header, data = above, True, at
+    units = ""
+    if at and (commented := _commented_header(lines[:at], known, cells)):
+        names, has_header, data = commented, True, at
     elif _are_values(cells) and not is_counting(cells):
         names, has_header, data = column_names(len(cells)), False, at
     else:
         has_header = not is_counting(cells)
         names = cells if has_header else column_names(len(cells))
-        following = [split_line(decode(lines[k]), known) for k in below[: HEADINGS + 20]]
-        skipped = _headings(len(names), following)
-        data = below[skipped] if skipped < len(below) else len(lines)
+        data, units = _below_names(len(names), lines, at + 1, known)
     first = [split_line(decode(line), known) for line in lines[data:] if not is_passed_over(line)]
     first = first[:n_first]
     return Dialect(
@@ -74,6 +76,7 @@ def dialect_of(file: str, head: bytes, whole: bool, n_first: int = FIRST_ROWS) -
         sum(map(len, lines[:data])),
         _decimal(first[:20]),
         lines[at].strip() if has_header and data > at else b"",
+        units,
     )
 
 
@@ -89,12 +92,26 @@ def _declared(head: bytes) -> tuple[str, int]:
     return (found[1].replace("\\t", "\t"), 1) if found else ("", 0)
 
 
-def _guessed(head: bytes) -> str:
+def _titles(head: bytes) -> int:
+    """Lines above a wide table that are no comments, and yet no row of it."""
+    for k, line in enumerate(head.splitlines()[:MOST_TITLES]):
+        if is_passed_over(line):
+            continue
+        text = decode(line)
+        cells = max((split_line(text, sign) for sign in TEXT.separators.values()), key=len)
+        if len(cells) >= WIDE:
+            return k
+        if len(cells) > WIDE / 10 or all(map(is_number, cells)):
+            break
+    return 0
+
+
+def _guessed(head: bytes, above: int) -> str:
     """Separator by the first line that is no comment: blanks where it has no other.
 
     Decimal commas are told from separators by standing between digits, one a cell.
     """
-    lines = (line for line in head.splitlines() if not is_passed_over(line))
+    lines = (line for line in head.splitlines()[above:] if not is_passed_over(line))
     line = re.sub(r'"[^"]*"?', "", decode(next(lines, b"")))
     counts = {sign: line.count(sign) for sign in _SEPARATORS}
     best = max(_SEPARATORS, key=lambda sign: counts[sign])
@@ -122,6 +139,20 @@ def _commented_header(lines: list[bytes], delimiter: str, cells: Sequence[str]) 
             if len(names) == len(cells) and not any(map(_is_real, names)):
                 return names
     return None
+
+
+def _below_names(n: int, lines: list[bytes], start: int, delimiter: str) -> tuple[int, str]:
+    """First line of data below the names, and how a row of units that was passed over begins."""
+    places = [k for k in range(start, len(lines)) if not is_passed_over(lines[k])]
+    rows = [split_line(decode(lines[k]), delimiter) for k in places[: HEADINGS + 20]]
+    n_over = _headings(n, rows)
+    rulers = [k for k in range(start, min(start + HEADINGS, len(lines))) if is_ruler(lines[k])]
+    for ruler in rulers:  # what stands above strokes is no row, even if it is empty
+        n_above = sum(k < ruler for k in places)
+        if not any(_is_real(cell) for row in rows[:n_above] for cell in row):
+            n_over = max(n_over, n_above)
+    shown = ", ".join(cell for row in rows[:n_over] for cell in row if cell.strip(" -="))
+    return places[n_over] if n_over < len(places) else len(lines), shown[:60]
 
 
 def _headings(n: int, rows: list[list[str]]) -> int:

@@ -61,14 +61,14 @@ def by_position(file: str, rows: list[list[str]]) -> Columns:
     if len(set(kinds)) < len(kinds) or "unknown" in kinds:
         raise UnknownColumnsError(
             f"{file} has no header, and the first {len(kinds)} of its {n} columns do not look like "
-            f"one redshift and one source id (first row: {', '.join(rows[0][: len(kinds)])}). "
+            f"one redshift and one source id (first row: {', '.join(rows[0][: len(kinds)])[:60]}). "
             f"{_HINT}"
         )
     if not kinds and _is_no_flux(columns[0], rows):
         raise UnknownColumnsError(
             f"{file} has no header and {n} columns, of which the first looks like a redshift or an "
-            f"id ({', '.join(columns[0][:3])} …); then only {n - 1} are fluxes, and expected are "
-            f"{WANTED}. {_HINT}"
+            f"id ({', '.join(columns[0][:3])[:60]} …); then only {n - 1} are fluxes, and expected "
+            f"are {WANTED}. {_HINT}"
         )
     at = {kind: position for position, kind in enumerate(kinds)}
     flux_text = f"{names[n - n_flux]}:{names[-1]}"
@@ -110,20 +110,20 @@ def _is_no_flux(values: list[str], rows: list[list[str]]) -> bool:
 def _kind(values: list[str]) -> str:
     """What a leading column is by its first values: index, source_id, z or unknown."""
     words = [value.strip() for value in values]
-    if all(not word for word in words):
-        return "index"
     known = [word for word in words if not is_missing(word)]
-    if known and all(word.lstrip("+-").isdecimal() and len(word) <= 20 for word in known):
+    if not known:
+        return "index"
+    if all(word.lstrip("+-").isdecimal() and len(word) <= 20 for word in known):
         whole = [int(word) for word in known]
         counted = len(whole) == len(words) and all(b == a + 1 for a, b in pairwise(whole))
         if counted and whole[0] in (0, 1):
             return "index"
         return "source_id" if any(abs(one) > 1 for one in whole) else "z"
-    if known and all_ids(known) and not all(map(_may_be_z, known)):
+    if all_ids(known) and not all(map(_may_be_z, known)):
         return "source_id"
     if not all(map(is_number, known)):
         return "unknown"
-    return "z" if known and sum(map(_may_be_z, known)) > 0.5 * len(known) else "unknown"
+    return "z" if sum(map(_may_be_z, known)) > 0.5 * len(known) else "unknown"
 
 
 def _may_be_z(cell: str) -> bool:

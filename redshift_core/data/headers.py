@@ -69,6 +69,7 @@ class Columns:
     only: tuple[int, ...] | None = None  # further columns that are read; None: see `other`
     z_is_spare: bool = False  # whether a redshift that is no number may count as missing
     doubts: tuple[str, ...] = ()  # sentences on what was not taken for what its name says
+    units: str = ""  # how a row below the names begins that was passed over
     likely_z: tuple[str, ...] = ()  # columns that may be the redshift, where none was taken
 
     @property
@@ -116,6 +117,7 @@ class Columns:
             "other": [self.names[p] for p in self.other],
             "n_left_out": len(self.further) - len(self.other),
             **({} if self.made_with is None else {"made_from": "coefficients"}),
+            **({"units": self.units} if self.units else {}),
         }
 
 

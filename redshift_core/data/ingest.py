@@ -23,7 +23,15 @@ from redshift_core.data.readers import find_columns, numbered_blocks, open_table
 from redshift_core.data.spectra import BAD_FLUX
 from redshift_core.data.staging import construction, sweep
 from redshift_core.errors import InputError
-from redshift_core.store import DatasetFolder, JobContext, Stopped, Store, publish, write_json
+from redshift_core.store import (
+    DatasetFolder,
+    JobContext,
+    Stopped,
+    Store,
+    publish,
+    readable,
+    write_json,
+)
 from redshift_core.store.arrays import RowWriter
 
 SCHEMA_VERSION = 1  # of dataset.json
@@ -94,10 +102,11 @@ def ingest_file(
     twin = _twin(store, table, found)
     if twin:
         return twin, True
-    folder = store.new_dataset(name or _stem(table.path))
+    name = readable(name) or readable(_stem(table.path)) or "unnamed"
+    folder = store.new_dataset(name)
     with construction(folder, table.path.name, size_of(table.path)):
         info = _fill(folder, table, found, report or (lambda *_: None))
-        write_json(folder.info_path, {"name": name or _stem(table.path), "note": "", **info})
+        write_json(folder.info_path, {"name": name, "note": "", **info})
     if twin := _same(store, info["sha256"], found):  # made by someone else meanwhile
         shutil.rmtree(folder.path)
         return twin, True
@@ -122,7 +131,7 @@ def _fill(folder: DatasetFolder, table: Table, columns: Columns, report: Report)
     return {
         "schema_version": SCHEMA_VERSION,
         "created": time.time(),
-        "source_file": table.path.name,
+        "source_file": readable(table.path.name),
         "source_bytes": total,
         "sha256": sha256,
         "unit": FLUX_UNIT,

@@ -110,7 +110,7 @@ def is_ruler(line: bytes) -> bool:
     >>> is_ruler(b"-----|---"), is_ruler(b"=== ="), is_ruler(b"--,--,--"), is_ruler(b"-1 -2")
     (True, True, False, False)
     """
-    return (b"---" in line or b"===" in line) and _RULER.fullmatch(line) is not None
+    return (b"---" in line or b"===" in line) and _RULER.fullmatch(line.strip()) is not None
 
 
 @lru_cache

@@ -20,6 +20,7 @@ Z_NAMES = (
     "ztrue", "truez", "redshiftspec", "specredshift",
 )  # fmt: skip
 HIGHEST_Z = 12.0  # a column whose median lies above this holds magnitudes or the like
+_STAND_IN = re.compile(r"99+(\.9+)?")
 _LIKELY = re.compile(
     r"(redshift.*|.*redshift|z(best|final|sp|spect?r?o?|hel|helio?|cmb|gal|obs|fit|em|abs|sys|lit"
     r"|ned|host|cosmo?|vi|ph|phot|photo|pdf|ml|mc|med|median|mean|peak|mode|desi|boss|lamost|gama)"
@@ -45,9 +46,10 @@ def column_numbers(rows: Sequence[Sequence[str]], position: int) -> list[float]:
 
 
 def typical(rows: Sequence[Sequence[str]], position: int) -> float | None:
-    """Median of a column's first numbers; None where it has none."""
+    """Median of a column's first numbers, without stand-ins such as −9999 and 99; None without."""
     numbers = column_numbers(rows, position)
-    return statistics.median(numbers) if numbers else None
+    likely = [one for one in numbers if one > -0.1 and not _STAND_IN.fullmatch(f"{one:g}")]
+    return statistics.median(likely or numbers) if numbers else None
 
 
 def is_no_redshift(rows: Sequence[Sequence[str]], position: int) -> bool:

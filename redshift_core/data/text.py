@@ -75,7 +75,8 @@ class TextTable(Table):
             if not wanted:
                 return replace(guess, names=tuple(self.names))
             wanted = {**guess.mapping, **wanted}
-        return recognise(self.path.name, self.names, wanted, self.first, self.has_header)
+        found = recognise(self.path.name, self.names, wanted, self.first, self.has_header)
+        return replace(found, units=self.dialect.units)
 
     def blocks(self, columns: Columns) -> Iterator[tuple[Block, int]]:
         """Rows in order, each block with the bytes of the file done by then."""

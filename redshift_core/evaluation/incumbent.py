@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from redshift_core.constants import INCUMBENT_COLUMNS, FloatArray
 from redshift_core.evaluation.bins import binned, evaluate
 from redshift_core.evaluation.bootstrap import N_RESAMPLES, SEED, middle
+from redshift_core.evaluation.intervals import FEWEST, fitting
 from redshift_core.evaluation.metrics import METRICS
 from redshift_core.store.records import Bin
 
@@ -186,7 +187,7 @@ def _both(*redshifts: ArrayLike) -> tuple[NDArray[Any], ...]:
 
 def _drawn(gains: FloatArray, n: int, seed: int) -> list[float] | None:
     """Middle 68 % of the mean of the gains, the galaxies drawn again and again."""
-    if not len(gains):
+    if len(gains) < FEWEST:
         return None
     random = np.random.default_rng(seed)
     draws = [gains[random.integers(0, len(gains), len(gains))].mean() for _ in range(n)]
@@ -206,9 +207,9 @@ def _who(found: Beside) -> str:
     """Which of the two is better, if that can be told."""
     low, high = found.interval
     difference = found.difference
+    form = fitting(".4f", (low, high))
     if abs(difference) < TELLING * (high - low) / 2:
-        return f"they differ by {abs(difference):.4f}, too little to call one of them better"
+        return f"they differ by {abs(difference):{form}}, too little to call one of them better"
     who, ends = ("the run", (low, high)) if difference > 0 else (NAME, (-high, -low))
-    return "{} is better by {:.4f} (68 % interval {:.4f} to {:.4f})".format(
-        who, abs(difference), *ends
-    )
+    first, last = (f"{end:{form}}" for end in ends)
+    return f"{who} is better by {abs(difference):{form}} (68 % interval {first} to {last})"

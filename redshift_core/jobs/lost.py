@@ -57,6 +57,16 @@ def ended(folder: JobFolder) -> int | None:
     return child.poll() if child else None
 
 
+def kill_child(folder: JobFolder) -> bool:
+    """Kill a worker that this process has started; False where another has."""
+    child = CHILDREN.get(folder.path)
+    if child is None:
+        return False
+    child.kill()
+    child.wait()  # by itself: who else waits for it takes its exit code away
+    return True
+
+
 def forget_ended() -> None:
     """Drop the workers that have ended with a report."""
     for path in [path for path, child in CHILDREN.items() if child.poll() in (0, 2)]:
@@ -73,7 +83,7 @@ def why(folder: JobFolder, kind: str, memory: int, limits: Limits, log: str) -> 
     log : str
         The end of its log.
     """
-    code = ended(folder)
+    code = ended(folder) or None  # 0 says only that its exit code is not known any more
     starved = any(word in log for word in NO_MEMORY)
     starved = starved or 0 < limits.addresses < _addresses(kind)
     if starved:

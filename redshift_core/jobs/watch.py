@@ -71,7 +71,10 @@ _KINDS = {  # name of a field → types of its value
 def status(folder: JobFolder) -> Status:
     """State of a job. It is ``lost`` if its process is gone and left no result."""
     found = _read(folder)
-    if not found.active or _alive(folder, found):
+    if not found.active:
+        lost.ended(folder)  # or a process of this one's stays, as a zombie
+        return found
+    if _alive(folder, found):
         stopping = found.state in ("queued", "running") and folder.stop_path.exists()
         return dataclasses.replace(found, state="stopping") if stopping else found
     again = _read(folder)  # it may have ended between the two looks
@@ -101,7 +104,9 @@ def kill(folder: JobFolder) -> None:
     """End the process of a job of this machine at once; the job is then ``lost``."""
     read_only.refuse_writing()
     found = status(folder)
-    if found.active and found.pid and found.host == platform.node():
+    if not found.active or lost.kill_child(folder):
+        return
+    if found.pid and found.host == platform.node():
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(found.pid)
             process.kill()

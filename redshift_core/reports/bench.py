@@ -9,6 +9,7 @@ import pandas as pd
 
 from redshift_core.constants import MISSING, shown
 from redshift_core.evaluation.bins import limits_text
+from redshift_core.evaluation.intervals import fitting
 from redshift_core.evaluation.stress import UNPERTURBED
 from redshift_core.figures.bench import accuracy_against_time
 from redshift_core.pdf import FLAT, TRAINING
@@ -105,13 +106,14 @@ def comparison(rows: Sequence[BenchRow]) -> pd.DataFrame:
 def _line(row: BenchRow, goal: float | None) -> dict[str, str]:
     figures = row.figures
     low, high = row.intervals["mae"]
+    form = fitting(".4f", (low, high))
     reached = seconds_to_reach(row, goal) if goal else None
     unit = "epoch" if row.epochs == 1 else "epochs"
     covers = (shown(figures.get(name), ".1%") for name in ("coverage68", "coverage95"))
     return {
         "method": row.name if row.epochs is None else f"{row.name} ({row.epochs} {unit})",
-        "MAE": f"{row.mae:.4f}",
-        "68 % interval": f"{low:.4f}–{high:.4f}",
+        "MAE": f"{row.mae:{form}}",
+        "68 % interval": f"{low:{form}}–{high:{form}}",
         "σ_NMAD": f"{figures['sigma_nmad']:.4f}",
         "bias": f"{figures['bias_median']:+.4f}",
         "outliers": f"{figures['outlier_fraction_0.15']:.2%}",

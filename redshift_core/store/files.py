@@ -99,8 +99,11 @@ def write_json(path: Path, value: dict[str, Any] | list[dict[str, Any]]) -> None
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, UTF-8, whole or not at all."""
-    content = text.encode()
+    r"""Write a text file, UTF-8, whole or not at all.
+
+    What a file's name holds and UTF-8 cannot is written as ``\udcff``, which JSON reads back.
+    """
+    content = text.encode("utf-8", "backslashreplace")
     with atomic(path, len(content)) as part:
         part.write_bytes(content)
 
@@ -184,6 +187,18 @@ def lock_of(folder: Path) -> Iterator[None]:
 def slug(text: str, default: str = "unnamed") -> str:
     """Lower-case letters, digits and dashes of a name, at most 40, safe in a path and a URL."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-") or default
+
+
+def readable(text: str) -> str:
+    r"""Text that fits on a line of any screen: no control signs, no bytes that are no text.
+
+    Examples
+    --------
+    >>> readable("two\nlines \udcff")
+    'two lines \ufffd'
+    """
+    text = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)
+    return " ".join(re.sub(r"[\ud800-\udfff]", "\ufffd", text).split())
 
 
 def store_root() -> Path:

@@ -34,4 +34,6 @@ def _taken(info: Mapping[str, Any]) -> str:
     if others := columns.get("other"):
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
         parts.append(f"{', '.join(others[:5])}{more} beside them")
+    if units := columns.get("units"):
+        parts.append(f"the row without numbers below the names ({units} …) as units")
     return f"Taken: {'; '.join(parts)}."

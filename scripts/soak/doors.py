@@ -10,6 +10,7 @@ import contextlib
 import functools
 import logging
 import os
+import random
 import re
 import socket
 import urllib.request
@@ -27,6 +28,7 @@ from tests.browser import Server
 from tests.pages.made_up import make_dataset, make_run, open_page
 
 PATIENCE = 5.0  # s for one answer
+N_ADDRESSES = 700
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "CONNECT", "QUX")
 TARGETS = ("/", "/data", "/api/upload/x", "/api/download/x/y", "/_stcore/health")
 PATHS = (
@@ -116,7 +118,7 @@ def in_addresses(scratch: Path) -> Outcome:
     run = make_run(store, dataset, evaluated=True)
     usual = {"dataset": dataset.id, "run": run.id}
     asked = [(page, name, value) for page in PAGES for name in NAMES for value in VALUES]
-    asked = asked[:: max(1, len(asked) // 700)]
+    asked = random.Random(16).sample(asked, N_ADDRESSES)
     bad = []
     for page, name, value in asked:
         at = open_page(page, **{**usual, name: value})

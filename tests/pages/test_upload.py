@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import closing, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import uvicorn
@@ -240,3 +241,18 @@ def test_a_forwarded_name_counts_only_where_the_proxy_is_trusted(port, store, mo
 def _with(hosts):
     known = access.config.get_option
     return lambda name: hosts if name == "server.allowedHosts" else known(name)
+
+
+@pytest.mark.parametrize(
+    ("headers", "local"),
+    [
+        ({"Origin": "http://localhost:8501", "Host": "localhost:8501"}, True),
+        ({"Origin": "http://lab.example.org", "Host": "127.0.0.1:8501"}, False),
+        ({"Origin": "http://localhost", "X-Forwarded-For": "10.0.0.7"}, False),
+        ({"Origin": "http://localhost", "Via": "1.1 proxy"}, False),
+        ({"Origin": "http://["}, False),
+    ],
+)
+def test_a_visitor_who_comes_through_a_proxy_does_not_sit_here(monkeypatch, headers, local):
+    monkeypatch.setattr(access.st, "context", SimpleNamespace(headers=headers))
+    assert server.is_local() is local

@@ -15,6 +15,7 @@ from pages.ui.jobs.job import show_job
 from pages.ui.text import escape
 from redshift_core import figures, jobs
 from redshift_core.errors import InputError
+from redshift_core.evaluation.intervals import fitting
 from redshift_core.figures.bench import accuracy_against_time
 from redshift_core.reports.bench import NOTES, comparison, extras, lead, remarks
 from redshift_core.settings.bench import QUICK, BenchConfig
@@ -157,10 +158,11 @@ def _limit(result: LimitResult) -> None:
     mae = result.limits.get("mae")
     if mae:
         low, high = mae.intervals["68"]
+        form = fitting(".4f", (low, high))
         recipe = result.recipe or result.config["base"]["preset"]
         st.markdown(
-            f"MAE at infinite data: **{mae.limit:.4f}** (68 %: {low:.4f} to {high:.4f}), for "
-            f"the recipe {escape(recipe)}."
+            f"MAE at infinite data: **{mae.limit:{form}}** (68 %: {low:{form}} to {high:{form}}), "
+            f"for the recipe {escape(recipe)}."
         )
     else:
         st.caption("Too few sizes are done for a limit.")

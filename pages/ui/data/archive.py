@@ -20,7 +20,7 @@ from pages.ui.text import count, escape
 from redshift_core import jobs
 from redshift_core.data.archive import CUTS, RELEASE, SITES, FetchRequest, around, candidates
 from redshift_core.errors import InputError
-from redshift_core.store import JobFolder, Store
+from redshift_core.store import JobFolder, Store, readable
 
 OTHER = "other"  # a service that is named by its address
 CANDIDATES, CIRCLE, IDS = "Galaxy candidates", "A circle on the sky", "A list of source ids"
@@ -176,7 +176,9 @@ def _file(store: Store, label: str, what: str) -> str:
                 st.rerun()
         return str(chosen)
     arrived = upload(store, label, f"upload_archive_{what}", f"{ACCEPT},.txt")
-    files = {str(path.relative_to(store.inbox)): path for path in intake.inbox_files(store)}
+    files = {
+        readable(str(path.relative_to(store.inbox))): path for path in intake.inbox_files(store)
+    }
     if files:
         name = st.selectbox(
             "Or a file in the inbox", list(files), index=None, key=f"inbox_archive_{what}"

@@ -22,7 +22,7 @@ from redshift_core.data import preview
 from redshift_core.data.archive.unfinished import unfinished
 from redshift_core.data.files import PARQUET, size_of
 from redshift_core.errors import InputError
-from redshift_core.store import DatasetFolder, JobFolder, Store
+from redshift_core.store import DatasetFolder, JobFolder, Store, readable
 from redshift_core.store.read_only import is_read_only
 
 OTHER = "Read with other columns"
@@ -74,7 +74,7 @@ def inbox_door(store: Store, key: str) -> None:
         )
         st.code(str(store.inbox), language=None)
         return
-    named = {str(p.relative_to(store.inbox)): p for p in files}
+    named = {readable(str(p.relative_to(store.inbox))): p for p in files}
     texts = {name: f"{name} · {size(size_of(path))}" for name, path in named.items()}
     name = st.selectbox("File in the inbox", list(named), format_func=texts.get, key=f"in_{key}")
     st.caption(f"Folder {escape(str(store.inbox))} on the server. The file stays where it is.")

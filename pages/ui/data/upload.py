@@ -119,7 +119,7 @@ export default function (component) {
     const lines = said ? [said] : []
     if (flight.arrived.length > 1) lines.push(`${flight.arrived.length} files have arrived.`)
     else if (flight.arrived.length) lines.push(`${flight.arrived[0]} has arrived.`)
-    if (flight.left.length && flight.files.length + flight.left.length > 1) lines.push("Left out:")
+    if (flight.left.length && !flight.single) lines.push("Left out:")
     flight.view.end([...lines, ...flight.left].join("\\n"), flight.left.length > 0)
   }
 

@@ -18,7 +18,6 @@ from redshift_core.constants import duration
 from redshift_core.errors import InputError, ReadOnlyError
 from redshift_core.jobs import Status, housekeeping, in_use
 from redshift_core.store import Folder, JobFolder, Store
-from redshift_core.store.read_only import refuse_writing
 
 POLL = 0.5  # s between two looks
 QUIET = 15.0  # s without a sign of life after which the page says so
@@ -70,16 +69,6 @@ def delete(folder: Folder) -> bool:
     return True
 
 
-def refused() -> bool:
-    """Whether nothing may be changed here, which is then said."""
-    try:
-        refuse_writing()
-    except ReadOnlyError as error:
-        st.error(escape(str(error)), icon=":material/lock:")
-        return True
-    return False
-
-
 def start(request: dict[str, Any]) -> None:
     """Start a job as a button's callback; why it may not be stands above the page."""
     attempt(lambda: jobs.start(Store(), **request))
@@ -89,8 +78,8 @@ def stop(folder: JobFolder) -> None:
     """Ask a job to stop; one that ended while the click was on its way has nothing to stop."""
     try:
         jobs.stop(folder)
-    except ReadOnlyError as error:
-        st.error(escape(str(error)))
+    except ReadOnlyError as error:  # also in a fragment, which draws nothing above itself
+        st.toast(escape(str(error)), icon=":material/lock:")
     except InputError:
         pass
 

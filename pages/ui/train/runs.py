@@ -8,14 +8,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.ui.attempt import attempt
 from pages.ui.choose import choose_line, select, when
 from pages.ui.damaged import DatasetNames
 from pages.ui.display import download
-from pages.ui.jobs.job import delete, refused
+from pages.ui.jobs.job import delete
 from pages.ui.text import escape
 from redshift_core import jobs
 from redshift_core.constants import MISSING
-from redshift_core.store import RunFolder, Store, TuningFolder
+from redshift_core.store import LongFolder, RunFolder, Store, TuningFolder
 
 SHOWN = 200  # newest runs in the table
 
@@ -69,8 +70,8 @@ def manage(
         with st.form(f"manage_{run.id}", border=False):
             name = st.text_input("Name", run.name, max_chars=80)
             note = st.text_area("Note", run.note, max_chars=2000)
-            if st.form_submit_button("Save") and not refused():
-                run.update_info(name=name.strip() or run.name, note=note.strip())
+            if st.form_submit_button("Save"):
+                attempt(_save, run, name, note)
                 st.rerun()
         if jobs.status(run).active:
             st.caption("Stop it before you delete it.")
@@ -82,3 +83,7 @@ def manage(
         if pressed and delete(run):
             select(**{kind: "latest"})
             st.rerun()
+
+
+def _save(run: LongFolder, name: str, note: str) -> None:
+    run.update_info(name=name.strip() or run.name, note=note.strip())

@@ -46,6 +46,16 @@ class Progress:
     finished: bool = False  # whether every requested epoch is done
     history: list[dict[str, float]] = field(default_factory=list)  # lines of history.csv
 
+    def result(self, run: RunFolder, stopped: bool) -> dict[str, Any]:
+        """What a job says of a training; see `train_job`."""
+        return {
+            "run": run.id,
+            "val_mae": self.kept_val_mae,
+            "epochs": self.epoch,
+            "stopped": stopped,
+            **({"start_val_mae": self.start_val_mae} if self.start_val_mae else {}),
+        }
+
 
 class DivergedError(InputError):
     """The loss is not a number any more."""

@@ -77,7 +77,7 @@ def _trained_before(context: JobContext, run: RunFolder) -> dict[str, Any] | Non
     from redshift_core.learning.devices import open_devices
 
     open_devices(run.config.training)
-    return _result(run, state.progress, stopped=False)
+    return state.progress.result(run, stopped=False)
 
 
 def _judge(context: JobContext, run: RunFolder) -> None:
@@ -187,7 +187,7 @@ class Trainer:
         ending = "Stopped" if stopped else "Finished"
         message = f"{ending} after {_count(self.progress.epoch, 'epoch')}."
         self.context.report(message=message, trained=not stopped, now=True)
-        return _result(self.run, self.progress, stopped)
+        return self.progress.result(self.run, stopped)
 
     def _train_epochs(self) -> bool:
         """Do the remaining epochs; False if the user stops."""
@@ -382,16 +382,6 @@ class Trainer:
             self.loop.save_model(self.run.model_path, self.kept)
             self.model_is_saved = True
             self.context.report(saved_val_mae=self.progress.kept_val_mae, now=True)
-
-
-def _result(run: RunFolder, progress: Progress, stopped: bool) -> dict[str, Any]:
-    return {
-        "run": run.id,
-        "val_mae": progress.kept_val_mae,
-        "epochs": progress.epoch,
-        "stopped": stopped,
-        **({"start_val_mae": progress.start_val_mae} if progress.start_val_mae else {}),
-    }
 
 
 def _count(n: int, what: str) -> str:

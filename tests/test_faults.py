@@ -33,7 +33,7 @@ from redshift_core.simulation import files as simulation_files
 from redshift_core.store import CHECKOUT, JobContext, Store, part_of, write_json
 from redshift_core.store.arrays import RowWriter
 from redshift_core.store.faults import FullDiskError
-from redshift_core.store.files import clear_left
+from redshift_core.store.files import clear_left, reading
 from redshift_core.store.tables import check_out
 from tests.fault_scenes import fill, parts_left, small_disk
 
@@ -291,6 +291,8 @@ def test_an_error_for_want_of_memory_names_what_was_needed_and_had(store, error,
     assert lost.remedy(RuntimeError("a bug"), job) == ""
     assert lost.command_starved(error).endswith("and its process may have 300 MB.")
     assert lost.command_starved(ImportError("No module named x")) == ""
+    with pytest.raises(type(error)), reading(job.request_path):  # not that the file is damaged
+        raise error
 
 
 def test_the_memory_of_a_control_group_counts_as_the_machines(tmp_path, monkeypatch):

@@ -125,7 +125,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         say("Aborted.")
         code = 1
     except OSError as error:
-        said = faults.sentence(error, store_root())
+        said = faults.sentence(error, store_root()) or lost.command_starved(error)
         if not said and error.errno not in _FIXABLE:
             raise
         say(said or f"{error.filename or 'The store'}: {error.strerror}.")

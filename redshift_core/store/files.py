@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import hashlib
 import json
@@ -71,7 +72,8 @@ def reading(path: Path, remedy: str = RESTORE) -> Iterator[None]:
     Raises
     ------
     DamagedError
-        In place of the library's error; an InputError goes through as it is.
+        In place of the library's error; an InputError goes through as it is, and so does an
+        error for want of memory.
     """
     try:
         yield
@@ -80,6 +82,8 @@ def reading(path: Path, remedy: str = RESTORE) -> Iterator[None]:
             raise
         if isinstance(error, PermissionError):
             raise DamagedError(faults.denied(path)) from error
+        if getattr(error, "errno", None) == errno.ENOMEM:  # no fault of the file
+            raise
         raise DamagedError.of(path, _reason(path, error), remedy) from error
 
 

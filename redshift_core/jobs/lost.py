@@ -22,6 +22,7 @@ NO_MEMORY = (  # what libraries say that get no memory, whatever the kind of err
     "Cannot allocate memory", "cannot allocate memory", "failed to map segment", "bad_alloc",
     "MemoryError", "can't start new thread", "pthread_create failed", "Unable to allocate",
     "ResourceExhausted", "Out of memory", "out of memory", "Memory allocation",
+    "Failed to launch worker thread", "Resource temporarily unavailable",
 )  # fmt: skip
 LESS = "End other programs, give it more memory, or lower the batch size, the layers or the rows."
 GO_ON = {  # kind of job → how its user goes on
@@ -83,6 +84,9 @@ def why(folder: JobFolder, kind: str, memory: int, limits: Limits, log: str) -> 
     log : str
         The end of its log.
     """
+    if child := CHILDREN.get(folder.path):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(1.0)  # it is dead, and some of its threads may still be ending
     code = ended(folder) or None  # 0 says only that its exit code is not known any more
     starved = any(word in log for word in NO_MEMORY)
     starved = starved or 0 < limits.addresses < _addresses(kind)

@@ -60,7 +60,7 @@ def test_every_other_writer_gives_the_same_spectra(tmp_path):
     cells = list(dialects.other_writers())
     found = {cell.name: fault(dialects.written(tmp_path, cell), cell) for cell in cells}
     assert {name: said for name, said in found.items() if said} == {}
-    assert len(found) == 30
+    assert len(found) == 31
 
 
 def test_the_manual_names_every_form_that_the_readers_take():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages.ui import choose
@@ -104,6 +106,9 @@ def failures(store: Store) -> None:
         for job, state in failed:
             st.markdown(f"**{escape(title(job))}** · {choose.when(job)}")
             show_failure(job, state)
+            path = Path(job.request.get("file") or "")
+            if path.is_file() and st.button(intake.OTHER, key=f"other_{job.id}", type="tertiary"):
+                intake.open_form(path, "data")
             pressed = st.button("Remove this entry", key=f"forget_{job.id}", type="tertiary")
             if pressed and delete(job):
                 st.rerun()

@@ -55,10 +55,11 @@ def test_worse_than_the_median_is_an_error_and_as_good_is_not():
     guess = Guess(z=0.12, mae=0.03)
     assert honesty.remarks(evaluation(0.03, guess=guess)) == ()
     (said,) = honesty.remarks(evaluation(0.0301, guess=guess))
+    assert "on this one galaxy its" in honesty.remarks(evaluation(0.9, 1, guess=guess))[0].text
     assert said.level == "error"
     assert "is 0.0301, and it is 0.0300 where each gets 0.1200, the median" in said.text
     (same,) = honesty.remarks(evaluation(0.0005, guess=Guess(z=0.1, mae=0.0)))
-    assert (same.level, "have one redshift, 0.1000" in same.text) == ("error", True)
+    assert (same.level, "each redshift is 0.1000" in same.text) == ("error", True)
 
 
 def test_of_a_handful_of_galaxies_nothing_is_concluded():

@@ -116,7 +116,14 @@ def test_an_upload_can_be_cancelled_and_the_next_one_streams_in_and_becomes_a_da
         assert list(store.inbox.iterdir()) == []
         visit.page.reload()
         visit.settle().page.get_by_text("Fit for training").wait_for()
-        check_clean(visit)
+        letter = {"name": "letter.csv", "mimeType": "text/csv", "buffer": b"Dear sir,"}
+        survey = {**letter, "name": "survey.parquet", "buffer": survey_file.read_bytes()}
+        chosen.set_input_files([survey, letter])
+        visit.page.get_by_text("2 files have arrived:").wait_for()
+        visit.page.get_by_role("button", name="Cancel").last.click()
+        visit.page.get_by_text("2 files have arrived:").wait_for(state="detached")
+        assert list(store.inbox.iterdir()) == []
+        check_clean(visit.settle())
     assert [d.info["n_rows"] for d in store.datasets()] == [600]
 
 

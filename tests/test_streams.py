@@ -9,9 +9,11 @@ import sys
 import pytest
 
 from redshift_core import cli, jobs
+from redshift_core.cli.datasets import existing_file
+from redshift_core.errors import InputError
 from redshift_core.jobs.launch import environment
 from redshift_core.store import Store
-from tests.pages.made_up import make_dataset, make_run
+from tests.pages.made_up import make_dataset, make_run, open_page
 
 
 @pytest.fixture
@@ -85,3 +87,18 @@ def test_a_reader_that_leaves_ends_the_command_quietly(named, monkeypatch, reads
 def test_the_log_of_a_job_is_utf_8_whatever_the_terminal_has(store, monkeypatch):
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     assert environment("evaluate", store.root)["PYTHONIOENCODING"] == "utf-8:backslashreplace"
+
+
+def test_a_file_whose_name_is_no_utf_8_is_read_and_shown(here, store, survey_file):
+    odd = store.inbox / os.fsdecode(b"gal\xff\xc3\xa9.parquet")
+    odd.write_bytes(survey_file.read_bytes())
+    code, _, err = here("ingest", odd)
+    assert code == 0, err
+    (made,) = store.datasets()
+    assert made.name == "gal\N{REPLACEMENT CHARACTER}é"
+    assert store.dataset(os.fsdecode(b"gal\xff\xc3\xa9")).id == made.id  # as a terminal gives it
+    assert here("rename", made.id, os.fsdecode("σ".encode("latin-1", "replace") + b"\xe9"))[0] == 0
+    at = open_page("data", dataset=made.id)
+    assert not at.exception
+    with pytest.raises(InputError, match="There is no file"):
+        existing_file(store.inbox / os.fsdecode(b"\xff.csv"))

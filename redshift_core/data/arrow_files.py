@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,6 +16,7 @@ from redshift_core.data.array_cells import plain
 from redshift_core.data.columnar import BLOCK_ROWS, FIRST_ROWS, ColumnarTable
 from redshift_core.data.files import files_of
 from redshift_core.errors import InputError
+from redshift_core.store.files import is_text
 
 BUFFER = 1 << 16  # bytes of a column read at once: a large row group is not held whole
 METADATA_KEY = b"redshift_lab"  # JSON by which a simulated survey says that it is one
@@ -78,14 +80,21 @@ class ParquetTable(ColumnarTable):
             )
 
     def _open(self, path: Path) -> pq.ParquetFile:
-        return pq.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
+        return pq.ParquetFile(_mapped(path), buffer_size=BUFFER, pre_buffer=False)
+
+
+def _mapped(path: Path, always: bool = False) -> Path | pa.NativeFile:
+    """A path for Arrow, or the file mapped to memory: it takes no name whose bytes are no UTF-8."""
+    if not is_text(str(path)):
+        return pa.BufferReader(pa.py_buffer(np.memmap(path, np.uint8, "r")))
+    return pa.memory_map(str(path)) if always else path
 
 
 class FeatherTable(ColumnarTable):
     """A Feather file (version 2), which is an Arrow IPC file."""
 
     def __init__(self, path: Path):
-        with _reading(path, "Feather"), pa.memory_map(str(path)) as memory:
+        with _reading(path, "Feather"), _mapped(path, True) as memory:
             file = pa.ipc.open_file(memory)
             first = _empty(file.schema)
             if file.num_record_batches:
@@ -97,7 +106,7 @@ class FeatherTable(ColumnarTable):
     def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Rows of some columns, each batch with the bytes done by then."""
         size = self.path.stat().st_size
-        with _reading(self.path, "Feather"), pa.memory_map(str(self.path)) as memory:
+        with _reading(self.path, "Feather"), _mapped(self.path, True) as memory:
             n = pa.ipc.open_file(memory).num_record_batches
             for number in range(n):
                 # Opened anew, so that what was read of the last batch is not kept.

@@ -112,7 +112,7 @@ class Catalogue:
         columns = self.columns
         found = [
             _scale_warning(bright), *columns.doubts, self._z_warning(n_usable),
-            self._far_warning(), self._repeat_warning(),
+            self._far_warning(), self._repeat_warning(), self._sentinel_warning(),
         ]  # fmt: skip
         found = list(filter(None, found))
         if left := len(columns.further) - len(columns.other):
@@ -148,6 +148,16 @@ class Catalogue:
         return (
             f"{n:,} of {self.n_rows:,} rows have the spectrum of an earlier row, byte by byte. "
             "They are flagged, and a training leaves them out."
+        )
+
+    def _sentinel_warning(self) -> str:
+        n = int(((self.flags & FLAGS["sentinel_flux"]) > 0).sum())
+        if not n:
+            return ""
+        return (
+            f"{n:,} of {self.n_rows:,} spectra hold a number that stands for a missing flux, such "
+            "as 1e20 or −999, or lies orders of magnitude from the others. They are flagged: a "
+            "training leaves them out, and a prediction gives them no redshift."
         )
 
     def _z_warning(self, n_usable: int) -> str:

@@ -80,17 +80,18 @@ def remarks_of_run(run: RunFolder) -> tuple[Remark, ...]:
 def _worse(mae: float, known: Guess | None, n: int, what: str) -> Iterator[Remark]:
     if known is None or known.mae is None or not mae > known.mae:
         return
+    these = f"these {n:,} {what}" if n != 1 else f"this one {what.replace('ies', 'y')}"
     if known.mae < SAME:
         yield Remark(
             level=ERROR,
-            text=f"All of these {n:,} {what} have one redshift, {known.z:.4f}, as the training "
-            "galaxies have, so the figures do not say whether the network can tell redshifts "
+            text=f"Of {these} each redshift is {known.z:.4f}, the median one of the training "
+            "galaxies, so the figures do not say whether the network can tell redshifts "
             "apart. Train and judge it on galaxies of many redshifts.",
         )
         return
     yield Remark(
         level=ERROR,
-        text=f"This run is worse than no network: on these {n:,} {what} its mean absolute error is "
+        text=f"This run is worse than no network: on {these} its mean absolute error is "
         f"{mae:.4f}, and it is {known.mae:.4f} where each gets {known.z:.4f}, the median redshift "
         "of the training galaxies. Do not use its redshifts: train on more galaxies, or with "
         "another preset.",

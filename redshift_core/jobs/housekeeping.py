@@ -139,6 +139,8 @@ def clear_lost(job: JobFolder) -> None:
     """
     if read_only.is_read_only():
         return
+    if read_only.is_read_only():
+        return
     for folder in (job.path, job.output, job.path / "checkpoint"):
         clear_left(folder)
     request = _request(job)

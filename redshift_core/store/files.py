@@ -94,8 +94,11 @@ def _reason(path: Path, error: Exception) -> str:
 
 
 def write_json(path: Path, value: dict[str, Any] | list[dict[str, Any]]) -> None:
-    """Write a JSON file whole or not at all."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    """Write a JSON file whole or not at all; the bytes of a path that are no UTF-8 stay."""
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    if not is_text(text):
+        text = json.dumps(value, indent=1)
+    write_text(path, text + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -194,11 +197,30 @@ def readable(text: str) -> str:
 
     Examples
     --------
-    >>> readable("two\nlines \udcff")
-    'two lines \ufffd'
+    >>> readable("two\nlines \udcff") == "two lines \ufffd"
+    True
     """
-    text = re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text)
-    return " ".join(re.sub(r"[\ud800-\udfff]", "\ufffd", text).split())
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", decoded(text)).split())
+
+
+def decoded(text: str) -> str:
+    r"""Text whose bytes Python could not decode, in a locale without UTF-8 or of no UTF-8 at all.
+
+    Examples
+    --------
+    >>> decoded("g\udcc3\udca9") == "gé", decoded("\udcff") == "\ufffd"
+    (True, True)
+    """
+    try:
+        found = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        found = text.encode("utf-8", "replace")
+    return found.decode("utf-8", "replace")
+
+
+def is_text(text: str) -> bool:
+    """Whether all of it can be written as UTF-8."""
+    return not re.search(r"[\ud800-\udfff]", text)
 
 
 def store_root() -> Path:

@@ -19,7 +19,7 @@ from redshift_core.settings.run import RunConfig
 from redshift_core.settings.search import TuningConfig
 from redshift_core.store import read_only, shapes
 from redshift_core.store.evaluations import EvaluationFolder, evaluations_in
-from redshift_core.store.files import lock_of, read_json, write_json
+from redshift_core.store.files import decoded, lock_of, read_json, write_json
 from redshift_core.store.records import Evaluation, Stress, Trial
 from redshift_core.store.remembered import remembered
 
@@ -61,8 +61,9 @@ class Folder:
     def update_info(self, **values: Any) -> None:
         """Replace some values of the information file; of several at a time none is lost."""
         read_only.refuse_writing()
+        said = {key: decoded(one) for key, one in values.items() if isinstance(one, str)}
         with self.lock():
-            write_json(self.info_path, {**self.info, **values})
+            write_json(self.info_path, {**self.info, **values, **said})
 
     def lock(self) -> contextlib.AbstractContextManager[None]:
         """What one thread or process holds while it reads and rewrites files of this folder."""

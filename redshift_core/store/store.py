@@ -13,7 +13,7 @@ from typing import Any
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.store import base, faults, read_only
 from redshift_core.store.damage import damage
-from redshift_core.store.files import slug, store_root
+from redshift_core.store.files import decoded, slug, store_root
 from redshift_core.store.folders import (
     DatasetFolder,
     Folder,
@@ -182,7 +182,7 @@ class Store:
         return [(folder, why) for folder, why in pairs if not why or not _comes_or_goes(folder)]
 
     def _find(self, name: str, part: str, what: str) -> Any:
-        listed = self.listed(part)
+        listed, name = self.listed(part), decoded(name)
         if name == "latest" and listed:
             newest = next((pair for pair in listed if not pair[1] or _ID.match(pair[0].id)), None)
             listed, name = ([newest], newest[0].id) if newest else (listed, name)

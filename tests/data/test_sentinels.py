@@ -75,6 +75,9 @@ def test_training_on_a_file_with_sentinels_is_training_on_its_other_rows(tmp_pat
     )
     assert found.info["flagged"] == {"sentinel_flux": 10}
     assert found.info["n_usable"] == 190
+    assert any(
+        "10 of 200 spectra hold a number that stands" in one for one in found.info["warnings"]
+    )
     for include_flagged in (False, True):
         config = SplitConfig(include_flagged=include_flagged)
         split, wanted = new_split(config, found), new_split(config, clean)

@@ -10,6 +10,7 @@ from pages.ui.explore.real import like_bands
 from pages.ui.explore.redshifts import counts, tables
 from pages.ui.explore.rows import find_source
 from pages.ui.explore.spectrum import similar_spread
+from pages.ui.explore.table import galaxies
 from pages.ui.explore.values import Values
 from pages.ui.explore.view import view_of
 from redshift_core import data
@@ -19,6 +20,7 @@ from redshift_core.errors import InputError
 from redshift_core.reference.real_galaxies import real_galaxies
 from redshift_core.settings.run import ScalerConfig
 from redshift_core.settings.selection import Selection
+from redshift_core.store.tables import csv_text
 from tests.pages.made_up import (
     add_evaluation,
     make_dataset,
@@ -283,3 +285,18 @@ def test_numbers_without_an_end_in_the_address_are_passed_over(store):
     at = opened(row="1e400", per_range="inf", draw_seed="9" * 5000, overlay="3" * 5000)
     assert not at.exception
     assert [one.value for one in at.number_input if one.key in ("row", "draw_seed")] == [0, 0]
+
+
+def test_row_numbers_are_no_source_ids_in_what_leaves(store, tmp_path):
+    frame = pd.read_parquet(make_survey(tmp_path / "all.parquet", n=20))
+    frame.drop(columns="source_id").to_parquet(tmp_path / "none.parquet")
+    ids = frame.source_id.astype("Int64").where(frame.index != 3)
+    frame.assign(source_id=ids).to_parquet(tmp_path / "some.parquet")
+    exported = {
+        name: galaxies(view_of(data.ingest(tmp_path / f"{name}.parquet", store), None, Selection()))
+        for name in ("all", "none", "some")
+    }
+    assert exported["all"].source_id.tolist() == frame.source_id.tolist()
+    assert "source_id" not in exported["none"]
+    assert exported["some"].source_id.isna().tolist() == [k == 3 for k in range(20)]
+    assert csv_text(exported["some"]).splitlines()[4].startswith("3,,")

@@ -105,6 +105,24 @@ def test_a_dataset_can_be_read_again_with_other_columns(store):
     assert at.selectbox(key="first_data").value == "flux_0"
 
 
+def test_a_file_that_failed_can_be_read_with_other_columns(store):
+    failed = {"state": "failed", "kind": "ingest", "message": "Column z of it holds words."}
+    for name in ("galaxies.parquet", "letter.csv"):
+        job = store.new_job("ingest")
+        write_json(job.request_path, {"kind": "ingest", "file": str(store.inbox / name)})
+        write_json(job.status_path, {**failed, "user_error": True})
+        (store.inbox / name).write_text("Dear sir,\n")
+    letter = job
+    make_survey(store.inbox / "galaxies.parquet", n=30)
+    at = open_page("data")
+    at.button(key=f"other_{letter.id}").click().run()
+    assert any("letter.csv" in one.value for one in at.error)
+    other = next(job for job in store.jobs() if job.id != letter.id)
+    at.button(key=f"other_{other.id}").click().run()
+    assert at.selectbox(key="z_data").value == "z"
+    assert len(store.jobs()) == 2
+
+
 def test_several_files_become_a_dataset_each_and_one_that_asks_is_asked_about(store, tmp_path):
     good = make_survey(tmp_path / "a.parquet", n=30).read_bytes()
     odd = photometry(tmp_path / "sdss.csv").read_bytes()
@@ -113,11 +131,11 @@ def test_several_files_become_a_dataset_each_and_one_that_asks_is_asked_about(st
     assert "3 files have arrived" in texts(at)
     press(at, "Read them")
     assert "Which columns of sdss.csv?" in [one.value for one in at.subheader]
-    press(at, "Use these columns")
+    press(at, "Cancel")  # of this file alone; the next one is read
     names = sorted(Path(job.request["file"]).name for job in store.jobs())
-    assert names == ["a.parquet", "letter.csv", "sdss.csv"]
-    assert "Read together (3 files)" in [one.label for one in at.expander]
-    assert len(list(store.inbox.glob("*/*"))) == 3  # none is swept away before it is read
+    assert names == ["a.parquet", "letter.csv"]
+    assert "Read together (2 files)" in [one.label for one in at.expander]
+    assert len(list(store.inbox.glob("*/*"))) == 2  # neither is swept away before it is read
 
 
 def test_several_files_become_one_table_or_stay_as_they_are(store, tmp_path):

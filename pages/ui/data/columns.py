@@ -51,6 +51,21 @@ def columns_form(path: Path, seen: Preview, asked: str, key: str) -> dict[str, s
     else:
         st.caption("The form shows what was recognised; change what is wrong.")
     st.dataframe(seen.head, height=220, hide_index=True, alt="First rows of the file")
+    chosen, ready = _fields(seen, key)
+    if st.button("Cancel", key=f"cancel_{key}"):
+        del st.session_state[f"_file_{key}"]
+        server.discard(path)
+        st.rerun()
+    if not ready:
+        return None
+    if said := _wrong(path, chosen):
+        st.error(escape(said))
+        return None
+    return chosen
+
+
+def _fields(seen: Preview, key: str) -> tuple[dict[str, str], bool]:
+    """What the form says, and whether it was sent."""
     names = list(seen.columns)
     options = [NONE, *names]
     z, source_id = (_place(options, seen.mapping.get(name, NONE)) for name in ("z", "source_id"))
@@ -73,18 +88,8 @@ def columns_form(path: Path, seen: Preview, asked: str, key: str) -> dict[str, s
             help="A name with {} for the number; BP and RP joined by +. Used instead of first "
             "and last where it is filled in.",
         )
-        ready = st.form_submit_button("Use these columns", type="primary")
-    if st.button("Cancel", key=f"cancel_{key}"):
-        del st.session_state[f"_file_{key}"]
-        server.discard(path)
-        st.rerun()
-    if not ready:
-        return None
-    chosen["flux"] = pattern.strip() or f"{begin}:{end}"
-    if said := _wrong(path, chosen):
-        st.error(escape(said))
-        return None
-    return chosen
+        chosen["flux"] = pattern.strip() or f"{begin}:{end}"
+        return chosen, st.form_submit_button("Use these columns", type="primary")
 
 
 def _wrong(path: Path, columns: dict[str, str]) -> str:

@@ -82,8 +82,7 @@ def inbox_door(store: Store, key: str) -> None:
         if st.button("Use this file", key=f"use_{key}", icon=":material/input:"):
             _choose(named[name], key)
         if st.button(OTHER, key=f"other_{key}", icon=":material/view_column:"):
-            st.session_state[f"_columns_{key}"] = True
-            _choose(named[name], key)
+            open_form(named[name], key)
 
 
 def inbox_files(store: Store) -> list[Path]:
@@ -115,6 +114,9 @@ def incoming(key: str, *, with_z: bool) -> Incoming | None:
     with_z : bool
         Also ask where no column is recognised as the redshift but one might be.
     """
+    queue = st.session_state.get(f"_file_queue_{key}", [])
+    if queue and f"_file_{key}" not in st.session_state:
+        hand_over(Path(queue.pop(0)), key)
     chosen = st.session_state.get(f"_file_{key}")
     if not chosen:
         return None
@@ -130,11 +132,20 @@ def incoming(key: str, *, with_z: bool) -> Incoming | None:
         if columns is None:
             return None
     del st.session_state[f"_file_{key}"]
-    if waiting := st.session_state.get(f"_file_queue_{key}"):
-        hand_over(Path(waiting.pop(0)), key)
-    else:
+    if not queue:
         st.session_state.pop(f"_columns_{key}", None)
     return Incoming(path, columns)
+
+
+def open_form(path: Path, key: str) -> None:
+    """Show the form of the columns of a file, whatever is recognised in it."""
+    try:
+        preview(path)
+    except InputError as error:  # naming its columns would not help
+        st.error(escape(str(error)))
+        return
+    st.session_state[f"_columns_{key}"] = True
+    _choose(path, key)
 
 
 def read_again(store: Store, folder: DatasetFolder, key: str) -> None:
@@ -146,8 +157,8 @@ def read_again(store: Store, folder: DatasetFolder, key: str) -> None:
     made = (job.request for job in store.jobs()[:RECENT_JOBS] if _made(job, folder))
     path = next((Path(one["file"]) for one in made if Path(one.get("file", "")).exists()), None)
     if path:
-        st.session_state[f"_columns_{key}"] = True
-        _choose(path, key)
+        open_form(path, key)
+        return
     st.info(
         f"The copy of {escape(folder.info['source_file'])} that was uploaded is gone. Switch on "
         "*Show the columns before the file is read*, and upload it again."

@@ -8,6 +8,7 @@ is left out, and what a proxy answers in place of the server, is said below the 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -246,27 +247,27 @@ def uploads(
     if not leaves or whole or (expired and not arrived):
         tokens = [server.mint(store) for _ in range(most)]
         st.session_state[slot], st.session_state[f"_more{slot}"] = tokens[0], tokens[1:]
-    limit = server.upload_limit()
-    either = "or drop it here" if most == 1 else "or drop them here"
     _file_input(
         key=key,
-        data={
-            "token": tokens[0],
-            "urls": [server.upload_url(token) for token in tokens],
-            "arrived": len(arrived),
-            "label": label,
-            "accept": accept,
-            "limit": limit,
-            "hint": f"{either}: {FORMAT_TITLES}, up to {size(limit)}",
-            "too_large": server.too_large("This file", limit),
-            "too_many": "one file is taken at a time here; send it after the other."
-            if most == 1
-            else f"{most} files are taken at once; send it after the others.",
-            "answers": ANSWERS,
-        },
+        data={"arrived": len(arrived), "label": label, "accept": accept, **_said(tokens)},
         on_finished_change=lambda: _finished(slot),
     )
     return []
+
+
+def _said(tokens: list[str]) -> dict[str, Any]:
+    """Where the browser sends files to, and what it says of those that it leaves out."""
+    limit, several = server.upload_limit(), len(tokens) > 1
+    most = f"{len(tokens)} files are taken at once; send it after the others."
+    return {
+        "token": tokens[0],
+        "urls": [server.upload_url(token) for token in tokens],
+        "limit": limit,
+        "hint": f"or drop {'them' if several else 'it'} here: {FORMAT_TITLES}, up to {size(limit)}",
+        "too_large": server.too_large("This file", limit),
+        "too_many": most if several else "one file is taken at a time here; send it afterwards.",
+        "answers": ANSWERS,
+    }
 
 
 def _finished(slot: str) -> None:

@@ -26,6 +26,7 @@ FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"SQLite format 3", "an SQLite database; export the table as CSV"),
     (b"<!DOCTYPE", "a web page; download the table itself"),
     (b"<html", "a web page; download the table itself"),
+    (b"\\begin", "LaTeX; save the table as CSV"),
     (b"{", "JSON; save the table as CSV or Parquet"),
     (b"[", "JSON; save the table as CSV or Parquet"),
 )

@@ -34,7 +34,7 @@ class TextForms:
     astropy: dict[str, str] = field(
         default_factory=lambda: {
             "ipac": "IPAC", "cds": "CDS or MRT", "rst": "reStructuredText",
-            "fixed_width_two_line": "fixed-width", "daophot": "DAOphot", "sextractor": "SExtractor",
+            "fixed_width_two_line": "fixed-width", "sextractor": "SExtractor",
         }
     )  # fmt: skip
 

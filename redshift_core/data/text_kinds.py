@@ -23,10 +23,6 @@ def astropy_kind(head: bytes) -> str:
     if _BYTES.search(head[: 1 << 16]):
         return "cds"
     lines = [line for line in head[: 1 << 20].splitlines() if line.strip()][:60]
-    if any(line.startswith(b"#N ") for line in lines) and any(
-        line.startswith(b"#U ") for line in lines
-    ):
-        return "daophot"
     if lines and re.match(rb"#\s+1\s+[A-Za-z]\S*", lines[0]):
         return "sextractor"
     lines = [line for line in lines if not line.startswith((b"#", b"\\"))]

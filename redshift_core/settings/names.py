@@ -22,7 +22,7 @@ class FileFormat:
 FORMATS = {  # format of ``data.READERS`` → how it is known
     "csv": FileFormat(
         "CSV",
-        (".csv", ".tsv", ".txt", ".dat", ".tab", ".asc", ".ascii", ".tbl", ".mrt", ".rst"),
+        (".csv", ".tsv", ".txt", ".dat", ".tab", ".asc", ".ascii", ".tbl", ".mrt", ".rst", ".cat"),
         written=True,
     ),
     "csv.gz": FileFormat("CSV.gz", (".gz",), b"\x1f\x8b"),

@@ -181,6 +181,9 @@ def other_writers() -> Iterator[Cell]:
         np.savetxt(text, matrix, **options)
         yield Cell(f"NumPy {name}", text.getvalue().encode(), None)
     yield Cell("R", _as_r(plain), IDS)
+    above = "".join(f"# {k:3d} {name}  of a galaxy  [unit]\n" for k, name in enumerate(plain, 1))
+    rows = plain.to_csv(sep=" ", header=False, index=False, na_rep="nan")
+    yield Cell("SExtractor", (above + rows).encode(), IDS)
 
 
 def _as_r(frame: pd.DataFrame) -> bytes:

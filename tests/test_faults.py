@@ -206,10 +206,12 @@ def test_what_a_killed_prediction_had_begun_is_removed_and_what_others_write_sta
     job = store.new_job("predict")
     write_json(job.request_path, {"kind": "predict", "run": "r", "out": str(out)})
     gone = {"pid": 2**22 + 1, "pid_started": 1.0, "host": platform.node()}
+    JobContext(job, store).keep_room()
     JobContext(job, store).set_state("running", kind="predict", **gone)
     with pytest.raises(follow.JobFailed, match=r"was lost: The worker process ended") as said:
         follow.check(job, jobs.status(job))
     assert "Do it again; nothing half-written is left." in str(said.value)
+    assert not job.room_path.exists()
     left = set(tmp_path.glob(".tmp-*"))
     assert {mine, elsewhere} < left
     assert {path for path in left if path.suffix} == {mine, elsewhere}

@@ -141,6 +141,8 @@ def clear_lost(job: JobFolder) -> None:
         return
     if read_only.is_read_only():
         return
+    with contextlib.suppress(OSError):
+        job.room_path.unlink(missing_ok=True)
     for folder in (job.path, job.output, job.path / "checkpoint"):
         clear_left(folder)
     request = _request(job)

@@ -7,6 +7,7 @@ the answer is compared. A kill after the end counts: it must harm nothing.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import random
@@ -22,6 +23,7 @@ from typing import Any
 from redshift_core import jobs
 from redshift_core.jobs import launch
 from redshift_core.jobs.housekeeping import clear_lost
+from redshift_core.jobs.lost import CHILDREN
 from redshift_core.settings.search import TuningConfig
 from redshift_core.settings.space import Parameter
 from redshift_core.store import CHECKOUT, JobFolder, RunFolder, Store, TuningFolder, file_digest
@@ -185,7 +187,7 @@ def _killed(
             return f"{now.state}: {now.message}"
         if answer(job) != whole:
             return "another answer"
-        left = [path for path in hidden(store.root) if path.name != ".room"]
+        left = hidden(store.root)
         return f"left {left[0]}" if left else ""
 
     for number in range(n):
@@ -210,6 +212,7 @@ def memory(scratch: Path) -> Outcome:
         finally:
             launch.subprocess.Popen = start  # type: ignore[misc]
         now = end(run)
+        CHILDREN[run.path].wait()
         notes.append(f"{few}: {now.state}")
         return "" if now.state == "finished" or "needs about" in now.message else now.message
 
@@ -235,8 +238,8 @@ def memory(scratch: Path) -> Outcome:
 
         few = f"{megabytes} MB of memory"
         count.add(few, lambda few=few: attempt(join, few))  # type: ignore[misc]
-        time.sleep(1)  # until the last process has left it
-        group.rmdir()
+        with contextlib.suppress(OSError):
+            group.rmdir()
     note = "; ".join([*notes, count.note] if count.note else notes)
     return Outcome("Trainings with too little memory", count.tried, count.survived,
                    len(count.why), note)  # fmt: skip

@@ -191,7 +191,7 @@ def test_options_of_the_command_line_become_an_estimate(tmp_path):
     assert pdf.Estimate.asked_of(estimate_request("mean", None, None)) == pdf.Estimate("mean")
     assert pdf.Estimate.asked_of({}) == pdf.USUAL
     assert estimate_request(None, "flat", 0.25) == {"estimate": "median,flat,0.25"}
-    with pytest.raises(InputError, match="another prior than training"):
+    with pytest.raises(InputError, match="name that with --prior"):
         estimate_request(None, None, 0.5)
     with pytest.raises(InputError, match="No estimate 'middle'"):
         estimate_request("middle", None, None)

@@ -118,3 +118,9 @@ def test_blocks_add_up_to_the_file(coverage, flux):
 def test_a_verdict_is_json(coverage, flux):
     known = verdict(coverage, flux).to_dict()
     assert json.loads(json.dumps(known)) == known
+
+
+def test_spectra_without_light_in_rp_have_a_verdict_that_json_can_hold(coverage, flux):
+    dark = flux[:30].copy()
+    dark[:, 80:] = 0.0
+    json.dumps(verdict(coverage, dark).to_dict(), allow_nan=False)

@@ -306,10 +306,10 @@ def parse_settings(items: list[str] | None, **options: Any) -> dict[str, Any]:
 
 def _summary(run: RunFolder) -> dict[str, Any]:
     """What the list says of a run."""
-    config, status = run.config, jobs.status(run)
+    config, status, info = run.config, jobs.status(run), run.info
     return {
         "id": run.id,
-        "name": run.name,
+        "name": info.get("name") or run.name,
         "state": status.state,
         "preset": config.preset,
         "dataset": config.dataset,
@@ -317,6 +317,6 @@ def _summary(run: RunFolder) -> dict[str, Any]:
         "val_mae": jobs.saved_val_mae(run, status),
         "test_mae": run.evaluation(config.dataset).mae,
         "start_from": config.start_from,
-        "note": run.note,
+        "note": info.get("note") or "",
         "remark": "The base network, which comes with the product." if is_base(run) else "",
     }

@@ -16,6 +16,8 @@ from redshift_core.data.text_forms import MAX_ASTROPY_BYTES, TEXT
 from redshift_core.data.text_stream import TextStream
 from redshift_core.errors import InputError
 
+RULERS = {"ipac": "|", "rst": "=", "fixed_width_two_line": "-"}  # sign of the line of all places
+
 
 class AsciiTable(ColumnarTable):
     """A text table in one of the forms of ``TEXT.astropy``, plain or compressed with gzip."""
@@ -30,7 +32,10 @@ class AsciiTable(ColumnarTable):
                 f"{MAX_ASTROPY_BYTES / 1e6:.0f} MB, which can only be read whole. Save it as CSV, "
                 "FITS or Parquet (TOPCAT, stilts tcopy, or astropy's Table.write)."
             )
-        self._batch = _read(path.name, decode(text), kind, title)
+        lines = decode(text).splitlines()
+        if kind in RULERS:
+            _check_places(path.name, lines, RULERS[kind])
+        self._batch = _read(path.name, lines, kind, title)
         super().__init__(path, self._batch.slice(0, FIRST_ROWS))
 
     def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
@@ -42,7 +47,26 @@ class AsciiTable(ColumnarTable):
             yield part, size * (start + part.num_rows) // n
 
 
-def _read(file: str, text: str, kind: str, title: str) -> pa.RecordBatch:
+def _check_places(file: str, lines: list[str], sign: str) -> None:
+    """Refuse a row that stands where no column is: its numbers would be cut.
+
+    Between columns are the bars of an IPAC header, else the blanks of a line of strokes.
+    """
+    at = next(k for k, line in enumerate(lines) if line.strip().startswith(sign))
+    between = "|" if sign == "|" else " "
+    gaps = [place for place, one in enumerate(lines[at]) if one == between]
+    for number, line in enumerate(lines[at + 1 :], start=at + 2):
+        if line.startswith(("|", "\\")) or set(line) <= {sign, " "}:
+            continue
+        if any(line[place : place + 1].strip() for place in gaps):
+            raise InputError(
+                f"{file}, line {number}: a value stands between the columns that the header marks, "
+                "so where it begins and ends is not certain. Save the table as CSV, FITS or "
+                "Parquet."
+            )
+
+
+def _read(file: str, lines: list[str], kind: str, title: str) -> pa.RecordBatch:
     from astropy.io import ascii
 
     options: dict[str, Any] = {"guess": False}
@@ -51,7 +75,7 @@ def _read(file: str, text: str, kind: str, title: str) -> pa.RecordBatch:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of small offences against the format
         try:
-            table = ascii.read(text.splitlines(), format=kind, **options)
+            table = ascii.read(lines, format=kind, **options)
         except Exception as error:  # astropy lets through whatever its parsers raise
             reason = " ".join(str(error).split())[:150].rstrip(".")
             raise InputError(

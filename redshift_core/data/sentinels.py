@@ -8,8 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from redshift_core.constants import N_PIXELS
+
 BEYOND = 100.0  # times the median |flux| of a spectrum: its brightest pixel is at most 9 times
-# that in 650,000 SIMULATED galaxies, empty windows and black bodies, and in Gaia's own examples
+# that in 105,536 SIMULATED galaxies, 6,000 adversaries (empty windows …) and Gaia's own examples
+MORE_THAN_HALF = N_PIXELS // 2 + 1
 NINES = [10.0**n - 1 for n in range(2, 8)]  # 99, 999, … 9999999
 FILLS = np.array(
     [
@@ -39,13 +42,15 @@ def has_sentinel(flux: NDArray[np.floating]) -> NDArray[np.bool_]:
     values = np.asarray(flux, np.float32)
     if not len(values):
         return np.zeros(0, bool)
-    size = np.abs(values)
-    largest = size.max(axis=1)
-    with np.errstate(invalid="ignore"):
-        near = (size > largest[:, None] / np.float32(BEYOND)).sum(axis=1)
-        found = (near < 0.5 * (size > 0).sum(axis=1)) & np.isfinite(largest)
     extremes = np.stack([values.min(axis=1), values.max(axis=1)])
-    for row in np.flatnonzero(np.isin(extremes, FILLS).any(axis=0) & ~found & np.isfinite(largest)):
+    largest = np.abs(extremes).max(axis=0)
+    finite = np.isfinite(largest)
+    bound = np.where(finite, largest, 0)[:, None] / np.float32(BEYOND)
+    # Where more than half of all pixels are above the bound, the others need no look.
+    perhaps = np.flatnonzero(finite & (np.abs(values[:, :MORE_THAN_HALF]) <= bound).any(axis=1))
+    size, found = np.abs(values[perhaps]), np.zeros(len(values), bool)
+    found[perhaps] = (size > bound[perhaps]).sum(axis=1) < 0.5 * (size > 0).sum(axis=1)
+    for row in np.flatnonzero(np.isin(extremes, FILLS).any(axis=0) & ~found & finite):
         found[row] = _holds_fill(values[row].astype(np.float64))
     return found
 

@@ -40,6 +40,7 @@ LIKE_COLOUR = (0.85, 1.15)  # … and of their colour: rare galaxies are far fro
 MOSTLY = 0.5  # share above the 90 % quantile of "rest" from which on it is what stands out
 NOTABLE_BRIGHTNESS = 0.15  # a ratio farther from 1 is said
 NOTABLE_COLOUR = 0.05
+DARK = 1e-30  # light in RP of spectra that have none there: JSON has no infinity
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ class Tally:
         training = self.coverage.light
         mean = self.light / self.n
         brightness = float(np.exp(mean[0] - training[0]))
-        colour = float((mean[1] / mean[2]) / (training[1] / training[2]))
+        red = mean[2] or DARK
+        colour = float((mean[1] / red) / (training[1] / training[2]))
         reasons = [] if self.n < FEWEST else self._reasons(outside, shares, brightness, colour)
         return Verdict(
             self.n, outside, brightness, colour,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import marshal
 import typing
 from collections.abc import Mapping
 from dataclasses import field
@@ -16,7 +17,7 @@ from typing import Any
 from redshift_core.errors import InputError
 
 _SECTIONS = 1024  # sections that are remembered
-_sections: dict[tuple[type[Settings], str], Settings] = {}  # class and values → settings
+_sections: dict[tuple[type[Settings], bytes], Settings] = {}  # class and values → settings
 _KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -79,7 +80,10 @@ def _coerce(name: str, value: Any, kind: Any) -> Any:
 
 def _section(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
     """Settings from a dictionary; made once of those that many runs have alike."""
-    key = kind, repr(values)
+    try:
+        key = kind, marshal.dumps(values, 2)  # the last version in which equal values give one text
+    except ValueError:  # something that JSON does not know
+        return kind.from_dict(values)
     if key not in _sections:
         if len(_sections) == _SECTIONS:
             _sections.clear()

@@ -21,8 +21,8 @@ def remembered(read: Callable[..., T], path: Path, *more: Any) -> T:
 
     Whoever gets the result must not change it. What cannot be read is tried again each time.
     """
-    stamp = stamp_of(path)
-    return unless_changed((read, os.fspath(path), more), (stamp,), lambda: read(path, *more))
+    name = os.fspath(path)
+    return unless_changed((read, name, more), (stamp_of(name),), lambda: read(path, *more))
 
 
 def unless_changed(key: Any, stamps: tuple[Stamp | None, ...], read: Callable[[], T]) -> T:

@@ -23,6 +23,7 @@ TAKEN = {
     "contributing.md": "CONTRIBUTING.md",
     "changelog.md": "CHANGELOG.md",
 }
+SOAK = "soak.md"  # of docs, once ``make soak`` has written it
 PACKAGES = (
     "data", "store", "settings", "pdf", "evaluation", "simulation", "reference", "figures",
     "reports", "jobs", "prediction", "learning",
@@ -40,6 +41,8 @@ def on_files(files: Files, config: Any) -> Files:
     """Add the pages that stand in no file of ``docs``."""
     pages = {name: _turned(ROOT / path) for name, path in TAKEN.items()}
     pages |= {name: write() for name, write in PAGES.items()} | dict(api_pages())
+    if not (ROOT / "docs" / SOAK).exists():
+        pages[SOAK] = "# The soak\n\nIt has not been run in this checkout; `make soak` does.\n"
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
     return files

@@ -36,7 +36,7 @@ from redshift_core.store.archive import MANIFEST, NAMES, import_run
 from scripts.soak import Outcome
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
-SHOWN = 15  # kinds of failure that the note names
+SHOWN = 5  # kinds of failure that the note names
 WORDS = (  # cells, values and texts that have broken a reader somewhere
     "", " ", "null", "nan", "NaN", "-inf", "1e400", "1e20", "-999", "9" * 5000, "1" * 400, "0x10",
     "1_000", "1,5", "1.5D+03", "٣", "²", "true", "None", "[1, 2]", "(1, 2)", "{}", "NaT", "\x00",
@@ -213,5 +213,5 @@ def _tried(what: str, attempts: Callable[[random.Random], Iterator[Attempt]]) ->
                 failures.setdefault(f"{kind}: {str(error)[:100]}", tried)
             if time.monotonic() > end:
                 break
-    note = "; ".join(list(failures)[:SHOWN])
+    note = "; ".join(list(failures)[:SHOWN]).replace("|", "/")
     return Outcome(what, tried, tried - len(failures), len(failures), note)

@@ -150,6 +150,7 @@ def trainings_in_a_row(scratch: Path) -> Outcome:
             finished += jobs.wait(run, timeout=120).state == "finished"
             _until(lambda run=run: not _workers(run), 10, "the worker ended")
             before = before or me.memory_info().rss
+    time.sleep(1.0)  # the last one may still be giving back its memory
     forget_ended()  # as whoever submits the next job does
     left = {
         "processes": sum(bool(_workers(run)) for run in store.runs()),

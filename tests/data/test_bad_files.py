@@ -1,6 +1,7 @@
 """Files that are no spectra: one clear sentence each, and nothing left in the store."""
 
 import gzip
+import json
 import re
 
 import numpy as np
@@ -290,3 +291,33 @@ def test_a_failed_ingest_job_leaves_only_its_record(tmp_path, store):
     assert (ended.state, ended.user_error) == ("failed", True)
     assert "line 5, column flux_6: 'O.123' is not a number" in ended.message
     assert not list((store.root / "datasets").iterdir())
+
+
+def with_metadata(path, **metadata):
+    """A Parquet file of the dissertation's columns with metadata of its own."""
+    columns = {"z": redshifts(), **dict(zip(PIXELS, spectra().T, strict=True))}
+    pq.write_table(pa.table(columns).replace_schema_metadata(metadata), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        b"[" * 100_000, b'{"a": ' * 50_000, b'{"simulated": \xff\xfe}', b'{"seed": NaN}',
+        b'{"seed": 1e999}', b'{"seed": ' + b"9" * 5000 + b"}", b"null", b"",
+    ],
+    ids=range(8),
+)  # fmt: skip
+def test_metadata_that_cannot_be_read_say_nothing_and_stop_nothing(tmp_path, store, metadata):
+    path = with_metadata(tmp_path / "a.parquet", redshift_lab=metadata, pandas=metadata)
+    folder = ingest(path, store)
+    assert folder.info["simulation"] == {}
+    json.dumps(folder.info, allow_nan=False)
+
+
+def test_names_that_are_no_text_get_one_sentence(tmp_path, store):
+    path = with_metadata(tmp_path / "a.parquet")
+    path.write_bytes(path.read_bytes().replace(b"flux_17", b"flux\xff17"))
+    with pytest.raises(InputError, match=r"a\.parquet .*"):
+        ingest(path, store)
+    assert store.datasets() == []

@@ -100,6 +100,9 @@ def test_a_table_too_large_for_astropy_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"is an IPAC table of more than .* Save it as CSV"):
         list(read_blocks(path))
     monkeypatch.undo()
-    path.write_bytes(cell.content.replace(b"z|", b"z|q|", 1))
+    path.write_bytes(cell.content.replace(b"double", b"banana", 1))
     with pytest.raises(InputError, match=r"seems to be an IPAC table, .* cannot be read as one"):
+        list(read_blocks(path))
+    path.write_bytes(cell.content.replace(b"5 0.1234567", b"50.1234567 ", 1))
+    with pytest.raises(InputError, match="line 5: a value stands between the columns"):
         list(read_blocks(path))

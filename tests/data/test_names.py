@@ -9,6 +9,7 @@ from redshift_core.data import ingest
 from redshift_core.data.ingest import ingest_job
 from redshift_core.errors import InputError
 from redshift_core.store import JobContext, readable, write_json
+from redshift_core.store.files import decoded
 from tests.data.tables import survey
 
 NAMES = {
@@ -39,7 +40,7 @@ def test_a_file_and_its_folder_may_be_called_anything(tmp_path, store, capsys, r
     _report_dataset(result, as_json=True)
     assert capsys.readouterr().out.encode()
     dataset.update_info(name=os.fsdecode(raw))  # as another program might
-    assert store.dataset(dataset.id).name == os.fsdecode(raw)
+    assert store.dataset(dataset.id).name == decoded(os.fsdecode(raw))
     path.write_bytes(path.read_bytes()[:-300])
     with pytest.raises(InputError, match="is cut off"):
         ingest(path, store)

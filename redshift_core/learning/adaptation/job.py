@@ -122,7 +122,7 @@ def _blocks(
     path: Path, columns: dict[str, str] | str | None, report: Report
 ) -> Iterator[NDArray[np.float32]]:
     n = 0
-    for block in data.read_blocks(path, columns, BLOCK_ROWS):
+    for block in data.read_blocks(path, columns, BLOCK_ROWS, needs_z=False):
         yield block.flux
         n += len(block)
         report(n, 0, f"Read {n:,} spectra of {path.name}.")

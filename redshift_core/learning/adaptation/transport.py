@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core.constants import N_PIXELS, FloatArray
+from redshift_core.data.sentinels import has_sentinel
 from redshift_core.evaluation.flags import signal_to_noise
 
 PRIOR = 200  # number of spectra that the source's covariance counts as in the target's
@@ -50,15 +51,16 @@ class Moments:
     def measure(cls, blocks: Iterable[FloatArray]) -> Moments:
         """Moments of spectra that come in blocks of raw flux (n, 186), one in memory at a time.
 
-        Spectra with values that are not finite are left out. So are spectra whose mean flux is
-        below twice the scatter of their pixels: dividing by a mean near zero would give them too
-        much weight.
+        Spectra with values that are not finite, or that stand for missing ones, are left out. So
+        are spectra whose mean flux is below twice the scatter of their pixels: dividing by a mean
+        near zero would give them too much weight.
         """
         n, total = 0, np.zeros(N_PIXELS + 1)
         square = np.zeros((N_PIXELS + 1, N_PIXELS + 1))
         for block in blocks:
             flux = np.asarray(block, np.float64)
-            flux = flux[signal_to_noise(flux) >= LEAST_SIGNAL]  # also drops NaN
+            good = signal_to_noise(flux) >= LEAST_SIGNAL  # also drops NaN
+            flux = flux[good & ~has_sentinel(flux)]
             mean = flux.mean(axis=1, keepdims=True)
             values = np.concatenate([flux / mean - 1, np.log(mean)], axis=1)
             n += len(values)

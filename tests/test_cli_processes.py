@@ -36,7 +36,6 @@ def _bad_files(folder):
         "binary.csv": random.bytes(5000),
         "broken.parquet": b"PAR1" + random.bytes(500) + b"PAR1",
         "cut.csv.gz": gzip.compress(good.encode())[:600],
-        "utf16.csv": good.encode("utf-16"),
     }
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -208,7 +207,7 @@ def test_evaluate_answers_with_the_content_of_metrics_json(journey):
 def test_predict_answers_with_rows_flags_and_the_file(journey):
     store, answers = journey
     value = answers["predict"][1]
-    assert set(value) == {"rows", "flagged", "verdict", "out"}
+    assert set(value) == {"rows", "flagged", "source_ids", "verdict", "out"}
     assert value["verdict"]["n"] == 600
     assert (value["rows"], value["out"]) == (600, str(store.root / "z.csv"))
     text = pd.read_csv(value["out"])

@@ -170,7 +170,7 @@ def test_a_table_of_ids_and_of_their_redshifts_becomes_a_dataset(here, store, tm
         code, out, _ = here(*some, "--name", "mine")
         assert code == 0
         assert "is in the store: 6 spectra; flagged: none. The archive has no spectrum of 1 " in out
-        file = out.split()[-1]
+        file = next(word for word in out.split() if ".parquet" in word).rstrip(".;,")
         assert pq.read_metadata(file).num_rows == 6
         code, out, _ = here(*some, "--name", "again", "--json")
     found = json.loads(out)

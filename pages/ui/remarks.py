@@ -9,10 +9,14 @@ import streamlit as st
 from pages.ui.text import escape
 from redshift_core.store.records import Remark
 
-SHOW = {"error": st.error, "warning": st.warning, "note": st.caption}
+ICON = ":material/report:"  # of a remark in red: the page is well, the figures are not
+SHOW = {"warning": st.warning, "note": st.caption}
 
 
 def show_remarks(remarks: Sequence[Remark] | None) -> None:
     """One box for each remark; nothing where an earlier version made none."""
     for one in remarks or ():
-        SHOW.get(one.level, st.warning)(escape(one.text))
+        if one.level == "error":
+            st.error(escape(one.text), icon=ICON)
+        else:
+            SHOW.get(one.level, st.warning)(escape(one.text))

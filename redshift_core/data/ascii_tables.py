@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from redshift_core.data.columnar import BLOCK_ROWS, FIRST_ROWS, ColumnarTable
+from redshift_core.data.columnar import WholeTable
 from redshift_core.data.lines import decode
 from redshift_core.data.text_forms import MAX_ASTROPY_BYTES, TEXT
 from redshift_core.data.text_stream import TextStream
@@ -19,7 +18,7 @@ from redshift_core.errors import InputError
 RULERS = {"ipac": "|", "rst": "=", "fixed_width_two_line": "-"}  # sign of the line of all places
 
 
-class AsciiTable(ColumnarTable):
+class AsciiTable(WholeTable):
     """A text table in one of the forms of ``TEXT.astropy``, plain or compressed with gzip."""
 
     def __init__(self, path: Path, packed: bool, kind: str):
@@ -35,16 +34,7 @@ class AsciiTable(ColumnarTable):
         lines = decode(text).splitlines()
         if kind in RULERS:
             _check_places(path.name, lines, RULERS[kind])
-        self._batch = _read(path.name, lines, kind, title)
-        super().__init__(path, self._batch.slice(0, FIRST_ROWS))
-
-    def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
-        """Rows of some columns, each batch with the bytes of the file done by then."""
-        size, n = self.path.stat().st_size, self._batch.num_rows
-        batch = self._batch.select(names)
-        for start in range(0, n, BLOCK_ROWS):
-            part = batch.slice(start, BLOCK_ROWS)
-            yield part, size * (start + part.num_rows) // n
+        super().__init__(path, _read(path.name, lines, kind, title))
 
 
 def _check_places(file: str, lines: list[str], sign: str) -> None:

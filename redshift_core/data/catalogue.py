@@ -131,8 +131,11 @@ class Catalogue:
             found.append("The file has no header; by position, " + ", ".join(parts) + ".")
         return found
 
+    def _n_flagged(self, flag: str) -> int:
+        return int(np.count_nonzero(self.flags & FLAGS[flag]))
+
     def _far_warning(self) -> str:
-        n = int(((self.flags & FLAGS["z_out_of_range"]) > 0).sum())
+        n = self._n_flagged("z_out_of_range")
         known = int(np.isfinite(self.z_spec).sum())
         if not self.has_z or n <= MANY * known:
             return ""
@@ -142,8 +145,7 @@ class Catalogue:
         )
 
     def _repeat_warning(self) -> str:
-        n = int(((self.flags & FLAGS["repeated_spectrum"]) > 0).sum())
-        if not n:
+        if not (n := self._n_flagged("repeated_spectrum")):
             return ""
         return (
             f"{n:,} of {self.n_rows:,} rows have the spectrum of an earlier row, byte by byte. "
@@ -151,8 +153,7 @@ class Catalogue:
         )
 
     def _sentinel_warning(self) -> str:
-        n = int(((self.flags & FLAGS["sentinel_flux"]) > 0).sum())
-        if not n:
+        if not (n := self._n_flagged("sentinel_flux")):
             return ""
         return (
             f"{n:,} of {self.n_rows:,} spectra hold a number that stands for a missing flux, such "

@@ -280,3 +280,26 @@ def _redshifts(column: pa.Array) -> np.ndarray:
     if values.dtype == np.float32:
         return values.astype("U16").astype(np.float64)
     return values.astype(np.float64)
+
+
+class WholeTable(ColumnarTable):
+    """A table that can only be read whole: all its rows are in memory.
+
+    Parameters
+    ----------
+    path : Path
+    batch : pa.RecordBatch
+        Its rows, with every column of the file.
+    """
+
+    def __init__(self, path: Path, batch: pa.RecordBatch):
+        self._batch = batch
+        super().__init__(path, batch.slice(0, FIRST_ROWS))
+
+    def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
+        """Rows of some columns, each batch with the bytes of the file done by then."""
+        size, n = self.path.stat().st_size, self._batch.num_rows
+        batch = self._batch.select(names)
+        for start in range(0, n, BLOCK_ROWS):
+            part = batch.slice(start, BLOCK_ROWS)
+            yield part, size * (start + part.num_rows) // n

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from redshift_core.data.array_cells import list_array
-from redshift_core.data.columnar import BLOCK_ROWS, FIRST_ROWS, ColumnarTable
+from redshift_core.data.columnar import WholeTable
 from redshift_core.errors import InputError
 
 MAX_BYTES = 256 << 20  # of a file; reading takes three to five times as much memory
 
 
-class VOTable(ColumnarTable):
+class VOTable(WholeTable):
     """The first table of a VOTable, TABLEDATA or BINARY."""
 
     def __init__(self, path: Path):
@@ -27,16 +26,7 @@ class VOTable(ColumnarTable):
                 f"be read whole; up to {MAX_BYTES / 1e6:,.0f} MB are. Save it as FITS or Parquet "
                 "(TOPCAT, stilts tcopy, or astropy's Table.write)."
             )
-        self._batch = _read(path)
-        super().__init__(path, self._batch.slice(0, FIRST_ROWS))
-
-    def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
-        """Rows of some columns, each batch with the bytes of the file done by then."""
-        size, n = self.path.stat().st_size, self._batch.num_rows
-        batch = self._batch.select(names)
-        for start in range(0, n, BLOCK_ROWS):
-            part = batch.slice(start, BLOCK_ROWS)
-            yield part, size * (start + part.num_rows) // n
+        super().__init__(path, _read(path))
 
 
 def _read(path: Path) -> pa.RecordBatch:

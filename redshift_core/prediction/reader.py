@@ -186,7 +186,9 @@ class Reader:
             for place, level in enumerate(LEVELS):
                 low, high = ends[:, place], ends[:, place + len(LEVELS)]
                 columns |= {f"z_low{level}": low, f"z_high{level}": high}
-        sentinel, departures = has_sentinel(flux), self.coverage.departures(flux)
+        bad, departures = np.isnan(z_phot), self.coverage.departures(flux)
+        sentinel = np.zeros(len(flux), bool)
+        sentinel[bad] = has_sentinel(flux[bad])  # of those without an answer, see `bad_flux`
         departures[sentinel] = np.inf
         if tally:
             tally.add(flux, departures)

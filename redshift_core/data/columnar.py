@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from redshift_core.data.blocks import ID, NUMBER_ROWS, Block, Table
 from redshift_core.data.cells import ids, numbers
 from redshift_core.data.coefficients import Converter
 from redshift_core.data.headers import Columns, recognise
-from redshift_core.data.mapping import MADE_KEYS
+from redshift_core.data.mapping import MADE_KEYS, UnknownColumnsError
 from redshift_core.data.mean_spectra import MADE_FLUX, MeanSpectra
 from redshift_core.errors import InputError
 
@@ -52,9 +52,10 @@ class ColumnarTable(Table):
     """
 
     has_header = True
+    chosen = ""  # which of several tables in the file this is, as a sentence
 
     def __init__(self, path: Path, first: pa.RecordBatch):
-        self.path = path
+        self.path, self.is_empty = path, first.num_rows == 0
         names = first.schema.names
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(
@@ -63,7 +64,8 @@ class ColumnarTable(Table):
         self.mean_spectra = MeanSpectra.find(path.name, names)
         self.cells = self._cells(first)
         self.names = list(self.cells)
-        shown = [self._shown(first, cell) for cell in self.cells.values()]
+        parsed = self._with_lists(first)
+        shown = [self._shown(parsed, cell) for cell in self.cells.values()]
         rows = zip(*shown, strict=True)
         self.first = [["" if v is None else str(v) for v in row] for row in rows]
 
@@ -77,7 +79,15 @@ class ColumnarTable(Table):
         if self.mean_spectra:
             made_with = {key: wanted[key] for key in MADE_KEYS if key in wanted}
             wanted = {key: value for key, value in wanted.items() if key not in MADE_KEYS}
-        return recognise(self.path.name, self.names, wanted, self.first, made_with=made_with)
+        try:
+            found = recognise(self.path.name, self.names, wanted, self.first, made_with=made_with)
+            return replace(found, doubts=(*found.doubts, *filter(None, [self.chosen])))
+        except InputError:
+            if self.is_empty:  # the length of arrays in cells is not known then
+                raise InputError(
+                    f"{self.path.name} has a header and no rows; expected spectra below it."
+                ) from None
+            raise
 
     def blocks(self, columns: Columns) -> Iterator[tuple[Block, int]]:
         """Rows in order, each block with the bytes of the file done by then."""
@@ -107,6 +117,16 @@ class ColumnarTable(Table):
         if self.mean_spectra:
             cells |= dict.fromkeys(MADE_FLUX, Cell(None))
         return cells
+
+    def _with_lists(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The same rows, whose arrays as text are lists: parsed once, not for every value."""
+        indexed = {cell.column for cell in self.cells.values() if cell.index is not None}
+        arrays = list(batch.columns)
+        for place, name in enumerate(batch.schema.names):
+            with suppress(InputError):
+                if name in indexed:
+                    arrays[place] = self._lists(arrays[place], name)
+        return pa.RecordBatch.from_arrays(arrays, batch.schema.names)
 
     def _shown(self, batch: pa.RecordBatch, cell: Cell) -> list[Any]:
         """Values of a column, for a preview; none where they cannot be read."""
@@ -239,12 +259,13 @@ class ColumnarTable(Table):
     ) -> InputError:
         """Sentence that names the first row whose value does not fit."""
         place = f"{self.path.name}, column {name}"
+        cure = "" if what == ID else " Correct it, or leave it null where the value is missing."
         for offset in range(len(column)):
             try:
                 convert(column.slice(offset, 1))
             except pa.ArrowException:
                 value = str(column[offset].as_py())[:40]
-                return InputError(f"{place}, row {first + offset}: {value!r} is not {what}.")
+                return InputError(f"{place}, row {first + offset}: {value!r} is not {what}.{cure}")
         return InputError(f"{place} holds {column.type}; expected {what} in each row.")
 
 
@@ -280,6 +301,31 @@ def _redshifts(column: pa.Array) -> np.ndarray:
     if values.dtype == np.float32:
         return values.astype("U16").astype(np.float64)
     return values.astype(np.float64)
+
+
+def with_spectra(path: Path, firsts: list[pa.RecordBatch]) -> tuple[int, str]:
+    """Which of the tables in a file holds the spectra, from their first rows; if need be a remark.
+
+    It is the first that is recognised. Where none is, it is the first whose columns the user may
+    name, else the first of all.
+    """
+    if len(firsts) == 1:
+        return 0, ""
+    place = _with_spectra(path, firsts)
+    return place, f"The file holds {len(firsts)} tables, of which number {place + 1} was read."
+
+
+def _with_spectra(path: Path, firsts: list[pa.RecordBatch]) -> int:
+    nameable = []
+    for place, first in enumerate(firsts):
+        try:
+            ColumnarTable(path, first).columns({})
+            return place
+        except UnknownColumnsError:
+            nameable.append(place)
+        except InputError:
+            continue
+    return nameable[0] if nameable else 0
 
 
 class WholeTable(ColumnarTable):

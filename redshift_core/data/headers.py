@@ -46,6 +46,7 @@ ID_NAMES = (
 WEAK_ID_NAMES = (
     "objectid",
     "objid",
+    "targetid",
     "id",
     "designation",
 )  # the source id only where they hold whole numbers
@@ -196,6 +197,11 @@ def check_count(file: str, positions: list[int], names: list[str]) -> None:
     """Refuse any number of flux columns but 186 and 240."""
     if len(positions) in (N_PIXELS, N_FULL):
         return
+    if "xp" in map(key, names):
+        raise InputError(
+            f"{file} has one row a band (column xp), as GaiaXPy's convert writes it, sampled in "
+            "pseudo-wavelength. Give the XP_CONTINUOUS file itself: its coefficients become fluxes."
+        )
     span = f" ({names[positions[0]]} … {names[positions[-1]]})" if positions else ""
     if len(positions) == N_XP_SAMPLED:
         raise InputError(
@@ -293,6 +299,10 @@ def find_redshift(
     named = named_redshifts(names)
     magnitudes = [p for p in named if is_no_redshift(rows, p)]
     found = [p for p in named if p not in magnitudes]
+    if len(found) > len({names[p] for p in found}):
+        raise InputError(
+            f"{file} has several columns called {names[found[0]]!r}; give each its own name."
+        )
     if len(found) > 1:
         several = " and ".join(repr(names[p]) for p in found)
         raise UnknownColumnsError(
@@ -360,6 +370,12 @@ def _unknown(file: str, names: list[str]) -> InputError:
         return InputError(
             f"{file}: the first line holds numbers, but {names[at][:40]!r} in column {at + 1} is "
             "none. Correct it, or write a header above it, such as z,flux_0,…,flux_185."
+        )
+    called = max(names, key=names.count)
+    if names.count(called) >= FEW:
+        return InputError(
+            f"{file} has {names.count(called)} columns called {called!r}, as a header of two lines "
+            "gives (a MultiIndex of pandas); write one line of names, such as flux_0 … flux_185."
         )
     return UnknownColumnsError(
         f"{file}: the flux columns were not recognised. {list_names(names)} Expected flux_0 … "

@@ -156,6 +156,8 @@ def _members(file: str, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     names = [info.filename.replace("\\", "/") for info in infos]
     if "[Content_Types].xml" in names:
         raise InputError(f"{file} is an Excel workbook or Word file; save the sheet as CSV.")
+    if "mimetype" in names and "content.xml" in names:
+        raise InputError(f"{file} is an OpenDocument sheet or text; save the sheet as CSV.")
     if any(name.split("/")[-1] == MANIFEST for name in names):
         raise InputError(f"{file} is a run that was exported; import it as a run.")
     if names and all(name.endswith(".npy") for name in names):

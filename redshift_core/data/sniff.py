@@ -27,6 +27,13 @@ FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"<!DOCTYPE", "a web page; download the table itself"),
     (b"<html", "a web page; download the table itself"),
     (b"\\begin", "LaTeX; save the table as CSV"),
+    (b"{\\rtf", "a document in RTF; save the table as CSV"),
+    (b"Obj\x01", "an Avro file; save its table as CSV or Parquet"),
+    (b"ORC", "an ORC file; save its table as Parquet"),
+    (b"#ASDF", "an ASDF file; save its table as FITS or Parquet"),
+    (b"\xff\xff\xff\xff", "an Arrow stream; save it as a file (Feather) or as Parquet"),
+    (b"\x80\x04\x95", "a Python pickle, which is never opened; save the table as Parquet"),
+    (b"\x80\x05\x95", "a Python pickle, which is never opened; save the table as Parquet"),
     (b"{", "JSON; save the table as CSV or Parquet"),
     (b"[", "JSON; save the table as CSV or Parquet"),
 )
@@ -45,8 +52,10 @@ def format_of(path: Path) -> str:
     for name, one in FORMATS.items():
         if one.magic and head.startswith(one.magic):
             return name
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<VOTABLE", b"<?xml")):
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith((b"<VOTABLE", b"<?xml")) or (start[:4] == b"<!--" and b"<VOTABLE" in head):
         return "votable"
+    check_foreign(path.name, head)
     meant = next((one for one in FORMATS.values() if suffix in one.suffixes), None)
     if meant and meant.magic:
         raise InputError(
@@ -79,12 +88,17 @@ def check_text(file: str, head: bytes) -> None:
     """Refuse what is not text: ``head`` is the file's first bytes."""
     if encoding := encoding_of(head):
         head = head[: len(head) // 2 * 2].decode(encoding, "replace").encode()
+    check_foreign(file, head)
+    if head.translate(None, _CONTROL) != head:
+        raise InputError(f"{file} holds binary data, not text; {EXPECTED}.")
+
+
+def check_foreign(file: str, head: bytes) -> None:
+    """Refuse what its first bytes show to be of a kind that is not read."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     for magic, what in FOREIGN:
         if start[: len(magic)].lower() == magic.lower():
             raise InputError(f"{file} is {what}; {EXPECTED}.")
-    if head.translate(None, _CONTROL) != head:
-        raise InputError(f"{file} holds binary data, not text; {EXPECTED}.")
 
 
 def _head(path: Path) -> bytes:

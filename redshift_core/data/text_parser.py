@@ -233,7 +233,7 @@ class Parser:
         if is_end and n < wanted:
             return InputError(
                 f"{self.file} is cut off: its last line ({number}) has {n} of {wanted} columns. "
-                "Export or transfer it again."
+                "Export or transfer it again, or take that line out if it is a remark."
             )
         hint = ""
         if n > 1.5 * wanted and self.dialect.delimiter == ",":

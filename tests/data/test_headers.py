@@ -64,7 +64,7 @@ def test_an_index_column_is_ignored(tmp_path, name):
     assert found.other is None
 
 
-@pytest.mark.parametrize("name", ["source_id", "SOURCE_ID", "gaia_source_id", "objid"])
+@pytest.mark.parametrize("name", ["source_id", "SOURCE_ID", "gaia_source_id", "objid", "TARGETID"])
 def test_a_source_id_of_nineteen_digits_is_kept_exactly(tmp_path, name):
     found = read(write(tmp_path / "a.csv", [name, "z", *PIXELS], rows(IDS, Z, FLUX)))
     assert found.source_id.dtype == np.int64

@@ -117,6 +117,14 @@ def test_other_zips_say_what_they_are(tmp_path, monkeypatch):
     assert not list((tmp_path / "scratch").iterdir())
 
 
+def test_an_opendocument_sheet_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", "<office/>")
+    with pytest.raises(InputError, match=r"a\.ods is an OpenDocument sheet or text; save"):
+        list(read_blocks(tmp_path / "a.ods"))
+
+
 def test_rows_and_unpacked_bytes_have_limits(tmp_path, store, monkeypatch):
     for name in ("csv", "parquet", "fits", "zip"):
         path = tmp_path / f"a.{name}"

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from redshift_core.data.cells import bare
 from redshift_core.errors import InputError
 
+MANY = 20  # commas in a cell that is no remark
 _BYTES = (
     pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
     pa.types.is_fixed_size_binary,
 )  # fmt: skip
 _VALUE = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf|null|none)"
-_COMMAS = rf"(?:\s*{_VALUE}\s*,)+(?:\s*{_VALUE}\s*)?"
-_BLANKS = rf"\s*{_VALUE}(?:\s+{_VALUE})+\s*"  # as NumPy prints an array
-_ARRAY = re.compile(rf"\s*[\[(](?:{_COMMAS}|{_BLANKS})[\])]\s*", re.IGNORECASE | re.ASCII)
+_COMMAS = rf"[\[(](?:\s*{_VALUE}\s*,)+(?:\s*{_VALUE}\s*)?[\])]"
+_BLANKS = rf"\[\s*{_VALUE}(?:\s+{_VALUE})+\s*\]"  # as NumPy prints an array
+_ARRAY = re.compile(rf"\s*(?:{_COMMAS}|{_BLANKS})\s*", re.IGNORECASE | re.ASCII)
 _SCALAR = r"np\.float\d+\(([^()]*)\)"  # as NumPy 2 prints the values of a list
 
 
@@ -71,9 +72,11 @@ def array_length(column: pa.Array) -> int | None:
     """Values of the first array of a column of arrays of numbers; None for any other column."""
     column = plain(column)
     if is_text(column):
-        column = pa.array(filter(is_array_text, column.to_pylist()), pa.string())
-        if not len(column):
-            return None
+        cells = bare(column).drop_null().to_pylist()
+        arrays = list(filter(is_array_text, cells))
+        if not arrays or (len(arrays) < len(cells) and arrays[0].count(",") < MANY):
+            return None  # or a remark, some of which look like arrays
+        column = pa.array(arrays, pa.string())
     elif not (_is_list(column.type) and _is_numeric(column.type.value_type)):
         return None
     return next((int(n) for n in lengths_of(lists_of(column)) if n), 0)

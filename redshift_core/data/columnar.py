@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from redshift_core.constants import N_PIXELS
 from redshift_core.data.array_cells import array_length, is_text, lists_of, matrix, plain
 from redshift_core.data.blocks import ID, NUMBER_ROWS, Block, Table
 from redshift_core.data.cells import ids, numbers
@@ -63,6 +64,14 @@ class ColumnarTable(Table):
             )
         self.mean_spectra = MeanSpectra.find(path.name, names)
         self.cells = self._cells(first)
+        self.nested = next(  # a column of which no number can be read
+            (
+                (field.name, str(field.type)[:60])
+                for field in first.schema
+                if _holds_more(field.type) and array_length(first.column(field.name)) is None
+            ),
+            None,
+        )
         self.names = list(self.cells)
         parsed = self._with_lists(first)
         shown = [self._shown(parsed, cell) for cell in self.cells.values()]
@@ -82,10 +91,16 @@ class ColumnarTable(Table):
         try:
             found = recognise(self.path.name, self.names, wanted, self.first, made_with=made_with)
             return replace(found, doubts=(*found.doubts, *filter(None, [self.chosen])))
-        except InputError:
+        except InputError as error:
             if self.is_empty:  # the length of arrays in cells is not known then
                 raise InputError(
                     f"{self.path.name} has a header and no rows; expected spectra below it."
+                ) from None
+            if self.nested and len(self.names) < N_PIXELS:
+                name, kind = self.nested
+                raise type(error)(
+                    f"{error} Its column {name!r} holds {kind}; fluxes in one column have to be "
+                    "lists of numbers."
                 ) from None
             raise
 
@@ -267,6 +282,11 @@ class ColumnarTable(Table):
                 value = str(column[offset].as_py())[:40]
                 return InputError(f"{place}, row {first + offset}: {value!r} is not {what}.{cure}")
         return InputError(f"{place} holds {column.type}; expected {what} in each row.")
+
+
+def _holds_more(kind: pa.DataType) -> bool:
+    """Whether each value is more than one number or text."""
+    return pa.types.is_nested(kind) or pa.types.is_binary(kind)
 
 
 def _as_float(column: pa.Array) -> pa.Array:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from redshift_core.constants import BP_KEPT, N_BAND_FULL, N_BP, N_PIXELS, N_RP, RP_KEPT
-from redshift_core.data.cells import all_ids, is_number
+from redshift_core.data.cells import all_ids, is_number, number
 from redshift_core.data.incumbent import is_incumbent
 from redshift_core.data.mapping import (
     HOW,
@@ -351,6 +351,12 @@ def has_ids(names: list[str]) -> bool:
     return find_source_id(names, []) is not None
 
 
+def _runs_one_way(numbers: list[float]) -> bool:
+    """Whether numbers only rise, or only fall."""
+    steps = [high > low for low, high in pairwise(numbers) if high != low]
+    return len(steps) == len(numbers) - 1 and len(set(steps)) == 1
+
+
 def _unknown(file: str, names: list[str]) -> InputError:
     """Error for a header without fluxes that are known by name."""
     if {"wavelength", "flux"} <= {key(name) for name in names}:
@@ -365,16 +371,23 @@ def _unknown(file: str, names: list[str]) -> InputError:
             f"{WANTED} flux columns, such as flux_0 … flux_185."
         )
     numeric = [is_number(name) for name in names]
+    called = [name for name, is_one in zip(names, numeric, strict=True) if is_one]
+    if len(called) in (N_PIXELS, N_FULL) and _runs_one_way([number(name) for name in called]):
+        return UnknownColumnsError(
+            f"{file} has a number for the name of each flux column ({called[0]} … {called[-1]}), "
+            f"as wavelengths are; if these are the {N_PIXELS} pixels, BP then RP, say "
+            f"--columns flux={called[0]}:{called[-1]}, or choose them on the Data page."
+        )
     if sum(numeric) > 0.5 * len(names):
         at = numeric.index(False) if False in numeric else 0
         return InputError(
             f"{file}: the first line holds numbers, but {names[at][:40]!r} in column {at + 1} is "
             "none. Correct it, or write a header above it, such as z,flux_0,…,flux_185."
         )
-    called = max(names, key=names.count)
-    if names.count(called) >= FEW:
+    usual = max(names, key=names.count)
+    if names.count(usual) >= FEW:
         return InputError(
-            f"{file} has {names.count(called)} columns called {called!r}, as a header of two lines "
+            f"{file} has {names.count(usual)} columns called {usual!r}, as a header of two lines "
             "gives (a MultiIndex of pandas); write one line of names, such as flux_0 … flux_185."
         )
     return UnknownColumnsError(

@@ -17,7 +17,7 @@ from redshift_core.data.blocks import Block, Table
 from redshift_core.data.files import PARQUET, is_part, size_of
 from redshift_core.data.headers import Columns
 from redshift_core.data.limits import Unpacked, check_unpacked
-from redshift_core.data.sniff import EXPECTED, gzip_error
+from redshift_core.data.sniff import EXPECTED, gzip_error, is_votable
 from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMATS
 from redshift_core.store.archive import MANIFEST
@@ -95,6 +95,7 @@ def gzip_table(path: Path, open_table: Open, open_text: Open) -> Table:
     if head[:4] == b"PK\x03\x04" or head[:2] == b"\x1f\x8b":
         raise InputError(f"{path.name} is packed twice; unpack it once (gunzip).")
     inner = next((FORMATS[one] for one in INSIDE if head.startswith(FORMATS[one].magic)), None)
+    inner = FORMATS["votable"] if is_votable(head) else inner
     if inner is None:
         return open_text(path)
     name = path.name.removesuffix(".gz")
@@ -167,6 +168,8 @@ def _members(file: str, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         for name, info in sorted(zip(names, infos, strict=True), key=lambda one: one[0])
         if is_part(name.split("/")[-1]) and not name.lower().endswith(".zip")
     ]
+    if not tables and len(infos) == 1 and "." not in names[0]:  # as pandas calls it in a.zip
+        tables = [(names[0].split("/")[-1], infos[0])]
     if not tables:
         raise InputError(f"{file} is a ZIP file without a table in it; {EXPECTED}.")
     leaves = [leaf for leaf, _ in tables]

@@ -26,6 +26,7 @@ FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"SQLite format 3", "an SQLite database; export the table as CSV"),
     (b"<!DOCTYPE", "a web page; download the table itself"),
     (b"<html", "a web page; download the table itself"),
+    (b"<table", "a table in HTML; save it as CSV"),
     (b"\\begin", "LaTeX; save the table as CSV"),
     (b"{\\rtf", "a document in RTF; save the table as CSV"),
     (b"Obj\x01", "an Avro file; save its table as CSV or Parquet"),
@@ -52,8 +53,7 @@ def format_of(path: Path) -> str:
     for name, one in FORMATS.items():
         if one.magic and head.startswith(one.magic):
             return name
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start.startswith((b"<VOTABLE", b"<?xml")) or (start[:4] == b"<!--" and b"<VOTABLE" in head):
+    if is_votable(head):
         return "votable"
     check_foreign(path.name, head)
     meant = next((one for one in FORMATS.values() if suffix in one.suffixes), None)
@@ -69,6 +69,14 @@ def format_of(path: Path) -> str:
             "table, rename it to .csv."
         )
     return "csv"
+
+
+def is_votable(head: bytes) -> bool:
+    """Whether a file's first bytes are those of a VOTable, or of XML that may be one."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    return start.startswith((b"<VOTABLE", b"<?xml")) or (
+        start.startswith(b"<!--") and b"<VOTABLE" in head
+    )
 
 
 def encoding_of(head: bytes) -> str:

@@ -96,6 +96,11 @@ def cut_off(path):
     path.write_bytes(path.read_bytes()[:-300])
 
 
+def write_lines(path, lines):
+    """Rows as text below a header with a further column of remarks."""
+    path.write_text("\n".join([",".join([*HEADER, "remark"]), *lines]) + "\n")
+
+
 def write_text(path, old, new):
     survey(path)
     path.write_text(path.read_text().replace(old, new, 1))
@@ -242,6 +247,20 @@ BAD = {
         lambda p: write(p, ["z", *HEADER], [row[:1] + row for row in body()]),
         "has several columns called 'z'; give each its own name",
     ),
+    "quotes.csv": (
+        lambda p: write_lines(p, [f'{",".join(row)},{"x" if k % 2 else chr(34) + "5"}'
+                                  for k, row in enumerate(body())]),
+        r"quotes.csv, line 2: a cell begins with a quote \(\"\) that is not closed",
+    ),
+    "wavelengths.csv": (
+        lambda p: write(p, ["z", *map(str, np.arange(330, 702, 2.0))], body()),
+        r"wavelengths are; .* say --columns flux=330.0:700.0",
+    ),
+    "struct.parquet": (
+        lambda p: parquet(p, {"flux": [{"bp": [1.0], "rp": [1.0]}]}),
+        r"Its column 'flux' holds struct<.*; fluxes in one column have to be lists of numbers",
+    ),
+    "table.html": (lambda p: p.write_text('<table border="1">\n'), "is a table in HTML; save"),
     "two lines.csv": (
         lambda p: write(p, ["z", *["flux"] * 186], [["", *map(str, range(186))], *body()]),
         "has 186 columns called 'flux', as a header of two lines gives",

@@ -72,6 +72,13 @@ def test_a_source_id_of_nineteen_digits_is_kept_exactly(tmp_path, name):
     assert found.known_id.all()
 
 
+def test_signs_that_nobody_sees_are_no_part_of_a_name(tmp_path):
+    header = ["\u200bsource_id", "z\ufeff", *PIXELS]
+    found = read(write(tmp_path / "a.csv", header, rows(IDS, Z, FLUX)))
+    assert found.source_id.tolist() == IDS.tolist()
+    assert found.z_spec.tolist() == Z.tolist()
+
+
 def test_an_id_of_letters_is_a_further_column(tmp_path):
     names = np.array([f"NGC {k}" for k in range(N)])
     found = read(write(tmp_path / "a.csv", ["id", "z", *PIXELS], rows(names, Z, FLUX)))

@@ -96,6 +96,13 @@ class ColumnarTable(Table):
                 raise InputError(
                     f"{self.path.name} has a header and no rows; expected spectra below it."
                 ) from None
+            without = [name for name in self._without if len(self.names) < N_PIXELS]
+            if without:
+                raise InputError(
+                    f"{self.path.name}: the first {FIRST_ROWS} rows have no array in column "
+                    f"{without[0]!r}, so its length is not known. Move rows with spectra to the "
+                    "top, or leave the others out."
+                ) from None
             if self.nested and len(self.names) < N_PIXELS:
                 name, kind = self.nested
                 raise type(error)(
@@ -121,10 +128,13 @@ class ColumnarTable(Table):
     def _cells(self, first: pa.RecordBatch) -> dict[str, Cell]:
         """Every column that the table shows → where its values stand."""
         cells: dict[str, Cell] = {}
+        self._without: list[str] = []  # columns of arrays, none of which is there
         for name in first.schema.names:
             if self.mean_spectra and self.mean_spectra.describes_fit(name):
                 continue
             length = array_length(first.column(name))
+            if length == 0:
+                self._without.append(name)
             if length is None or length == 1:
                 cells[name] = Cell(name, None if length is None else 0, 1)
             else:

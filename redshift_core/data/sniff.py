@@ -23,6 +23,8 @@ FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"\xfd7zXZ", "compressed with xz; unpack it, or compress it with gzip"),
     (b"(\xb5/\xfd", "compressed with zstd; unpack it, or compress it with gzip"),
     (b"FEA1", "a Feather file of version 1; save it again as Feather or Parquet"),
+    (b"PARE", "an encrypted Parquet file; save it without encryption"),
+    (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself with git lfs pull"),
     (b"SQLite format 3", "an SQLite database; export the table as CSV"),
     (b"<!DOCTYPE", "a web page; download the table itself"),
     (b"<html", "a web page; download the table itself"),

@@ -264,9 +264,12 @@ class Parser:
                 f"{self.file}, line {number}, column {name}: {shown} is not {ID}. Export the ids "
                 f"with all their digits. {NUMBER_ROWS}"
             )
+        hint = ""
+        if self.dialect.decimal == "," and "." in cell:
+            hint = " Among decimal commas a point may set off thousands: leave it out."
         return InputError(
             f"{self.file}, line {number}, column {name}: {shown} is not a number. Correct it, or "
-            "leave the cell empty where the value is missing."
+            f"leave the cell empty where the value is missing.{hint}"
         )
 
 

@@ -147,6 +147,20 @@ def test_a_column_of_nothing_stops_no_fits_file_and_no_rows_are_said_of_arrays(t
             read(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("cells", "sentence"),
+    [
+        ([{"bp": [1.0], "rp": [1.0]}], "Its column 'flux' holds struct<.* to be lists of numbers"),
+        ([["a"]], "Its column 'flux' holds list<.*string>"),
+        ([None] * 20 + [[1.0] * 186], "the first 20 rows have no array in column 'flux'"),
+    ],
+)
+def test_a_column_that_cannot_be_the_fluxes_is_named(tmp_path, cells, sentence):
+    pq.write_table(pa.table({"flux": cells}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=sentence):
+        read(tmp_path / "a.parquet")
+
+
 def test_a_missing_array_is_a_flag_and_the_preview_shows_the_columns(tmp_path, store):
     path = tmp_path / "a.parquet"
     values = [None, *FULL[1:].tolist()]

@@ -256,11 +256,16 @@ BAD = {
         lambda p: write(p, ["z", *map(str, np.arange(330, 702, 2.0))], body()),
         r"wavelengths are; .* say --columns flux=330.0:700.0",
     ),
-    "struct.parquet": (
-        lambda p: parquet(p, {"flux": [{"bp": [1.0], "rp": [1.0]}]}),
-        r"Its column 'flux' holds struct<.*; fluxes in one column have to be lists of numbers",
-    ),
     "table.html": (lambda p: p.write_text('<table border="1">\n'), "is a table in HTML; save"),
+    "thousands.csv": (
+        lambda p: write(p, HEADER, [[c.replace(".", ",") for c in row[:-1]] + ["1.234"]
+                                    for row in body()], ";"),
+        "line 2, column flux_185: '1.234' is not a number. .* a point may set off thousands",
+    ),
+    "pointer.parquet": (
+        lambda p: p.write_text("version https://git-lfs.github.com/spec/v1\n"),
+        "is a pointer of Git LFS; fetch the file itself",
+    ),
     "two lines.csv": (
         lambda p: write(p, ["z", *["flux"] * 186], [["", *map(str, range(186))], *body()]),
         "has 186 columns called 'flux', as a header of two lines gives",

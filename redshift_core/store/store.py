@@ -197,7 +197,7 @@ class Store:
             ids = ", ".join(folder.id for folder, _ in matches)
             raise InputError(f"{len(matches)} {kinds} are called {name!r}; give the id: {ids}.")
         whole = [folder.id for folder, why in listed if not why]
-        known = ", ".join(whole[:5]) or f"none; the store {self.root} is empty"
+        known = ", ".join(whole[:5]) or f"none; the store is {self.root}"
         near = nearest(name, [one for folder, _ in listed for one in (folder.name, folder.id)])
         raise InputError(f"No {what} {name!r} here{near}. Newest {kinds}: {known}.")
 

@@ -119,7 +119,8 @@ class Catalogue:
             found.append(f"{left} further columns of the file are not kept in the catalogue.")
         unknown = int((~self.known_id).sum())
         if columns.source_id is not None and unknown:
-            found.append(f"{unknown:,} rows have no source_id; their row number stands in for it.")
+            rows = f"{unknown:,} rows have" if unknown > 1 else "1 row has"
+            found.append(f"{rows} no source_id; the row number stands in for it.")
         if not columns.has_header:
             parts = [f"{columns.names[columns.flux[0]]} … are the fluxes"]
             parts += [
@@ -166,7 +167,9 @@ class Catalogue:
             return ""
         if self.has_z:
             return "No row is fit for training: each carries a flag. Prediction is possible."
+        doubted = " ".join(self.columns.doubts)
         names = (self.columns.names[p] for p in self.columns.other)
+        names = (name for name in names if repr(name) not in doubted)
         others = self.columns.likely_z or [name for name in names if not is_incumbent(name)]
         hint = (
             f" If {' or '.join(others[:5])} is the redshift, ingest again with --columns z=NAME."

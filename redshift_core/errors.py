@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
 RESTORE = "Bring it back from a copy or a ZIP, or delete the folder."
@@ -33,3 +35,22 @@ class DamagedError(InputError):
             What can be done, in a sentence.
         """
         return cls(f"{path} is damaged: {reason.rstrip('.')}. {remedy}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean 'seed'?)`` for a name that is almost one of the known, else nothing.
+
+    Examples
+    --------
+    >>> nearest("Batchsize", ["batch_size", "seed"])
+    " (did you mean 'batch_size'?)"
+    >>> nearest("20261126-2244", ["20261126-224402-first"])
+    " (did you mean '20261126-224402-first'?)"
+    >>> nearest("nonsense", ["batch_size", "seed"])
+    ''
+    """
+    folded = {str(one).lower(): str(one) for one in known}
+    wanted = str(name).lower()
+    near = [one for one in folded if len(wanted) > 3 and one.startswith(wanted)]
+    near = near or difflib.get_close_matches(wanted, folded, 1, 0.75)
+    return f" (did you mean {folded[near[0]]!r}?)" if near else ""

@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ import pytest
 
 from redshift_core import cli, jobs
 from redshift_core.cli.output import table
-from redshift_core.store import write_json
+from redshift_core.store import atomic, write_json
 from tests.commands import ROOT
 
 COMMANDS = [
@@ -311,6 +312,34 @@ def test_the_study_refuses_before_it_simulates(here, simulating, tmp_path):
         assert code == 2
         assert words in err
         assert "running" not in err
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_command_that_is_ended_leaves_no_half_file(monkeypatch, tmp_path, name):
+    def writing(**_):
+        with atomic(tmp_path / "out.csv") as part:
+            part.write_text("half")
+            signal.raise_signal(number)
+
+    number = getattr(signal, name)
+    before = signal.signal(number, signal.SIG_DFL)  # under nohup, SIGHUP is ignored
+    monkeypatch.setattr(cli, "app", writing)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([])
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+    assert ended.value.code == 128 + number
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_its_dataset_says_how_it_can_be_judged(store, here):
+    fake_run(store, "moved", dataset="elsewhere")
+    code, _, err = here("evaluate", "moved")
+    assert code == 2
+    assert "'elsewhere'" in err
+    assert "is not in the store, so its test rows are not there; name another one" in err
 
 
 def test_a_table_is_aligned_with_numbers_to_the_right():

@@ -48,11 +48,14 @@ def test_values_are_taken_as_text_by_leaf_or_dotted_name():
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"batch_sze": 3}, "Unknown setting 'batch_sze'; known are"),
+        ({"batch_sze": 3}, "Unknown setting 'batch_sze' (did you mean 'batch_size'?); known are"),
         ({"batch_size": "many"}, "batch_size = 'many' is not a whole number"),
         ({"epochs": 1.5}, "epochs = 1.5 is not a whole number"),
         ({"epochs": 0}, "epochs = 0 is too small; the lowest value is 1"),
-        ({"learning_rate": float("nan")}, "learning_rate = nan is too small"),
+        ({"learning_rate": float("nan")}, "learning_rate = nan is not a finite number; give one"),
+        ({"min_delta": "1e400"}, "min_delta = inf is not a finite number; give one of 0 or more."),
+        ({"seed": 99999999999}, "the highest value is 2147483647."),
+        ({"dense_units": "64,,8"}, "dense_units = '' is not a whole number"),
         ({"learning_rate": True}, "learning_rate = True is not a number"),
         ({"dropout": 1}, "dropout = 1.0 is too large"),
         ({"loss": "hubert"}, "loss = 'hubert' is not known; choose one of huber, mse, mae"),

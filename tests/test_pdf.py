@@ -165,6 +165,13 @@ def test_a_prior_is_positive_where_no_galaxy_was():
     np.testing.assert_allclose(pdf.training_prior([0.7, np.nan]), 1 / 0.6)
 
 
+@pytest.mark.parametrize(("z", "bin_"), [(0.0, 0), (0.3001, 120), (0.6, -1)])
+def test_galaxies_of_one_redshift_have_a_prior_even_at_the_ends(z, bin_):
+    """250 galaxies and an eighth in each bin; in an end bin nothing holds the others above 0."""
+    share = pdf.training_prior([z] * 250)[bin_] * pdf.WIDTH
+    assert share == pytest.approx(250.125 / 280, rel=1e-3) if bin_ in (0, -1) else share > 0.02
+
+
 def test_dividing_by_the_prior_takes_the_shrinkage_out():
     """Redshifts read through normal noise: the posterior is known, so is what a flat prior gives.
 

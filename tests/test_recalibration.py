@@ -84,7 +84,7 @@ def test_the_score_that_is_fitted_is_that_of_the_changed_densities(how):
 def test_too_few_known_redshifts_are_refused_in_a_sentence():
     density, z = answers(120, TRUE_WIDTH)
     z[:30] = np.nan
-    with pytest.raises(InputError, match=r"90 of these galaxies .* needs 100 or more"):
+    with pytest.raises(InputError, match=r"90 of these .* new to the run.* needs 100 or more"):
         recalibrate(density, z)
 
 

@@ -49,6 +49,9 @@ def test_an_unknown_id_names_the_known_ones(store):
     known = make_run(store, "known")
     with pytest.raises(InputError, match=known.id):
         store.run("nothing")
+    for almost in ("Knwon", "KNOWN", known.id[:13]):
+        with pytest.raises(InputError, match=r"here \(did you mean '.*known'\?\)\. Newest"):
+            store.run(almost)
 
 
 def test_delete_leaves_nothing(store):

@@ -84,6 +84,16 @@ def test_a_reader_that_leaves_ends_the_command_quietly(named, monkeypatch, reads
     assert b"Traceback" not in kept.buffer.getvalue()
 
 
+def test_a_closed_stream_takes_nothing_and_harms_nothing(named, monkeypatch):
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)  # as Python finds them after `>&- 2>&- <&-`
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["runs"])
+    assert ended.value.code == 0
+    for name in ("stdin", "stdout", "stderr"):
+        getattr(sys, name).close()
+
+
 def test_the_log_of_a_job_is_utf_8_whatever_the_terminal_has(store, monkeypatch):
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     assert environment("evaluate", store.root)["PYTHONIOENCODING"] == "utf-8:backslashreplace"

@@ -1,5 +1,6 @@
 """Redshifts judged on perturbed spectra: the figures, the words, the job, the command."""
 
+import dataclasses
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +127,9 @@ def test_what_harms_and_what_no_verdict_warns_of_is_said():
     assert "warns of none of it" in stress.sentences(MADE_UP[:3])[-1]
     assert "warns of each" in stress.sentences([*MADE_UP[:2], MADE_UP[3]])[-1]
     assert "Nothing tried" in stress.sentences(MADE_UP[:2])[-1]
+    few = stress.sentences([dataclasses.replace(line, n=3) for line in MADE_UP])
+    assert few[1].startswith("Nothing can be concluded from 3 galaxies")
+    assert (few[0][1:], few[2:]) == (said[0][3:], said[1:])
 
 
 def test_the_figure_tells_apart_what_the_verdict_sees_and_what_it_does_not():

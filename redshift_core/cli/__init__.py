@@ -8,10 +8,12 @@ processes: this one never imports TensorFlow, so ``--help`` is quick.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -100,12 +102,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     gc.set_threshold(GARBAGE)
     prepare_streams()
     try:
-        code = _run(arguments)
+        with _leaving_nothing_behind():
+            code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # of `| head -1`: who reads has enough
         reader_left()
         code = 1
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def _leaving_nothing_behind() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the command as an error would: what it was writing is removed."""
+    ends = [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]
+    before = {one: signal.getsignal(one) for one in ends if one}
+    for one, handler in before.items():
+        if handler == signal.SIG_DFL:  # under nohup SIGHUP is ignored, and stays so
+            signal.signal(one, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -8,6 +8,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -34,7 +35,14 @@ codecs.register_error("redshift_lab.simplified", simplified)
 
 
 def prepare_streams() -> None:
-    """Let stdout and stderr replace what they cannot hold, such as σ where they are latin-1."""
+    """Let stdout and stderr replace what they cannot hold, such as σ where they are latin-1.
+
+    Where one is closed (``>&-``, a service without output), what goes there goes nowhere.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open("r" if name == "stdin" else "w")  # noqa: SIM115
+            setattr(sys, name, stream)
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="redshift_lab.simplified")

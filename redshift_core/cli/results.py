@@ -190,7 +190,13 @@ def judged_dataset(store: Store, run: RunFolder, name: str | None) -> DatasetFol
             f"The galaxies that {run.id}, the base network, has learned from are not in the store, "
             "so it has no test rows; name a dataset with --dataset."
         )
-    return store.dataset(name or run.config.dataset)
+    own = run.config.dataset
+    if name is None and not any(folder.id == own for folder, _ in store.listed("datasets")):
+        raise InputError(
+            f"The dataset {own!r} that {run.id} was trained on is not in the store, so its test "
+            "rows are not there; name another one with --dataset."
+        )
+    return store.dataset(name or own)
 
 
 def say_brittle(run: RunFolder) -> None:

@@ -99,13 +99,19 @@ def _worse(mae: float, known: Guess | None, n: int, what: str) -> Iterator[Remar
 
 
 def _few(n: int) -> Iterator[Remark]:
-    if n < FEWEST:
-        text = "one galaxy" if n == 1 else f"{n} galaxies"
-        yield Remark(
-            level=WARNING,
-            text=f"Nothing can be concluded from {text}: with others, each figure here could be "
-            f"quite another. Judge the run on {FEWEST} or more.",
-        )
+    if said := too_few(n):
+        yield Remark(level=WARNING, text=said)
+
+
+def too_few(n: int) -> str:
+    """What to say of figures from ``n`` galaxies; nothing where they are enough."""
+    if n >= FEWEST:
+        return ""
+    text = "one galaxy" if n == 1 else f"{n} galaxies"
+    return (
+        f"Nothing can be concluded from {text}: with others, each figure here could be quite "
+        f"another. Judge the run on {FEWEST} or more."
+    )
 
 
 def _learned(learned: Learned, n: int) -> Iterator[Remark]:

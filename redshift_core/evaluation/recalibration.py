@@ -106,8 +106,9 @@ def recalibrate(density: FloatArray, z_spec: ArrayLike) -> tuple[Recalibration, 
     density, z = density[inside], z[inside]
     if len(z) < LEAST:
         raise InputError(
-            f"{len(z):,} of these galaxies have a known redshift within 0–0.6 and usable flux; "
-            f"fitting intervals anew needs {LEAST} or more. Give more of them, or predict without."
+            f"{len(z):,} of these galaxies have a known redshift within 0–0.6 and usable flux, "
+            f"and are new to the run; fitting intervals anew needs {LEAST} or more. Give more of "
+            "them, or predict without."
         )
     found = _fit(density, z)
     fold = np.random.default_rng(SEED).permutation(len(z)) % FOLDS

@@ -20,6 +20,7 @@ from redshift_core import pdf
 from redshift_core.constants import FloatArray
 from redshift_core.evaluation import metrics
 from redshift_core.evaluation.bins import number
+from redshift_core.evaluation.honesty import too_few
 from redshift_core.evaluation.perturbations import PERTURBATIONS, SEED, perturbed
 from redshift_core.evaluation.training_range import Coverage
 from redshift_core.evaluation.verdict import verdict
@@ -184,6 +185,7 @@ def sentences(lines: Sequence[StressLine]) -> list[str]:
     if first.mae is None:
         return ["None of the spectra got a redshift, so nothing can be compared."]
     texts = [f"{first.n:,} galaxies; as they are, their mean absolute error is {first.mae:.4f}."]
+    texts += filter(None, [too_few(first.n)])
     harmed = [line for line in others if line.harmed]
     if not harmed:
         return [*texts, f"Nothing tried makes the error more than {100 * (HARM - 1):.0f} % larger."]

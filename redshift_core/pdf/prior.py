@@ -55,7 +55,10 @@ def _smoothed(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     eta = np.log(counts + counts.mean())
     for _ in range(200):  # some ten are enough
         mean = np.exp(eta)
-        step = np.linalg.solve(np.diag(mean) + penalty, counts - mean - penalty @ eta)
+        try:
+            step = np.linalg.solve(np.diag(mean) + penalty, counts - mean - penalty @ eta)
+        except np.linalg.LinAlgError:  # all in an end bin: elsewhere m has come to 0
+            break
         eta = eta + np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-8:
             break
@@ -110,7 +113,7 @@ def prior_of(z: FloatArray, n: FloatArray, name: str) -> NDArray[np.float64]:
     falls = np.flatnonzero(np.diff(z) <= 0)
     if len(falls):
         raise InputError(f"{name}: z = {z[falls[0]]:g} stands there twice; {HOW}.")
-    _check_counts(z, n, name)
+    n = _checked_counts(z, n, name)
     return _floored(np.interp(CENTRES, z, n, left=0.0, right=0.0), name)
 
 
@@ -121,18 +124,23 @@ def binned_prior(
 
     The mean over each bin of the densities is taken, so that edges need not meet theirs.
     """
-    _check_counts(low, n, name)
+    n = _checked_counts(low, n, name)
     edges = np.ravel((low, high), order="F")
     steps = np.ravel((np.zeros_like(n), n * (high - low)), order="F")
     return _floored(np.diff(np.interp(EDGES, edges, np.cumsum(steps))) / WIDTH, name)
 
 
-def _check_counts(z: FloatArray, n: FloatArray, name: str) -> None:
+def _checked_counts(z: FloatArray, n: FloatArray, name: str) -> FloatArray:
+    """The counts in units of the largest, whose sums neither overflow nor vanish."""
     if (n < 0).any():
         raise InputError(f"{name}: n is negative at z = {z[np.argmax(n < 0)]:g}; {HOW}.")
+    return n / (n.max() or 1.0)
 
 
 def _floored(prior: FloatArray, name: str) -> NDArray[np.float64]:
     if not prior.any():
-        raise InputError(f"{name} has no n above zero between z = 0 and 0.6; {HOW}.")
+        raise InputError(
+            f"{name} has no n above zero between z = 0 and 0.6 in any of the bins, which are "
+            f"{WIDTH:g} wide; {HOW}."
+        )
     return normalised(np.maximum(prior, FLOOR * prior.mean()))

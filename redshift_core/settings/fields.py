@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import marshal
+import math
 import typing
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from redshift_core.errors import InputError
+from redshift_core.errors import InputError, nearest
 
 _SECTIONS = 1024  # sections that are remembered
 _sections: dict[tuple[type[Settings], bytes], Settings] = {}  # class and values → settings
@@ -50,7 +51,9 @@ def _coerce(name: str, value: Any, kind: Any) -> Any:
     """Value in the type of its field, from JSON or command-line text; InputError otherwise."""
     origin = typing.get_origin(kind)
     if origin is tuple:
-        parts = [p for p in value.split(",") if p.strip()] if isinstance(value, str) else value
+        parts = value
+        if isinstance(value, str):
+            parts = value.removesuffix(",").split(",") if value.strip() else []
         if not isinstance(parts, list | tuple):
             parts = [parts]
         inner = typing.get_args(kind)[0]
@@ -107,10 +110,24 @@ def _check(
 ) -> None:
     if names and value not in names:
         raise InputError(f"{name} = {value!r} is not known; choose one of {', '.join(names)}.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{name} = {value} is not a finite number; give one{_range(low, high)}.")
     if low is not None and not value >= low:
-        raise InputError(f"{name} = {value} is too small; the lowest value is {low:g}.")
+        raise InputError(f"{name} = {value} is too small; the lowest value is {_limit(low)}.")
     if high is not None and not value <= high:
-        raise InputError(f"{name} = {value} is too large; the highest value is {high:g}.")
+        raise InputError(f"{name} = {value} is too large; the highest value is {_limit(high)}.")
+
+
+def _range(low: float | None, high: float | None) -> str:
+    """`` from 0 to 1`` or `` of 0 or more``, as far as there are limits."""
+    if low is None or high is None:
+        return "" if low is None else f" of {_limit(low)} or more"
+    return f" from {_limit(low)} to {_limit(high)}"
+
+
+def _limit(value: float) -> str:
+    """A limit as a user would write it: whole numbers in full."""
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 class Settings:
@@ -150,7 +167,8 @@ class Settings:
         unknown = sorted(set(values) - set(known), key=str)
         if unknown:
             raise InputError(
-                f"Unknown setting {', '.join(map(repr, unknown))}; known here are "
+                f"Unknown setting {', '.join(map(repr, unknown))}"
+                f"{nearest(unknown[0], known)}; known here are "
                 f"{', '.join(known)}."
             )
         return cls(**values)

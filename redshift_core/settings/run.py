@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from redshift_core.errors import InputError
+from redshift_core.errors import InputError, nearest
 from redshift_core.settings import names as choices
 from redshift_core.settings.fields import Settings, setting
 from redshift_core.settings.selection import Selection
@@ -322,7 +322,8 @@ class RunConfig(Settings):
         for name, value in values.items():
             if name not in paths:
                 leaves = sorted(key for key in paths if "." not in key)
-                raise InputError(f"Unknown setting {name!r}; known are {', '.join(leaves)}.")
+                near = nearest(name, paths)
+                raise InputError(f"Unknown setting {name!r}{near}; known are {', '.join(leaves)}.")
             *section, leaf = paths[name]
             branch = tree[section[0]] if section else tree
             branch[leaf] = value

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from redshift_core.errors import DamagedError, InputError
+from redshift_core.errors import DamagedError, InputError, nearest
 from redshift_core.store import base, faults, read_only
 from redshift_core.store.damage import damage
 from redshift_core.store.files import decoded, slug, store_root
@@ -197,8 +197,9 @@ class Store:
             ids = ", ".join(folder.id for folder, _ in matches)
             raise InputError(f"{len(matches)} {kinds} are called {name!r}; give the id: {ids}.")
         whole = [folder.id for folder, why in listed if not why]
-        known = ", ".join(whole[:5]) or f"none; the store {self.root} is empty"
-        raise InputError(f"No {what} {name!r} here. Newest {kinds}: {known}.")
+        known = ", ".join(whole[:5]) or f"none; the store is {self.root}"
+        near = nearest(name, [one for folder, _ in listed for one in (folder.name, folder.id)])
+        raise InputError(f"No {what} {name!r} here{near}. Newest {kinds}: {known}.")
 
     def _new(self, part: str, name: str, hidden: bool = False) -> Path:
         read_only.refuse_writing()

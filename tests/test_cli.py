@@ -192,6 +192,10 @@ def test_a_name_that_would_not_be_found_again_is_refused(here, dataset, name):
     assert code == 2
     assert "A name has 1 to 100 characters" in err
     assert dataset.name == "small"
+    if name.strip():
+        code, _, err = here("train", dataset.id, "--name", name)
+        assert code == 2
+        assert "A name has 1 to 100 characters" in err
 
 
 def test_a_name_that_a_dataset_and_a_run_share_needs_the_id(here, store, dataset):

@@ -9,6 +9,7 @@ import typer
 from redshift_core import jobs
 from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, emit, say
+from redshift_core.cli.rules import name_option
 from redshift_core.cli.training import DetachOption
 from redshift_core.settings.bench import (
     PEERS,
@@ -64,7 +65,7 @@ def bench(
         str | None,
         typer.Option(help="Numbers of galaxies of --scale, by commas.", show_default=SIZES),
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the bench.")] = "",
+    name: Annotated[str, name_option("Name of the bench.")] = "",
     detach: DetachOption = False,
     as_json: JsonOption = False,
 ) -> None:

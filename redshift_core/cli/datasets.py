@@ -13,6 +13,7 @@ import typer
 from redshift_core import jobs
 from redshift_core.cli.follow import Progress, run_job
 from redshift_core.cli.output import JsonOption, damaged_lines, emit, flagged_text, listing, say
+from redshift_core.cli.rules import name_option
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
 from redshift_core.settings.names import FORMAT_TITLES
@@ -119,7 +120,7 @@ def study_simulation(
 
 def ingest(
     file: Annotated[Path, typer.Argument(metavar="FILE", help=f"{FORMAT_TITLES}.")],
-    name: Annotated[str, typer.Option(help="Name of the dataset; else the file's.")] = "",
+    name: Annotated[str, name_option("Name of the dataset; else the file's.")] = "",
     columns: ColumnsOption = None,
     bases: BasesOption = None,
     sampling: SamplingOption = None,

@@ -13,6 +13,7 @@ from redshift_core import jobs
 from redshift_core.cli.datasets import BasesOption, SamplingOption, call_it, existing_file
 from redshift_core.cli.follow import JobFailed, run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say
+from redshift_core.cli.rules import name_option
 from redshift_core.errors import InputError
 from redshift_core.store import JobFolder, Store
 from redshift_core.store.findings import findings
@@ -64,7 +65,7 @@ def fetch(
     matched_only: Annotated[
         bool, typer.Option("--matched-only", help="Fetch only sources that have a redshift.")
     ] = False,
-    name: Annotated[str, typer.Option(help="Name of the dataset.")] = "",
+    name: Annotated[str, name_option("Name of the dataset.")] = "",
     release: Annotated[str, typer.Option(help="Release of the archive.")] = "Gaia DR3",
     count: Annotated[
         bool,

@@ -9,6 +9,7 @@ import typer
 from redshift_core import jobs
 from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, emit, say
+from redshift_core.cli.rules import name_option
 from redshift_core.cli.training import DetachOption, parse_settings
 from redshift_core.errors import InputError
 from redshift_core.settings.limit import LimitConfig
@@ -53,7 +54,7 @@ def limit(
         str | None,
         typer.Option(metavar="LIMIT", help="Go on with a study, or quote further runs against it."),
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the study.")] = "",
+    name: Annotated[str, name_option("Name of the study.")] = "",
     detach: DetachOption = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core.cli.output import JsonOption, emit, say
+from redshift_core.cli.rules import checked_name
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.jobs import in_use
 from redshift_core.store import (
@@ -25,7 +26,6 @@ from redshift_core.store import (
 )
 from redshift_core.store.base import BASE, is_base
 
-NAME_LIMIT = 100  # characters
 KINDS = {
     DatasetFolder: "dataset", RunFolder: "run", TuningFolder: "search", LimitFolder: "study",
     BenchFolder: "bench",
@@ -70,11 +70,8 @@ def rename(
     as_json: JsonOption = False,
 ) -> None:
     """Give a dataset, a run, a search, a study or a bench another name; its id stays."""
-    name = " ".join(name.split())
-    if not 1 <= len(name) <= NAME_LIMIT or name == "latest":
-        raise InputError(
-            f"A name has 1 to {NAME_LIMIT} characters and is not `latest`; this one is {name!r}."
-        )
+    if not (name := checked_name(name)):
+        raise InputError("A name has 1 to 100 characters; give one.")
     folder = find(Store(), target)
     folder.update_info(name=name)
     emit({"id": folder.id, "name": name}, f"{folder.id} is now called {name}.", as_json)

@@ -16,6 +16,23 @@ from typer.core import TyperCommand
 from redshift_core.errors import InputError
 
 HOW = ("--detach", "--json")  # how a command is followed
+NAME_LIMIT = 100  # characters
+
+
+def checked_name(name: str) -> str:
+    """A name that a thing may get, or none, without blanks at its ends or in a row."""
+    name = " ".join(name.split())
+    if len(name) > NAME_LIMIT or name == "latest":
+        raise InputError(
+            f"A name has 1 to {NAME_LIMIT} characters and is not `latest`; this one is "
+            f"{name[:NAME_LIMIT]!r}."
+        )
+    return name
+
+
+def name_option(text: str) -> Any:
+    """Option of the name of something new."""
+    return typer.Option(help=text, callback=checked_name)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from redshift_core.cli.output import (
     say,
     say_remarks,
 )
+from redshift_core.cli.rules import name_option
 from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMAT_TITLES
 from redshift_core.settings.presets import PRESETS, preset
@@ -89,7 +90,7 @@ def train(
             help="Start from the network and scaler of a trained run; no preset.",
         ),
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the run.")] = "",
+    name: Annotated[str, name_option("Name of the run.")] = "",
     detach: DetachOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -154,7 +155,7 @@ def adapt(
     columns: ColumnsOption = None,
     bases: BasesOption = None,
     sampling: SamplingOption = None,
-    name: Annotated[str, typer.Option(help="Name of the new run.")] = "",
+    name: Annotated[str, name_option("Name of the new run.")] = "",
     detach: DetachOption = False,
     as_json: JsonOption = False,
 ) -> None:

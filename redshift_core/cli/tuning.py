@@ -12,6 +12,7 @@ from redshift_core import jobs
 from redshift_core.cli.datasets import existing_file
 from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, say, table
+from redshift_core.cli.rules import name_option
 from redshift_core.cli.training import DetachOption, parse_settings
 from redshift_core.errors import InputError
 from redshift_core.settings.presets import PRESETS, preset
@@ -76,7 +77,7 @@ def tune(
     ] = None,
     role: Annotated[str | None, typer.Option(hidden=True)] = None,
     chief: Annotated[str | None, typer.Option(hidden=True)] = None,
-    name: Annotated[str, typer.Option(help="Name of the search.")] = "",
+    name: Annotated[str, name_option("Name of the search.")] = "",
     detach: DetachOption = False,
     as_json: JsonOption = False,
 ) -> None:

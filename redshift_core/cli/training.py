@@ -28,6 +28,7 @@ from redshift_core.cli.output import (
     say,
     say_remarks,
 )
+from redshift_core.constants import counted
 from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMAT_TITLES
 from redshift_core.settings.presets import PRESETS, preset
@@ -186,7 +187,7 @@ def adapt(
         dataset = store.dataset(result["dataset"])
         say(
             f"Run {result['run']} on {dataset.id}{simulated_mark(dataset.info)}, moved to "
-            f"{result['n_target']:,} spectra of {result['target']}."
+            f"{counted(result['n_target'], 'spectrum')} of {result['target']}."
         )
         _finish(store.run(result["run"]), detach, as_json)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from redshift_core.constants import Z_MAX, Z_MIN
+from redshift_core.constants import Z_MAX, Z_MIN, counted
 from redshift_core.data.headers import Columns
 from redshift_core.data.incumbent import is_incumbent
 from redshift_core.data.mapping import NONE
@@ -116,10 +116,15 @@ class Catalogue:
         ]  # fmt: skip
         found = list(filter(None, found))
         if left := len(columns.further) - len(columns.other):
-            found.append(f"{left} further columns of the file are not kept in the catalogue.")
+            found.append(
+                f"{counted(left, 'further column')} of the file {'is' if left == 1 else 'are'} not "
+                "kept in the catalogue."
+            )
         unknown = int((~self.known_id).sum())
         if columns.source_id is not None and unknown:
-            found.append(f"{unknown:,} rows have no source_id; their row number stands in for it.")
+            found.append(
+                f"{counted(unknown, 'row')} without a source_id; the row number stands in for it."
+            )
         if not columns.has_header:
             parts = [f"{columns.names[columns.flux[0]]} … are the fluxes"]
             parts += [
@@ -148,8 +153,9 @@ class Catalogue:
         if not (n := self._n_flagged("repeated_spectrum")):
             return ""
         return (
-            f"{n:,} of {self.n_rows:,} rows have the spectrum of an earlier row, byte by byte. "
-            "They are flagged, and a training leaves them out."
+            f"{n:,} of {counted(self.n_rows, 'row')} {'has' if n == 1 else 'have'} the spectrum "
+            "of an earlier row, byte by byte. Such rows are flagged, and a training leaves them "
+            "out."
         )
 
     def _sentinel_warning(self) -> str:

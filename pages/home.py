@@ -120,6 +120,7 @@ chart(
     figures.published_averages(reference.average_flux(), constants.wavelength()),
     key="published_averages",
     caption="Average Gaia BP/RP spectra of galaxies in six redshift ranges, read off the "
-    "dissertation's figure and divided by the peak of the first. Wavelength scale inferred, nm.",
+    "dissertation's figure and divided by the peak of the first. "
+    "A curve that runs behind others could not be read there. Wavelength scale inferred, nm.",
     alt="Published average spectra: flux falls and the peak moves as redshift grows from 0 to 0.6",
 )

@@ -75,7 +75,7 @@ def simulate(
     seconds = time.perf_counter() - start
     value = {"out": str(path), "rows": n, "seed": seed, "redshifts": redshifts}
     value |= {"simulated": True, "seconds": round(seconds, 2)}
-    emit(value, f"{n:,} SIMULATED galaxies in {path} ({seconds:.1f} s).", as_json)
+    emit(value, f"{counted(n, 'SIMULATED galaxy')} in {path} ({seconds:.1f} s).", as_json)
 
 
 def study_simulation(

@@ -259,7 +259,8 @@ def _finish(run: RunFolder, detach: bool, as_json: bool) -> None:
     """Follow a run to its end, print its result, and fail where it failed."""
     status = jobs.status(run) if detach else follow(run)
     val_mae = None if status.active else jobs.saved_val_mae(run, status)
-    said = "" if val_mae is None else f", validation MAE {val_mae:.5f}"
+    said = f" after {jobs.epochs_text(run)}" if status.state == "finished" else ""
+    said += "" if val_mae is None else f"; validation MAE {val_mae:.5f}"
     remarks = () if status.active else _remarks(run)
     told = [one.to_dict() for one in remarks]
     emit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ PHYSICAL = 1e-10  # below this the flux is in W m⁻² nm⁻¹ or the like
 LONG = r"^\s*[+-]?\d{16,}\s*$"  # whole numbers that may be above 2^53, where float64 rounds
 MANY = 0.05  # share of redshifts outside the range from which on it is said
 SAME = 1e-3  # relative scatter of the brightness below which every spectrum was normalised
+_NO_Z = re.compile(r"(ra|dec|phot_.*_mag|classprob_.*)$", re.IGNORECASE)  # never a redshift
 
 
 class Catalogue:
@@ -173,7 +175,9 @@ class Catalogue:
         if self.has_z:
             return "No row is fit for training: each carries a flag. Prediction is possible."
         names = (self.columns.names[p] for p in self.columns.other)
-        others = self.columns.likely_z or [name for name in names if not is_incumbent(name)]
+        others = self.columns.likely_z or [
+            name for name in names if not is_incumbent(name) and not _NO_Z.match(name)
+        ]
         hint = (
             f" If {' or '.join(others[:5])} is the redshift, ingest again with --columns z=NAME."
             if others

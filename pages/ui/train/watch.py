@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui.jobs.job import show_failure, stop
 from pages.ui.jobs.running import COLOURS, show_at_work
-from pages.ui.text import count, counted, escape
+from pages.ui.text import count, escape
 from pages.ui.train.curves import show_curves
 from pages.ui.train.progress import epoch_share, epoch_text, heartbeat, whole_text
 from redshift_core import jobs
@@ -121,7 +121,7 @@ def _outcome(run: RunFolder) -> str:
     result, judged = run.result, None
     with contextlib.suppress(DamagedError):  # the Evaluate page says what is wrong with it
         judged = run.metrics(run.config.dataset)
-    done = result.get("epochs", run.epochs)
-    text = f"Finished after {counted(done, 'epoch')}: validation MAE {shown(result.get('val_mae'))}"
+    text = f"Finished after {jobs.epochs_text(run)}: "
+    text += f"validation MAE {shown(result.get('val_mae'))}"
     mae = judged and judged.figures.get("mae")
     return text + (f", test MAE {shown(mae)} in z." if mae else " in z.")

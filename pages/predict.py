@@ -185,6 +185,8 @@ if estimate.gives_densities(run):
 if not is_read_only() and not lacks_tensorflow("predict", run):
     doors(store, run)
 job = intake.current_job(store, KINDS)
+if job is None and is_read_only():
+    st.caption("Open the link of a prediction to see it here.")
 if job is not None:
     kind, file = job.request["kind"], Path(job.request.get("file", "")).name
     state = show_job(job, f"Adapting to {file}" if kind == "adapt" else f"Predicting {file}")

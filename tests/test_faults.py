@@ -121,8 +121,8 @@ WRITES = {  # what is done → bytes left on the disk, and the file it stops at
     "fetch": (_fetched_chunk, 200_000, "spectra-00000.parquet"),
     "simulate": (_simulate, 300_000, "sim.csv"),
     "densities": (_densities, 100_000, "p.npy"),
-    "job": (_start, 16_384, "room needs 65.5 kB and"),
-    "search": (_search, 16_384, "room needs 65.5 kB and"),
+    "job": (_start, 16_384, "this job needs 65.5 kB and"),
+    "search": (_search, 16_384, "this job needs 65.5 kB and"),
 }
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from redshift_core.store import faults
 from redshift_core.store.faults import FullDiskError
 from redshift_core.store.files import atomic, read_json, write_json
 from redshift_core.store.folders import JobFolder
@@ -77,8 +78,12 @@ class JobContext:
 
     def keep_room(self) -> None:
         """Take space for the last status; FullDiskError where there is none."""
-        with atomic(self.folder.room_path, ROOM) as part:
-            part.write_bytes(os.urandom(ROOM))  # zeros take no space on a disk that compresses
+        try:
+            with atomic(self.folder.room_path, ROOM) as part:
+                part.write_bytes(os.urandom(ROOM))  # zeros take no space on a disk that compresses
+        except FullDiskError as error:
+            said = faults.full(self.folder.path, needed=ROOM, what="this job")
+            raise FullDiskError(said) from error
 
     def should_stop(self) -> bool:
         """Whether the user asked the job to stop."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scripts.soak import Outcome, Trial
 
-MODULES: tuple[str, ...] = ("kills", "disk", "files", "doors", "load")
+MODULES: tuple[str, ...] = ("kills", "disk", "damage", "files", "doors", "load")
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
 
 

@@ -298,6 +298,9 @@ def test_the_predict_page_shows_what_a_finished_job_left(store, dataset, interva
 
 
 def test_text_of_a_user_is_shown_as_it_stands():
+    assert escape("free `redshift-lab jobs --clean` a_b `x`") == (
+        "free `redshift-lab jobs --clean` a\\_b \\`x\\`"
+    )
     assert escape("a*b_[x](javascript:1) $y$ <b> :red[z]") == (
         r"a\*b\_\[x\]\(javascript\:1\) \$y\$ \<b\> \:red\[z\]"
     )

@@ -149,7 +149,8 @@ def test_several_files_become_one_table_or_stay_as_they_are(store, tmp_path):
     press(at, "Cancel")
     assert list(store.inbox.iterdir()) == []
     arrive(at, ("p1.parquet", parts[0]), ("p2.parquet", parts[1]))
-    at.radio(key="how_data").set_value("Parts of one table")
+    assert "whole_data" not in {one.key for one in at.text_input}  # of one table alone
+    at.radio(key="how_data").set_value("Parts of one table").run()
     at.text_input(key="whole_data").set_value("All of it")
     press(at, "Read them")
     (job,) = store.jobs()

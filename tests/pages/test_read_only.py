@@ -82,6 +82,7 @@ def test_pages_show_all_and_refuse_in_one_sentence(viewed):
             one.click().run()
             assert not at.exception
             assert SAID in texts(at)
+    assert "Open the link of a prediction" in texts(open_page("predict"))
     assert content(store) == before
 
 

@@ -78,6 +78,7 @@ def _fields(seen: Preview, key: str) -> tuple[dict[str, str], bool]:
             "z": left.selectbox("Redshift", options, z, key=f"z_{key}"),
             "source_id": right.selectbox("Source id", options, source_id, key=f"source_id_{key}"),
         }
+        left, right = st.columns(2)  # a row of its own, so that a phone keeps the order
         begin = left.selectbox("First flux column", names, first, key=f"first_{key}")
         end = right.selectbox("Last flux column", names, last, key=f"last_{key}")
         pattern = st.text_input(

@@ -38,15 +38,14 @@ def ask(key: str) -> list[Path]:
     paths = waiting(key)
     if not paths:
         return []
-    with st.form(f"together_{key}", border=True):
+    with st.container(border=True):
         names = ", ".join(escape(path.name) for path in paths)
         st.markdown(f"**{counted(len(paths), 'file')} have arrived:** {names}")
         how = st.radio("They are", [EACH, PARTS], horizontal=True, key=f"how_{key}")
-        name = st.text_input(
-            "Name of the table", paths[0].name.split(".")[0], max_chars=80, key=f"whole_{key}",
-            help="Only for the parts of one table.",
-        )  # fmt: skip
-        ready = st.form_submit_button("Read them", type="primary")
+        name = paths[0].name.split(".")[0]
+        if how == PARTS:
+            name = st.text_input("Name of the table", name, max_chars=80, key=f"whole_{key}")
+        ready = st.button("Read them", type="primary", key=f"read_together_{key}")
     if st.button("Cancel", key=f"cancel_together_{key}"):
         del st.session_state[f"_file_batch_{key}"]
         for path in paths:

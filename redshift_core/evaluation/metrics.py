@@ -225,7 +225,7 @@ def _beyond(limit: Callable[[Values], str]) -> Says:
     def says(share: float, figures: Values, _: str) -> str:
         n, text = figures["n"], limit(figures)
         n_beyond = round(share * n)
-        are = "is" if n_beyond == 1 else "are"
+        are = "is" if 1 in (n_beyond, n) else "are"
         of = f"{n_beyond:,} of {counted(n, 'galaxy')} {are}"
         return text and f"{of} further off than {text} (1 + z)."
 

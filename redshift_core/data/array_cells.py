@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from redshift_core.data.cells import bare
 from redshift_core.errors import InputError
 
+MANY = 20  # commas in a cell that is no remark
 _BYTES = (
     pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
     pa.types.is_fixed_size_binary,
 )  # fmt: skip
-_VALUE = r"\s*(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf|null|none)\s*"
-_ARRAY = re.compile(rf"\s*[\[(](?:{_VALUE},)+(?:{_VALUE})?[\])]\s*", re.IGNORECASE | re.ASCII)
+_VALUE = r"(?:[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|[-+]?nan|[-+]?inf|null|none)"
+_COMMAS = rf"[\[(](?:\s*{_VALUE}\s*,)+(?:\s*{_VALUE}\s*)?[\])]"
+_BLANKS = rf"\[\s*{_VALUE}(?:\s+{_VALUE})+\s*\]"  # as NumPy prints an array
+_ARRAY = re.compile(rf"\s*(?:{_COMMAS}|{_BLANKS})\s*", re.IGNORECASE | re.ASCII)
+_SCALAR = r"np\.float\d+\(([^()]*)\)"  # as NumPy 2 prints the values of a list
 
 
 def plain(column: pa.Array) -> pa.Array:
@@ -52,23 +56,27 @@ def is_text(column: pa.Array) -> bool:
 
 
 def is_array_text(cell: str | None) -> bool:
-    """Whether a cell is an array of numbers as text.
+    r"""Whether a cell is an array of numbers as text.
 
     Examples
     --------
     >>> is_array_text("(1.0, 2.5)"), is_array_text("[1,null]"), is_array_text("(see note)")
     (True, True, False)
+    >>> is_array_text("[1. 2.5\n 3.]"), is_array_text("[np.float64(1.0), np.float64(2.5)]")
+    (True, True)
     """
-    return cell is not None and _ARRAY.fullmatch(cell) is not None
+    return cell is not None and _ARRAY.fullmatch(re.sub(_SCALAR, r"\1", cell)) is not None
 
 
 def array_length(column: pa.Array) -> int | None:
     """Values of the first array of a column of arrays of numbers; None for any other column."""
     column = plain(column)
     if is_text(column):
-        column = pa.array(filter(is_array_text, column.to_pylist()), pa.string())
-        if not len(column):
-            return None
+        cells = bare(column).drop_null().to_pylist()
+        arrays = list(filter(is_array_text, cells))
+        if not arrays or (len(arrays) < len(cells) and arrays[0].count(",") < MANY):
+            return None  # or a remark, some of which look like arrays
+        column = pa.array(arrays, pa.string())
     elif not (_is_list(column.type) and _is_numeric(column.type.value_type)):
         return None
     return next((int(n) for n in lengths_of(lists_of(column)) if n), 0)
@@ -79,11 +87,22 @@ def lists_of(column: pa.Array) -> pa.Array:
     column = plain(column)
     if not is_text(column):
         return column
-    inner = pc.utf8_trim(bare(column), " \t\r\n()[]")
-    parts = pc.split_pattern(pc.if_else(pc.equal(inner, ""), None, inner), ",")
-    numbers = bare(parts.flatten()).cast(pa.float64())
+    parts = _parts(bare(column))
+    try:
+        numbers = bare(parts.flatten()).cast(pa.float64())
+    except pa.ArrowInvalid:  # as NumPy prints them
+        column = pc.replace_substring_regex(bare(column), _SCALAR, r"\1")
+        column = pc.utf8_trim(column, " \t\r\n()[],")
+        parts = _parts(pc.replace_substring_regex(column, r"\s*,\s*|\s+", ","))
+        numbers = bare(parts.flatten()).cast(pa.float64())
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths_of(parts))]), pa.int32())
     return pa.ListArray.from_arrays(offsets, numbers, mask=parts.is_null())
+
+
+def _parts(column: pa.Array) -> pa.Array:
+    """Values of arrays as text, still as text."""
+    inner = pc.utf8_trim(column, " \t\r\n()[]")
+    return pc.split_pattern(pc.if_else(pc.equal(inner, ""), None, inner), ",")
 
 
 def lengths_of(lists: pa.Array) -> NDArray[np.int64]:

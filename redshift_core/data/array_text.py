@@ -17,7 +17,7 @@ import pyarrow.csv
 from redshift_core.data.array_cells import is_array_text
 from redshift_core.data.columnar import FIRST_ROWS, ColumnarTable
 from redshift_core.data.limits import Unpacked
-from redshift_core.data.lines import split_line
+from redshift_core.data.lines import records, split_line
 from redshift_core.data.sniff import gzip_error
 from redshift_core.errors import InputError
 
@@ -56,7 +56,9 @@ class ArrayTextTable(ColumnarTable):
                 column_names=self.header, skip_rows=self.start, block_size=BLOCK_BYTES,
                 use_threads=False,
             ),
-            pyarrow.csv.ParseOptions(delimiter=self.delimiter, ignore_empty_lines=True),
+            pyarrow.csv.ParseOptions(
+                delimiter=self.delimiter, ignore_empty_lines=True, newlines_in_values=True
+            ),
             pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
                 include_columns=names,
@@ -85,7 +87,8 @@ def holds_arrays(head: bytes) -> bool:
     """Whether the first bytes of a text table show coefficients or arrays in cells, or ECSV."""
     if head.startswith(ECSV):
         return True
-    lines = (line for line in head.splitlines() if line.strip() and not line.startswith(b"#"))
+    found = (line for _, line in records(head, ","))
+    lines = (line.strip() for line in found if line.strip() and not line.startswith(b"#"))
     header, first = next(lines, b""), next(lines, b"")
     if b"bp_coefficients" in header.lower():
         return True

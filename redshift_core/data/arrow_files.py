@@ -98,10 +98,12 @@ class FeatherTable(ColumnarTable):
         with _reading(path, "Feather"), _mapped(path, True) as memory:
             file = pa.ipc.open_file(memory)
             first = _empty(file.schema)
-            if file.num_record_batches:
-                batch = _sound(file.get_batch(0)).slice(0, FIRST_ROWS)
+            for number in range(file.num_record_batches):
+                if not (batch := _sound(file.get_batch(number)).slice(0, FIRST_ROWS)).num_rows:
+                    continue
                 columns = [_copy(plain(column)) for column in batch.columns]
                 first = pa.RecordBatch.from_arrays(columns, batch.schema.names)
+                break
         super().__init__(path, first)
 
     def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:

@@ -124,9 +124,9 @@ class Catalogue:
             )
         unknown = int((~self.known_id).sum())
         if columns.source_id is not None and unknown:
-            found.append(
-                f"{counted(unknown, 'row')} without a source_id; the row number stands in for it."
-            )
+            has = "has" if unknown == 1 else "have"
+            rows = counted(unknown, "row")
+            found.append(f"{rows} {has} no source_id; the row number stands in for it.")
         if not columns.has_header:
             parts = [f"{columns.names[columns.flux[0]]} … are the fluxes"]
             parts += [
@@ -174,9 +174,12 @@ class Catalogue:
             return ""
         if self.has_z:
             return "No row is fit for training: each carries a flag. Prediction is possible."
+        doubted = " ".join(self.columns.doubts)
         names = (self.columns.names[p] for p in self.columns.other)
         others = self.columns.likely_z or [
-            name for name in names if not is_incumbent(name) and not _NO_Z.match(name)
+            name
+            for name in names
+            if repr(name) not in doubted and not is_incumbent(name) and not _NO_Z.match(name)
         ]
         hint = (
             f" If {' or '.join(others[:5])} is the redshift, ingest again with --columns z=NAME."

@@ -25,6 +25,7 @@ _RESPELT = (  # pattern → how Arrow and Python know it
     (r"^([+-]?)1\.#INF0*$", r"\1inf"),
 )
 _PREFIX = r"(?i)^gaia[\s_-]*(?:e?dr\s*\d)?[\s_:-]*(\d+)$"
+_THOUSANDS = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$"  # or decimals: among decimal commas, who knows
 _DIGITS = r"^[+]?(-?\d+)$"
 
 
@@ -44,6 +45,8 @@ def numbers(column: pa.Array, decimal: str = ".") -> pa.Array:
     """
     column = bare(column)
     if decimal == ",":
+        if pc.any(pc.match_substring_regex(column, _THOUSANDS)).as_py():
+            raise pa.ArrowInvalid("a point that may set off thousands")
         column = pc.replace_substring(column, ",", ".")
     try:
         return column.cast(pa.float64())
@@ -97,10 +100,13 @@ def number(cell: str, decimal: str = "") -> float:
     >>> [number(cell) for cell in ("0.35D+01", "1.2345-101", "−2,5", "****")]
     [3.5, 1.2345e-101, -2.5, nan]
     """
+    whole = cell.strip()
     if decimal == "," or (not decimal and "." not in cell):
         cell = cell.replace(",", ".")
     if is_missing(cell) or is_missing(cell := cell.strip(_AROUND)):
         return float("nan")
+    if decimal == "," and re.match(_THOUSANDS, whole):
+        raise ValueError(whole)
     for pattern, spelling in _RESPELT:
         cell = re.sub(pattern, spelling, cell)
     if "_" in cell or not cell.isascii():  # a number to Python only

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from redshift_core.constants import N_PIXELS
 from redshift_core.data.array_cells import array_length, is_text, lists_of, matrix, plain
 from redshift_core.data.blocks import ID, NUMBER_ROWS, Block, Table
 from redshift_core.data.cells import ids, numbers
 from redshift_core.data.coefficients import Converter
 from redshift_core.data.headers import Columns, recognise
-from redshift_core.data.mapping import MADE_KEYS
+from redshift_core.data.mapping import MADE_KEYS, UnknownColumnsError
 from redshift_core.data.mean_spectra import MADE_FLUX, MeanSpectra
 from redshift_core.errors import InputError
 
@@ -52,9 +53,10 @@ class ColumnarTable(Table):
     """
 
     has_header = True
+    chosen = ""  # which of several tables in the file this is, as a sentence
 
     def __init__(self, path: Path, first: pa.RecordBatch):
-        self.path = path
+        self.path, self.is_empty = path, first.num_rows == 0
         names = first.schema.names
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(
@@ -62,8 +64,17 @@ class ColumnarTable(Table):
             )
         self.mean_spectra = MeanSpectra.find(path.name, names)
         self.cells = self._cells(first)
+        self.nested = next(  # a column of which no number can be read
+            (
+                (field.name, str(field.type)[:60])
+                for field in first.schema
+                if _holds_more(field.type) and array_length(first.column(field.name)) is None
+            ),
+            None,
+        )
         self.names = list(self.cells)
-        shown = [self._shown(first, cell) for cell in self.cells.values()]
+        parsed = self._with_lists(first)
+        shown = [self._shown(parsed, cell) for cell in self.cells.values()]
         rows = zip(*shown, strict=True)
         self.first = [["" if v is None else str(v) for v in row] for row in rows]
 
@@ -77,7 +88,28 @@ class ColumnarTable(Table):
         if self.mean_spectra:
             made_with = {key: wanted[key] for key in MADE_KEYS if key in wanted}
             wanted = {key: value for key, value in wanted.items() if key not in MADE_KEYS}
-        return recognise(self.path.name, self.names, wanted, self.first, made_with=made_with)
+        try:
+            found = recognise(self.path.name, self.names, wanted, self.first, made_with=made_with)
+            return replace(found, doubts=(*found.doubts, *filter(None, [self.chosen])))
+        except InputError as error:
+            if self.is_empty:  # the length of arrays in cells is not known then
+                raise InputError(
+                    f"{self.path.name} has a header and no rows; expected spectra below it."
+                ) from None
+            without = [name for name in self._without if len(self.names) < N_PIXELS]
+            if without:
+                raise InputError(
+                    f"{self.path.name}: the first {FIRST_ROWS} rows have no array in column "
+                    f"{without[0]!r}, so its length is not known. Move rows with spectra to the "
+                    "top, or leave the others out."
+                ) from None
+            if self.nested and len(self.names) < N_PIXELS:
+                name, kind = self.nested
+                raise type(error)(
+                    f"{error} Its column {name!r} holds {kind}; fluxes in one column have to be "
+                    "lists of numbers."
+                ) from None
+            raise
 
     def blocks(self, columns: Columns) -> Iterator[tuple[Block, int]]:
         """Rows in order, each block with the bytes of the file done by then."""
@@ -96,10 +128,13 @@ class ColumnarTable(Table):
     def _cells(self, first: pa.RecordBatch) -> dict[str, Cell]:
         """Every column that the table shows → where its values stand."""
         cells: dict[str, Cell] = {}
+        self._without: list[str] = []  # columns of arrays, none of which is there
         for name in first.schema.names:
             if self.mean_spectra and self.mean_spectra.describes_fit(name):
                 continue
             length = array_length(first.column(name))
+            if length == 0:
+                self._without.append(name)
             if length is None or length == 1:
                 cells[name] = Cell(name, None if length is None else 0, 1)
             else:
@@ -107,6 +142,16 @@ class ColumnarTable(Table):
         if self.mean_spectra:
             cells |= dict.fromkeys(MADE_FLUX, Cell(None))
         return cells
+
+    def _with_lists(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The same rows, whose arrays as text are lists: parsed once, not for every value."""
+        indexed = {cell.column for cell in self.cells.values() if cell.index is not None}
+        arrays = list(batch.columns)
+        for place, name in enumerate(batch.schema.names):
+            with suppress(InputError):
+                if name in indexed:
+                    arrays[place] = self._lists(arrays[place], name)
+        return pa.RecordBatch.from_arrays(arrays, batch.schema.names)
 
     def _shown(self, batch: pa.RecordBatch, cell: Cell) -> list[Any]:
         """Values of a column, for a preview; none where they cannot be read."""
@@ -239,13 +284,19 @@ class ColumnarTable(Table):
     ) -> InputError:
         """Sentence that names the first row whose value does not fit."""
         place = f"{self.path.name}, column {name}"
+        cure = "" if what == ID else " Correct it, or leave it null where the value is missing."
         for offset in range(len(column)):
             try:
                 convert(column.slice(offset, 1))
             except pa.ArrowException:
                 value = str(column[offset].as_py())[:40]
-                return InputError(f"{place}, row {first + offset}: {value!r} is not {what}.")
+                return InputError(f"{place}, row {first + offset}: {value!r} is not {what}.{cure}")
         return InputError(f"{place} holds {column.type}; expected {what} in each row.")
+
+
+def _holds_more(kind: pa.DataType) -> bool:
+    """Whether each value is more than one number or text."""
+    return pa.types.is_nested(kind) or pa.types.is_binary(kind)
 
 
 def _as_float(column: pa.Array) -> pa.Array:
@@ -280,6 +331,31 @@ def _redshifts(column: pa.Array) -> np.ndarray:
     if values.dtype == np.float32:
         return values.astype("U16").astype(np.float64)
     return values.astype(np.float64)
+
+
+def with_spectra(path: Path, firsts: list[pa.RecordBatch]) -> tuple[int, str]:
+    """Which of the tables in a file holds the spectra, from their first rows; if need be a remark.
+
+    It is the first that is recognised. Where none is, it is the first whose columns the user may
+    name, else the first of all.
+    """
+    if len(firsts) == 1:
+        return 0, ""
+    place = _with_spectra(path, firsts)
+    return place, f"The file holds {len(firsts)} tables, of which number {place + 1} was read."
+
+
+def _with_spectra(path: Path, firsts: list[pa.RecordBatch]) -> int:
+    nameable = []
+    for place, first in enumerate(firsts):
+        try:
+            ColumnarTable(path, first).columns({})
+            return place
+        except UnknownColumnsError:
+            nameable.append(place)
+        except InputError:
+            continue
+    return nameable[0] if nameable else 0
 
 
 class WholeTable(ColumnarTable):

@@ -36,7 +36,8 @@ def files_of(path: Path) -> list[Path]:
     if not parts:
         raise InputError(
             f"The folder {path} holds no Parquet file and no other table; expected a file, or a "
-            "folder of parts of one table as Spark, Dask and HATS write them."
+            "folder of parts of one table as Spark, Dask and HATS write them, with an ending such "
+            "as .csv."
         )
     return parts
 

@@ -13,20 +13,21 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from redshift_core.data.array_cells import list_array
-from redshift_core.data.columnar import BLOCK_ROWS, FIRST_ROWS, ColumnarTable
+from redshift_core.data.columnar import BLOCK_ROWS, FIRST_ROWS, ColumnarTable, with_spectra
 from redshift_core.errors import InputError
 
 DESCRIPTORS = {"P": ">i4", "Q": ">i8"}  # length and place of an array of variable length
 
 
 class FitsTable(ColumnarTable):
-    """The first binary table of a FITS file."""
+    """The binary table of a FITS file that holds spectra: its first, where none is recognised."""
 
     def __init__(self, path: Path):
-        with _opened(path) as table:
-            first = table.batch(table.names, 0, FIRST_ROWS)
-            self._n_rows = table.n_rows
-        super().__init__(path, first)
+        with _opened(path) as tables:
+            firsts = [table.batch(table.names, 0, FIRST_ROWS) for table in tables]
+            self._place, self.chosen = with_spectra(path, firsts)
+            self._n_rows = tables[self._place].n_rows
+        super().__init__(path, firsts[self._place])
 
     @property
     def n_rows(self) -> int:
@@ -36,7 +37,8 @@ class FitsTable(ColumnarTable):
     def batches(self, names: list[str]) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Rows of some columns, each batch with the bytes of the file done by then."""
         size = self.path.stat().st_size
-        with _opened(self.path) as table:
+        with _opened(self.path) as tables:
+            table = tables[self._place]
             for start in range(0, table.n_rows, BLOCK_ROWS):
                 stop = min(start + BLOCK_ROWS, table.n_rows)
                 yield table.batch(names, start, stop), size * stop // table.n_rows
@@ -49,6 +51,13 @@ class _Rows:
         self.n_rows = hdu.header["NAXIS2"]
         self._columns = {column.name: column for column in hdu.columns}
         self.names = list(self._columns)
+        if None in self._columns:
+            raise InputError(f"{path.name} has a column without a name (TTYPE); give it one.")
+        if len(self.names) < len(hdu.columns.names):
+            twice = next(n for n in self.names if hdu.columns.names.count(n) > 1)
+            raise InputError(
+                f"{path.name} has several columns called {twice!r}; give each its own name."
+            )
         place = hdu.fileinfo()["datLoc"]
         heap = hdu.header.get("THEAP", hdu.header["NAXIS1"] * self.n_rows)
         kind = np.dtype(hdu.columns.dtype).newbyteorder(">")
@@ -81,6 +90,8 @@ class _Rows:
         flat = pa.array(_scaled(values.ravel(), column), mask=missing)
         if values.ndim == 1:
             return flat
+        if not values.size and start < stop:  # a format such as 0E: a column of nothing
+            return None
         return pa.FixedSizeListArray.from_arrays(flat, int(np.prod(values.shape[1:])))
 
     def _variable_column(self, places: NDArray[Any], descriptor: str, kind: str) -> pa.Array:
@@ -119,8 +130,8 @@ def _variable(form: str) -> tuple[str, str] | None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[_Rows]:
-    """The first binary table of a file; InputError where the file is broken or has none."""
+def _opened(path: Path) -> Iterator[list[_Rows]]:
+    """The binary tables of a file; InputError where the file is broken or has none."""
     from astropy.io import fits
     from astropy.utils.exceptions import AstropyWarning
 
@@ -128,21 +139,33 @@ def _opened(path: Path) -> Iterator[_Rows]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)
             with fits.open(path, memmap=True) as file:
-                hdu = next((hdu for hdu in file if isinstance(hdu, fits.BinTableHDU)), None)
-                if hdu is None:
-                    raise InputError(
-                        f"{path.name} is a FITS file without a binary table; expected one, with a "
-                        "spectrum in each row."
-                    )
-                place = hdu.fileinfo()
-                if place["datLoc"] + hdu.size > path.stat().st_size:
-                    raise OSError(
-                        f"it ends after {path.stat().st_size:,} of {place['datLoc'] + hdu.size:,} "
-                        "bytes"
-                    )
-                yield _Rows(path, hdu)
+                found = [hdu for hdu in file if isinstance(hdu, fits.BinTableHDU)]
+                if not found:
+                    raise _without_table(path.name, list(file))
+                for hdu in found:
+                    end = hdu.fileinfo()["datLoc"] + hdu.size
+                    if end > path.stat().st_size:
+                        raise OSError(f"it ends after {path.stat().st_size:,} of {end:,} bytes")
+                yield [_Rows(path, hdu) for hdu in found]
+    except InputError:
+        raise
     except (OSError, KeyError, ValueError, TypeError, fits.VerifyError) as error:
         raise InputError(
             f"{path.name} is a broken FITS file ({str(error).splitlines()[0].rstrip('.')[:150]}). "
             "Export or transfer it again."
         ) from None
+
+
+def _without_table(file: str, hdus: list[Any]) -> InputError:
+    """Sentence for a FITS file of images, or whose table is written as text."""
+    from astropy.io import fits
+
+    if any(isinstance(hdu, fits.TableHDU) for hdu in hdus):
+        return InputError(
+            f"{file} holds its table as text (a FITS ASCII table); save it as a FITS binary table "
+            "or as CSV, for instance with TOPCAT."
+        )
+    return InputError(
+        f"{file} is a FITS file without a binary table; expected one, with a spectrum in each row. "
+        "Spectra in an image have to become a column of arrays, or 186 columns, first."
+    )

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from redshift_core.constants import BP_KEPT, N_BAND_FULL, N_BP, N_PIXELS, N_RP, RP_KEPT
-from redshift_core.data.cells import all_ids, is_number
+from redshift_core.data.cells import all_ids, is_number, number
 from redshift_core.data.incumbent import is_incumbent
 from redshift_core.data.mapping import (
     HOW,
@@ -46,6 +46,7 @@ ID_NAMES = (
 WEAK_ID_NAMES = (
     "objectid",
     "objid",
+    "targetid",
     "id",
     "designation",
 )  # the source id only where they hold whole numbers
@@ -196,6 +197,11 @@ def check_count(file: str, positions: list[int], names: list[str]) -> None:
     """Refuse any number of flux columns but 186 and 240."""
     if len(positions) in (N_PIXELS, N_FULL):
         return
+    if "xp" in map(key, names):
+        raise InputError(
+            f"{file} has one row a band (column xp), as GaiaXPy's convert writes it, sampled in "
+            "pseudo-wavelength. Give the XP_CONTINUOUS file itself: its coefficients become fluxes."
+        )
     span = f" ({names[positions[0]]} … {names[positions[-1]]})" if positions else ""
     if len(positions) == N_XP_SAMPLED:
         raise InputError(
@@ -293,6 +299,10 @@ def find_redshift(
     named = named_redshifts(names)
     magnitudes = [p for p in named if is_no_redshift(rows, p)]
     found = [p for p in named if p not in magnitudes]
+    if len(found) > len({names[p] for p in found}):
+        raise InputError(
+            f"{file} has several columns called {names[found[0]]!r}; give each its own name."
+        )
     if len(found) > 1:
         several = " and ".join(repr(names[p]) for p in found)
         raise UnknownColumnsError(
@@ -341,6 +351,12 @@ def has_ids(names: list[str]) -> bool:
     return find_source_id(names, []) is not None
 
 
+def _runs_one_way(numbers: list[float]) -> bool:
+    """Whether numbers only rise, or only fall."""
+    steps = [high > low for low, high in pairwise(numbers) if high != low]
+    return len(steps) == len(numbers) - 1 and len(set(steps)) == 1
+
+
 def _unknown(file: str, names: list[str]) -> InputError:
     """Error for a header without fluxes that are known by name."""
     if {"wavelength", "flux"} <= {key(name) for name in names}:
@@ -355,11 +371,24 @@ def _unknown(file: str, names: list[str]) -> InputError:
             f"{WANTED} flux columns, such as flux_0 … flux_185."
         )
     numeric = [is_number(name) for name in names]
+    called = [name for name, is_one in zip(names, numeric, strict=True) if is_one]
+    if len(called) in (N_PIXELS, N_FULL) and _runs_one_way([number(name) for name in called]):
+        return UnknownColumnsError(
+            f"{file} has a number for the name of each flux column ({called[0]} … {called[-1]}), "
+            f"as wavelengths are; if these are the {N_PIXELS} pixels, BP then RP, say "
+            f"--columns flux={called[0]}:{called[-1]}, or choose them on the Data page."
+        )
     if sum(numeric) > 0.5 * len(names):
         at = numeric.index(False) if False in numeric else 0
         return InputError(
             f"{file}: the first line holds numbers, but {names[at][:40]!r} in column {at + 1} is "
             "none. Correct it, or write a header above it, such as z,flux_0,…,flux_185."
+        )
+    usual = max(names, key=names.count)
+    if names.count(usual) >= FEW:
+        return InputError(
+            f"{file} has {names.count(usual)} columns called {usual!r}, as a header of two lines "
+            "gives (a MultiIndex of pandas); write one line of names, such as flux_0 … flux_185."
         )
     return UnknownColumnsError(
         f"{file}: the flux columns were not recognised. {list_names(names)} Expected flux_0 … "

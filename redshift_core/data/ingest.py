@@ -123,6 +123,7 @@ def _fill(folder: DatasetFolder, table: Table, columns: Columns, report: Report)
                 writer.write(spectra.flux)
                 catalogue.add(spectra)
                 report(done, total, f"{counted(catalogue.n_rows, 'spectrum')} read")
+        _check_still(table.path, total)
         report(total, total, "Writing the catalogue")
         catalogue.finish(simulated=bool(table.simulation.get("simulated")))
         _check_usable(table.path.name, catalogue)
@@ -139,6 +140,15 @@ def _fill(folder: DatasetFolder, table: Table, columns: Columns, report: Report)
         "simulation": table.simulation,
         **catalogue.summary(),
     }
+
+
+def _check_still(path: Path, n_bytes: int) -> None:
+    """InputError where a file has grown or shrunk since reading began; it may be gone by now."""
+    if path.exists() and (now := size_of(path)) != n_bytes:
+        raise InputError(
+            f"{path.name} had {n_bytes:,} bytes when reading began and has {now:,} now: it is "
+            "still being written or copied. Read it again when it is whole."
+        )
 
 
 def _check_usable(file: str, catalogue: Catalogue) -> None:

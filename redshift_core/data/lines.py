@@ -45,6 +45,12 @@ def opened(text: bytes | bytearray, delimiter: str, end: int | None = None) -> i
     return None
 
 
+def quoted_cells(text: bytes, delimiter: str) -> Iterator[tuple[int, bytes]]:
+    """Where each quoted cell begins, and the cell with its quotes."""
+    for cell in _quoted(delimiter).finditer(text):
+        yield cell.start(), cell[0]
+
+
 def end_of_records(text: bytes | bytearray, delimiter: str, size: int) -> int:
     """Bytes up to the last line end that stands in no quoted cell; 0 where there is none."""
     end = text.rfind(b"\n", 0, size) + 1

@@ -29,7 +29,7 @@ def without_unit(name: str) -> str:
 @lru_cache(4096)
 def key(name: str) -> str:
     """Name without case, unit, blanks, dots, dashes and underscores: ``Z_Spec []`` → ``zspec``."""
-    return re.sub(r"[\s_\-.]+", "", without_unit(name).lower())
+    return re.sub(r"[\s_\-.\u200b\ufeff]+", "", without_unit(name).lower())
 
 
 @lru_cache(4096)

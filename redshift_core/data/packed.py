@@ -17,7 +17,7 @@ from redshift_core.data.blocks import Block, Table
 from redshift_core.data.files import PARQUET, is_part, size_of
 from redshift_core.data.headers import Columns
 from redshift_core.data.limits import Unpacked, check_unpacked
-from redshift_core.data.sniff import EXPECTED, gzip_error
+from redshift_core.data.sniff import EXPECTED, gzip_error, is_votable
 from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMATS
 from redshift_core.store.archive import MANIFEST
@@ -95,6 +95,7 @@ def gzip_table(path: Path, open_table: Open, open_text: Open) -> Table:
     if head[:4] == b"PK\x03\x04" or head[:2] == b"\x1f\x8b":
         raise InputError(f"{path.name} is packed twice; unpack it once (gunzip).")
     inner = next((FORMATS[one] for one in INSIDE if head.startswith(FORMATS[one].magic)), None)
+    inner = FORMATS["votable"] if is_votable(head) else inner
     if inner is None:
         return open_text(path)
     name = path.name.removesuffix(".gz")
@@ -156,6 +157,8 @@ def _members(file: str, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     names = [info.filename.replace("\\", "/") for info in infos]
     if "[Content_Types].xml" in names:
         raise InputError(f"{file} is an Excel workbook or Word file; save the sheet as CSV.")
+    if "mimetype" in names and "content.xml" in names:
+        raise InputError(f"{file} is an OpenDocument sheet or text; save the sheet as CSV.")
     if any(name.split("/")[-1] == MANIFEST for name in names):
         raise InputError(f"{file} is a run that was exported; import it as a run.")
     if names and all(name.endswith(".npy") for name in names):
@@ -165,6 +168,8 @@ def _members(file: str, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         for name, info in sorted(zip(names, infos, strict=True), key=lambda one: one[0])
         if is_part(name.split("/")[-1]) and not name.lower().endswith(".zip")
     ]
+    if not tables and len(infos) == 1 and "." not in names[0]:  # as pandas calls it in a.zip
+        tables = [(names[0].split("/")[-1], infos[0])]
     if not tables:
         raise InputError(f"{file} is a ZIP file without a table in it; {EXPECTED}.")
     leaves = [leaf for leaf, _ in tables]

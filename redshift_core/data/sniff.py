@@ -23,10 +23,20 @@ FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"\xfd7zXZ", "compressed with xz; unpack it, or compress it with gzip"),
     (b"(\xb5/\xfd", "compressed with zstd; unpack it, or compress it with gzip"),
     (b"FEA1", "a Feather file of version 1; save it again as Feather or Parquet"),
+    (b"PARE", "an encrypted Parquet file; save it without encryption"),
+    (b"version https://git-lfs", "a pointer of Git LFS; fetch the file itself with git lfs pull"),
     (b"SQLite format 3", "an SQLite database; export the table as CSV"),
     (b"<!DOCTYPE", "a web page; download the table itself"),
     (b"<html", "a web page; download the table itself"),
+    (b"<table", "a table in HTML; save it as CSV"),
     (b"\\begin", "LaTeX; save the table as CSV"),
+    (b"{\\rtf", "a document in RTF; save the table as CSV"),
+    (b"Obj\x01", "an Avro file; save its table as CSV or Parquet"),
+    (b"ORC", "an ORC file; save its table as Parquet"),
+    (b"#ASDF", "an ASDF file; save its table as FITS or Parquet"),
+    (b"\xff\xff\xff\xff", "an Arrow stream; save it as a file (Feather) or as Parquet"),
+    (b"\x80\x04\x95", "a Python pickle, which is never opened; save the table as Parquet"),
+    (b"\x80\x05\x95", "a Python pickle, which is never opened; save the table as Parquet"),
     (b"{", "JSON; save the table as CSV or Parquet"),
     (b"[", "JSON; save the table as CSV or Parquet"),
 )
@@ -45,8 +55,9 @@ def format_of(path: Path) -> str:
     for name, one in FORMATS.items():
         if one.magic and head.startswith(one.magic):
             return name
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<VOTABLE", b"<?xml")):
+    if is_votable(head):
         return "votable"
+    check_foreign(path.name, head)
     meant = next((one for one in FORMATS.values() if suffix in one.suffixes), None)
     if meant and meant.magic:
         raise InputError(
@@ -60,6 +71,14 @@ def format_of(path: Path) -> str:
             "table, rename it to .csv."
         )
     return "csv"
+
+
+def is_votable(head: bytes) -> bool:
+    """Whether a file's first bytes are those of a VOTable, or of XML that may be one."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    return start.startswith((b"<VOTABLE", b"<?xml")) or (
+        start.startswith(b"<!--") and b"<VOTABLE" in head
+    )
 
 
 def encoding_of(head: bytes) -> str:
@@ -79,12 +98,17 @@ def check_text(file: str, head: bytes) -> None:
     """Refuse what is not text: ``head`` is the file's first bytes."""
     if encoding := encoding_of(head):
         head = head[: len(head) // 2 * 2].decode(encoding, "replace").encode()
+    check_foreign(file, head)
+    if head.translate(None, _CONTROL) != head:
+        raise InputError(f"{file} holds binary data, not text; {EXPECTED}.")
+
+
+def check_foreign(file: str, head: bytes) -> None:
+    """Refuse what its first bytes show to be of a kind that is not read."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     for magic, what in FOREIGN:
         if start[: len(magic)].lower() == magic.lower():
             raise InputError(f"{file} is {what}; {EXPECTED}.")
-    if head.translate(None, _CONTROL) != head:
-        raise InputError(f"{file} holds binary data, not text; {EXPECTED}.")
 
 
 def _head(path: Path) -> bytes:

@@ -26,6 +26,7 @@ from redshift_core.data.lines import (
     decode,
     is_passed_over,
     opened,
+    quoted_cells,
     records,
     split_line,
     squeeze,
@@ -79,13 +80,13 @@ class Parser:
     def _carefully(self, text: bytes, offset: int, last: bool) -> Block:
         """Numbers of a block that may hold further columns, quotes, and other spellings."""
         try:
-            return self._read(text)
+            return self._whole(self._read(text), text, offset)
         except pa.ArrowInvalid as error:
             reason = str(error)
         kept = b"".join(line for _, line in self._rows(text))
         if len(kept) < len(text):
             try:
-                return self._read(kept)
+                return self._whole(self._read(kept), text, offset)
             except pa.ArrowInvalid as error:
                 reason = str(error)
         if self.columns.z_is_spare and self.columns.z is not None:
@@ -94,6 +95,16 @@ class Parser:
                 text, offset, last
             )
         raise self._fault(text, offset, last, reason) from None
+
+    def _whole(self, block: Block, text: bytes, offset: int) -> Block:
+        """The block, where no quoted cell holds whole rows, as one that is not closed may."""
+        if b'"' in text and len(block.flux) < text.count(b"\n"):
+            for start, cell in quoted_cells(text, self.dialect.delimiter):
+                inside = cell.count(self.dialect.delimiter.encode())
+                if b"\n" in cell and inside >= len(self.names) - 1:
+                    line = self.line_of(offset) + text.count(b"\n", 0, start)
+                    raise self._unclosed(line)
+        return block
 
     def _read(self, text: bytes) -> Block:
         content = text.removeprefix(BOM)
@@ -233,7 +244,7 @@ class Parser:
         if is_end and n < wanted:
             return InputError(
                 f"{self.file} is cut off: its last line ({number}) has {n} of {wanted} columns. "
-                "Export or transfer it again."
+                "Export or transfer it again, or take that line out if it is a remark."
             )
         hint = ""
         if n > 1.5 * wanted and self.dialect.delimiter == ",":
@@ -253,9 +264,12 @@ class Parser:
                 f"{self.file}, line {number}, column {name}: {shown} is not {ID}. Export the ids "
                 f"with all their digits. {NUMBER_ROWS}"
             )
+        hint = ""
+        if self.dialect.decimal == "," and "." in cell:
+            hint = " Among decimal commas a point may set off thousands: leave it out."
         return InputError(
             f"{self.file}, line {number}, column {name}: {shown} is not a number. Correct it, or "
-            "leave the cell empty where the value is missing."
+            f"leave the cell empty where the value is missing.{hint}"
         )
 
 

@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from redshift_core.data.array_cells import list_array
-from redshift_core.data.columnar import WholeTable
+from redshift_core.data.columnar import FIRST_ROWS, WholeTable, with_spectra
 from redshift_core.errors import InputError
 
 MAX_BYTES = 256 << 20  # of a file; reading takes three to five times as much memory
 
 
 class VOTable(WholeTable):
-    """The first table of a VOTable, TABLEDATA or BINARY."""
+    """The table of a VOTable that holds spectra, TABLEDATA or BINARY."""
 
     def __init__(self, path: Path):
         if path.stat().st_size > MAX_BYTES:
@@ -26,10 +26,14 @@ class VOTable(WholeTable):
                 f"be read whole; up to {MAX_BYTES / 1e6:,.0f} MB are. Save it as FITS or Parquet "
                 "(TOPCAT, stilts tcopy, or astropy's Table.write)."
             )
-        super().__init__(path, _read(path))
+        batches = _read(path)
+        firsts = [batch.slice(0, FIRST_ROWS) for batch in batches]
+        place, self.chosen = with_spectra(path, firsts)
+        super().__init__(path, batches[place])
 
 
-def _read(path: Path) -> pa.RecordBatch:
+def _read(path: Path) -> list[pa.RecordBatch]:
+    """Every table of a document."""
     from astropy.io import votable
 
     with warnings.catch_warnings():
@@ -37,8 +41,8 @@ def _read(path: Path) -> pa.RecordBatch:
         try:
             document = votable.parse(path, verify="ignore")
             _refuse_error(path.name, document)
-            table = document.get_first_table()
-            rows = table.array
+            tables = [one for one in document.iter_tables() if not one.is_empty()]
+            return [_batch(table) for table in tables or [document.get_first_table()]]
         except InputError:
             raise
         except Exception as error:  # astropy lets through whatever expat and NumPy raise
@@ -46,7 +50,11 @@ def _read(path: Path) -> pa.RecordBatch:
                 f"{path.name} is a broken VOTable, or XML of another kind "
                 f"({str(error).splitlines()[0].rstrip('.')[:150]}). Export or transfer it again."
             ) from None
-    names = [field.name for field in table.fields]
+
+
+def _batch(table: Any) -> pa.RecordBatch:
+    """Columns of one table, without those that are neither text nor real numbers."""
+    rows, names = table.array, [field.name for field in table.fields]
     columns = [_column(np.ma.asarray(rows[name])) for name in rows.dtype.names]
     kept = [k for k, column in enumerate(columns) if column is not None]
     return pa.RecordBatch.from_arrays([columns[k] for k in kept], [names[k] for k in kept])

@@ -1,10 +1,11 @@
 """Arrays in the cells of a table, in every layout of the field, and folders of Parquet parts."""
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from astropy.io import fits
+from astropy.io import fits, votable
 from astropy.table import MaskedColumn, Table
 
 from redshift_core.constants import BP_KEPT, RP_KEPT
@@ -106,6 +107,58 @@ def test_a_csv_whose_cells_hold_arrays(tmp_path):
     block = read(tmp_path / "a.csv")
     np.testing.assert_array_equal(block.flux, CUT)
     assert block.source_id.tolist() == IDS.tolist()
+
+
+def test_arrays_as_numpy_prints_them_are_the_same_numbers(tmp_path):
+    printed = pd.DataFrame({"source_id": IDS, "flux": list(FULL)})  # over several lines each
+    listed = pd.DataFrame({"source_id": IDS, "flux": [list(row) for row in FULL]})
+    for name, frame in (("printed.csv", printed), ("listed.csv", listed)):
+        frame.to_csv(tmp_path / name, index=False)
+        assert '"[' in (tmp_path / name).read_text()
+        block = read(tmp_path / name)
+        np.testing.assert_array_equal(block.flux, CUT, name)
+        assert block.source_id.tolist() == IDS.tolist()
+
+
+@pytest.mark.parametrize("name", ["a.fits", "a.vot"])
+def test_of_several_tables_in_a_file_that_with_the_spectra_is_read_and_it_is_said(
+    tmp_path, store, name
+):
+    small, large = Table({"start": [1.0], "stop": [2.0]}), Table({"source_id": IDS, "flux": FULL})
+    if name == "a.fits":
+        tables = [fits.BinTableHDU(one) for one in (small, large)]
+        fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(tmp_path / name)
+    else:
+        document = votable.from_table(small)
+        document.resources[0].tables.append(votable.from_table(large).get_first_table())
+        document.to_xml(str(tmp_path / name))
+    folder = ingest(tmp_path / name, store)
+    np.testing.assert_array_equal(open_dataset(folder).flux, CUT)
+    assert "The file holds 2 tables, of which number 2 was read." in folder.info["warnings"]
+
+
+def test_a_column_of_nothing_stops_no_fits_file_and_no_rows_are_said_of_arrays(tmp_path):
+    table = Table({"source_id": IDS, "flux": FULL, "nothing": np.empty((6, 0), "f4")})
+    table.write(tmp_path / "a.fits")
+    np.testing.assert_array_equal(read(tmp_path / "a.fits").flux, CUT)
+    for name, form in (("b.fits", "fits"), ("b.vot", "votable"), ("b.ecsv", "ascii.ecsv")):
+        table["source_id", "flux"][:0].write(tmp_path / name, format=form)
+        with pytest.raises(InputError, match=f"{name} has a header and no rows"):
+            read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("cells", "sentence"),
+    [
+        ([{"bp": [1.0], "rp": [1.0]}], "Its column 'flux' holds struct<.* to be lists of numbers"),
+        ([["a"]], "Its column 'flux' holds list<.*string>"),
+        ([None] * 20 + [[1.0] * 186], "the first 20 rows have no array in column 'flux'"),
+    ],
+)
+def test_a_column_that_cannot_be_the_fluxes_is_named(tmp_path, cells, sentence):
+    pq.write_table(pa.table({"flux": cells}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=sentence):
+        read(tmp_path / "a.parquet")
 
 
 def test_a_missing_array_is_a_flag_and_the_preview_shows_the_columns(tmp_path, store):

@@ -64,6 +64,17 @@ def cut_fits(path):
     path.write_bytes(path.read_bytes()[:20_000])
 
 
+def ascii_fits(path):
+    column = fits.Column("z", "F8.5", array=redshifts(), ascii=True)
+    fits.HDUList([fits.PrimaryHDU(), fits.TableHDU.from_columns([column])]).writeto(path)
+
+
+def renamed_fits(path, name):
+    """A FITS file whose column ``source_id`` has another name."""
+    WRITERS["fits"](path, spectra(), redshifts(), np.arange(6))
+    path.write_bytes(path.read_bytes().replace(b"'source_id'", b"'" + name.ljust(9) + b"'"))
+
+
 def binary(path):
     path.write_bytes(np.random.default_rng(0).bytes(5000))
 
@@ -83,6 +94,11 @@ def damaged_gzip(path):
 def cut_off(path):
     survey(path)
     path.write_bytes(path.read_bytes()[:-300])
+
+
+def write_lines(path, lines):
+    """Rows as text below a header with a further column of remarks."""
+    path.write_text("\n".join([",".join([*HEADER, "remark"]), *lines]) + "\n")
 
 
 def write_text(path, old, new):
@@ -222,8 +238,47 @@ BAD = {
     ),
     "image.fits": (
         lambda p: fits.PrimaryHDU(np.zeros((4, 4))).writeto(p),
-        "is a FITS file without a binary table",
+        "^image.fits is a FITS file without a binary table",
     ),
+    "text.fits": (ascii_fits, r"holds its table as text \(a FITS ASCII table\); save it as"),
+    "page.fits": (lambda p: p.write_text("<html>404"), "page.fits is a web page"),
+    "same name.fits": (lambda p: renamed_fits(p, b"z"), "has several columns called 'z'"),
+    "same name.csv": (
+        lambda p: write(p, ["z", *HEADER], [row[:1] + row for row in body()]),
+        "has several columns called 'z'; give each its own name",
+    ),
+    "quotes.csv": (
+        lambda p: write_lines(p, [f'{",".join(row)},{"x" if k % 2 else chr(34) + "5"}'
+                                  for k, row in enumerate(body())]),
+        r"quotes.csv, line 2: a cell begins with a quote \(\"\) that is not closed",
+    ),
+    "wavelengths.csv": (
+        lambda p: write(p, ["z", *map(str, np.arange(330, 702, 2.0))], body()),
+        r"wavelengths are; .* say --columns flux=330.0:700.0",
+    ),
+    "table.html": (lambda p: p.write_text('<table border="1">\n'), "is a table in HTML; save"),
+    "thousands.csv": (
+        lambda p: write(p, HEADER, [[c.replace(".", ",") for c in row[:-1]] + ["1.234"]
+                                    for row in body()], ";"),
+        "line 2, column flux_185: '1.234' is not a number. .* a point may set off thousands",
+    ),
+    "pointer.parquet": (
+        lambda p: p.write_text("version https://git-lfs.github.com/spec/v1\n"),
+        "is a pointer of Git LFS; fetch the file itself",
+    ),
+    "two lines.csv": (
+        lambda p: write(p, ["z", *["flux"] * 186], [["", *map(str, range(186))], *body()]),
+        "has 186 columns called 'flux', as a header of two lines gives",
+    ),
+    "convert.csv": (
+        lambda p: p.write_text(f'source_id,xp,flux\n7,BP,"({"1.5," * 60})"\n'),
+        r"has one row a band \(column xp\), as GaiaXPy's convert writes it",
+    ),
+    "table.avro": (lambda p: p.write_bytes(b"Obj\x01" + bytes(60)), "is an Avro file; save"),
+    "stream.arrow": (
+        lambda p: p.write_bytes(b"\xff" * 4 + bytes(60)), "is an Arrow stream; save it as a file"
+    ),
+    "pickle.csv": (lambda p: p.write_bytes(b"\x80\x05\x95" + bytes(60)), "is a Python pickle"),
     "cut.fits": (cut_fits, r"cut.fits is a broken FITS file \(it ends after"),
     "page.xml": (
         lambda p: p.write_text("<?xml version='1.0'?><html><body>Down</body></html>"),

@@ -66,6 +66,14 @@ def test_a_blank_cell_leaves_the_text_beside_it_as_it_is(tmp_path, store, blank,
     assert holed.source_id.tolist() == [*IDS[:3], 3, *IDS[4:]]
 
 
+def test_remarks_of_which_some_look_like_arrays_stay_text(tmp_path, store):
+    remarks = ["[1, 2]", "see note", "", "[3. 4.]", "(5, 6)", "x"]
+    path = write(tmp_path / "a.csv", [*HEADER, "n"], rows(IDS, Z, FLUX, np.array(remarks)))
+    opened = open_dataset(ingest(path, store))
+    assert opened.catalogue["n"].fillna("").tolist() == remarks
+    assert opened.flux.tolist() == FLUX.astype(np.float32).tolist()
+
+
 def test_a_blank_cell_among_decimal_commas_is_missing(tmp_path, store):
     text = write(tmp_path / "a.csv", HEADER, rows(IDS, Z, FLUX)).read_text()
     lines = text.replace(",", ";").replace(".", ",").splitlines()

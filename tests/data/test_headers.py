@@ -64,12 +64,19 @@ def test_an_index_column_is_ignored(tmp_path, name):
     assert found.other is None
 
 
-@pytest.mark.parametrize("name", ["source_id", "SOURCE_ID", "gaia_source_id", "objid"])
+@pytest.mark.parametrize("name", ["source_id", "SOURCE_ID", "gaia_source_id", "objid", "TARGETID"])
 def test_a_source_id_of_nineteen_digits_is_kept_exactly(tmp_path, name):
     found = read(write(tmp_path / "a.csv", [name, "z", *PIXELS], rows(IDS, Z, FLUX)))
     assert found.source_id.dtype == np.int64
     assert found.source_id.tolist() == IDS.tolist()
     assert found.known_id.all()
+
+
+def test_signs_that_nobody_sees_are_no_part_of_a_name(tmp_path):
+    header = ["\u200bsource_id", "z\ufeff", *PIXELS]
+    found = read(write(tmp_path / "a.csv", header, rows(IDS, Z, FLUX)))
+    assert found.source_id.tolist() == IDS.tolist()
+    assert found.z_spec.tolist() == Z.tolist()
 
 
 def test_an_id_of_letters_is_a_further_column(tmp_path):

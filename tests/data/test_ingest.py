@@ -301,6 +301,19 @@ class _Stop(Exception):  # noqa: N818
     pass
 
 
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path, store):
+    path = survey(tmp_path / "a.csv")
+    lines = path.read_text().splitlines(keepends=True)
+
+    def grow(*_):
+        path.write_text("".join([*lines, lines[-1]]))
+
+    with pytest.raises(InputError, match=r"a\.csv had .* bytes when reading began and has .* now"):
+        ingest(path, store, report=grow)
+    assert store.datasets() == []
+    assert open_dataset(ingest(path, store)).flux.shape == (7, 186)
+
+
 def test_a_stop_leaves_nothing_behind(tmp_path, store):
     def stop(*_):
         raise _Stop

@@ -4,6 +4,7 @@ import gzip
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from redshift_core.data import ingest, open_dataset, read_blocks
@@ -115,6 +116,20 @@ def test_other_zips_say_what_they_are(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"x\.zip is a broken ZIP file"):
         list(read_blocks(tmp_path / "x.zip"))
     assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_the_one_file_of_a_zip_needs_no_ending(tmp_path, store):
+    frame = pd.DataFrame(spectra(), columns=PIXELS)
+    frame.to_csv(tmp_path / "a.zip", index=False)  # which pandas calls "a" in it
+    assert open_dataset(ingest(tmp_path / "a.zip", store)).flux.shape == (6, 186)
+
+
+def test_an_opendocument_sheet_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", "<office/>")
+    with pytest.raises(InputError, match=r"a\.ods is an OpenDocument sheet or text; save"):
+        list(read_blocks(tmp_path / "a.ods"))
 
 
 def test_rows_and_unpacked_bytes_have_limits(tmp_path, store, monkeypatch):

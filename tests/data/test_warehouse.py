@@ -113,6 +113,15 @@ def test_arrays_in_cells_of_any_type_are_the_same_numbers(tmp_path, kind):
     check(next(read_blocks(tmp_path / "b.feather")))
 
 
+def test_a_first_batch_without_rows_is_no_fault(tmp_path):
+    rows = pa.table({"source_id": IDS, "z": redshifts(), "flux": spectra().tolist()})
+    path = tmp_path / "a.feather"
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
+        writer.write_batch(pa.RecordBatch.from_pylist([], schema=rows.schema))
+        writer.write_table(rows)
+    check(next(read_blocks(path)))
+
+
 def test_truth_and_bytes_that_are_no_text_are_no_numbers(tmp_path):
     with pytest.raises(InputError, match="column z holds bool; expected a number"):
         read(tmp_path / "a.parquet", table(z=pa.array([True] * 6)))

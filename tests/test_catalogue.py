@@ -173,6 +173,9 @@ def test_a_bad_part_is_named_and_the_rest_goes_on(known, catalogue, predict, tmp
     assert "is a broken Parquet file" in value["failed"][0]["why"]
     assert "1 failed" in said
     assert not (out / "deep/c.parquet").exists()
+    (catalogue / "deep/c.pq").unlink()  # what cannot be read may go
+    result = predict()
+    assert (result["rows"], result["n_parts"], result["n_failed"]) == (450, 3, 0)
     (catalogue / "deep/c.pq").write_bytes(whole)
     result = predict()
     assert (result["rows"], result["rows_now"], result["n_failed"]) == (600, N, 0)

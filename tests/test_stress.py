@@ -110,8 +110,9 @@ def test_a_judgement_tells_how_far_it_is(spectra, monkeypatch):
     said = []
     stress.judge(by_mean, *spectra, report=lambda *now: said.append(now))
     assert [done for done, _, _ in said] == sorted(done for done, _, _ in said)
-    assert len(said) == 14 * 5
-    assert said[-1][1:] == (14, "Predicting the spectra: noise +50 %.")
+    assert len(said) == 14 * 5 + 1
+    assert said[-2][1:] == (14, "Predicting the spectra: noise +50 %.")
+    assert said[-1] == (14, 14, f"Predicted {len(spectra[1]):,} spectra in 14 ways.")
 
 
 MADE_UP = [StressLine.from_dict(one, Path()) for one in stress_lines()]

@@ -110,7 +110,10 @@ def describe(status: Status) -> str:
     detail = status.detail
     judging = status.active and status.message.startswith("Judging")
     waiting = status.state in ("starting", "queued")
-    if waiting or judging or not (detail.get("epoch") or status.total):
+    if status.state in ("failed", "lost"):  # `check` says why
+        return f"{status.state}."
+    whole = status.state == "finished"  # however far the last report had come
+    if waiting or judging or not (detail.get("epoch") or (status.total and not whole)):
         return f"{status.state}. {status.message}".rstrip()
     left = ""
     if detail.get("seconds_left") is not None and status.active:

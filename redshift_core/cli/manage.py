@@ -54,8 +54,9 @@ def app(
         raise InputError(f"The dashboard is not in {root}; install Redshift Lab again.")
     if not _is_local(address):
         say(
-            f"Everybody who can reach {address} can use this dashboard and its files; add its "
-            "host name to server.allowedHosts (see docs/serve.md)."
+            f"Everybody who can reach {address} can use this dashboard and its files, without a "
+            "password; docs/serve.md says how to put a proxy in front of it. Pages open under "
+            "the names in STREAMLIT_SERVER_ALLOWED_HOSTS alone."
         )
     _refuse_taken(address, port)
     command = [sys.executable, "-m", "streamlit", "run", str(root / "app.py")]

@@ -32,13 +32,16 @@ PointOption = Annotated[
 ]
 PriorOption = Annotated[
     str | None,
-    typer.Option(help="Prior of p(z): training, flat, or a CSV file of your n(z), columns z, n."),
+    typer.Option(
+        help="Prior of p(z): training, flat, or a text table of your n(z) with the columns z, n "
+        "or zlow, zhigh, n."
+    ),
 ]
 WorkersOption = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Processes for a catalogue; without it one for each core, but for one where a "
+        help="Processes for a catalogue; without it one for each core, one fewer where a "
         "training is at work.",
     ),
 ]

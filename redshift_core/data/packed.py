@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-import tempfile
 import weakref
 import zipfile
 import zlib
@@ -21,6 +20,7 @@ from redshift_core.data.sniff import EXPECTED, gzip_error, is_votable
 from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMATS
 from redshift_core.store.archive import MANIFEST
+from redshift_core.store.files import unpacked_folder
 from redshift_core.store.zips import is_added
 
 PIECE = 1 << 20
@@ -34,7 +34,8 @@ class PackedTable(Table):
 
     def __init__(self, path: Path, unpack: Callable[[Path], Path], open_table: Open):
         self.path = path
-        folder = Path(tempfile.mkdtemp(prefix="redshift-lab-"))
+        folder = unpacked_folder()
+        folder.mkdir(mode=0o700)
         remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         try:
             with self._named():

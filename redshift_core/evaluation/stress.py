@@ -112,6 +112,7 @@ def judge(
         plain = z_phot if plain is None else plain
         figures = _figures(z_spec, z_phot, plain) | _flagged(coverage, given)
         lines.append(StressLine(name=name, label=label, coverage68=inside, **figures))
+    report(len(names), len(names), f"Predicted {len(flux):,} spectra in {len(names)} ways.")
     return lines
 
 

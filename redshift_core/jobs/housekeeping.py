@@ -24,7 +24,7 @@ from redshift_core.constants import size_text
 from redshift_core.errors import InputError
 from redshift_core.jobs.watch import status
 from redshift_core.store import JobFolder, RunFolder, Store, read_only
-from redshift_core.store.files import clear_left
+from redshift_core.store.files import clear_left, clear_unpacked
 from redshift_core.store.manifest import LOCK
 
 LIMIT_NAME = "REDSHIFT_LAB_OUTPUTS_LIMIT"  # environment variable, such as 20 GB; none: no limit
@@ -139,8 +139,7 @@ def clear_lost(job: JobFolder) -> None:
     """
     if read_only.is_read_only():
         return
-    if read_only.is_read_only():
-        return
+    clear_unpacked()
     with contextlib.suppress(OSError):
         job.room_path.unlink(missing_ok=True)
     for folder in (job.path, job.output, job.path / "checkpoint"):
@@ -179,6 +178,7 @@ def _ended(made: list[Output]) -> list[Output]:
 def _clean(store: Store, made: list[Output], excess: float) -> Cleaned:
     """Remove the first of some outputs until so many bytes are gone, and leftovers."""
     read_only.refuse_writing()
+    clear_unpacked()
     gone, n_bytes = [], 0
     for one in made:
         if n_bytes >= excess:

@@ -32,7 +32,7 @@ def _pit(density: NDArray[np.float32], z_spec: FloatArray) -> NDArray[np.float64
 def crps(density: FloatArray, z_spec: ArrayLike) -> NDArray[np.float64]:
     """Continuous ranked probability score of each galaxy, shape (n_sources,), in z.
 
-    ∫_{−∞}^{z_spec} F(z)² dz + ∫_{z_spec}^{∞} (1 − F(z))² dz, with F the cumulative probability.
+    ∫ F(z)² dz below z_spec + ∫ (1 − F(z))² dz above it, with F the cumulative probability.
     It is the absolute error of a p(z) that is one point (Gneiting & Raftery 2007).
     """
     return _crps(density, _redshifts(density, z_spec))

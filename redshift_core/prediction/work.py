@@ -36,7 +36,8 @@ class Work:
     def undone(self) -> list[Part]:
         """Parts to be predicted; the others are whole and count as they are."""
         names = {part.name for part in self.parts}
-        if gone := sorted(set(self.manifest.records) - names):
+        listed = self.manifest.records.items()  # a failed part has no result that could mislead
+        if gone := sorted({name for name, one in listed if not one.get("failed")} - names):
             raise InputError(
                 f"{gone[0]} is listed in {self.manifest.path} but is not in the catalogue any "
                 "more; give the whole catalogue, or another folder for the result."

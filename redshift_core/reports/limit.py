@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -157,5 +158,6 @@ def _markdown(lines: Iterable[dict[str, str]]) -> str:
 
 
 def _interval(one: Limit | Ratio, level: str, digits: int = 5) -> str:
-    low, high = one.intervals[level]
-    return f"{low:.{digits}f} to {high:.{digits}f}"
+    ends = one.intervals[level]  # a ratio has no upper end where the limit may be zero
+    low, high = (f"{end:.{digits}f}" if math.isfinite(end) else "∞" for end in ends)
+    return f"{low} to {high}"

@@ -12,6 +12,7 @@ import platform
 import re
 import secrets
 import shutil
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from redshift_core.store.processes import exists
 PACKAGE = Path(__file__).parents[1]
 CHECKOUT = PACKAGE.parent
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"  # in names: whose process numbers they hold
+_UNPACKED = "redshift-lab"  # ends the names of folders into which packed tables are unpacked
 
 
 # What the libraries that read JSON, NumPy, Parquet and Keras files raise at a damaged one.
@@ -118,6 +120,16 @@ def write_text(path: Path, text: str) -> None:
 def part_of(path: Path) -> Path:
     """A hidden name beside a file that no other thread, process or machine chooses."""
     return path.with_name(f".tmp-{os.getpid()}-{_HOST}{secrets.token_hex(4)}-{path.name}")
+
+
+def unpacked_folder() -> Path:
+    """A new name in the system's folder for passing files; `clear_unpacked` removes left ones."""
+    return part_of(Path(tempfile.gettempdir()) / _UNPACKED)
+
+
+def clear_unpacked() -> None:
+    """Remove what processes of this machine had unpacked to read it when they were killed."""
+    clear_left(Path(tempfile.gettempdir()), _UNPACKED)
 
 
 def clear_left(folder: Path, name: str = "*") -> None:

@@ -60,10 +60,17 @@ DENSITY = {  # figure of merit of p(z) → the function that computes it, or wha
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; bars inside cells are escaped."""
+    """A Markdown table; bars inside cells are escaped, but not in code, which needs no escape."""
     lines = [headers, ["---"] * len(headers), *rows]
-    cells = [[" ".join(cell.replace("|", "\\|").split()) for cell in line] for line in lines]
+    cells = [[" ".join(BAR.sub(_escaped, cell).split()) for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"
+
+
+BAR = re.compile(r"`[^`]*`|[|]")  # code, or a bar outside it
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "\\|" if found.group() == "|" else found.group()
 
 
 # Names of options and settings stay whole; a browser would break them after the hyphens.

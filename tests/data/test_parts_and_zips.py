@@ -1,6 +1,9 @@
 """One table in several files or inside another: folders of parts, ZIP files, packed tables."""
 
 import gzip
+import signal
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -9,6 +12,9 @@ import pytest
 
 from redshift_core.data import ingest, open_dataset, read_blocks
 from redshift_core.errors import InputError
+from redshift_core.jobs import housekeeping
+from redshift_core.store import CHECKOUT
+from redshift_core.store.files import unpacked_folder
 from tests.data.tables import IDS, PIXELS, WRITERS, redshifts, spectra, write
 
 
@@ -97,11 +103,26 @@ def test_a_table_of_any_format_may_be_packed_with_gzip(tmp_path, store, name):
     check(path, store)
 
 
-def test_other_zips_say_what_they_are(tmp_path, monkeypatch):
+KILLED_IN_UNPACKED = """
+import os, signal
+from redshift_core.store.files import unpacked_folder
+unpacked_folder().mkdir()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_other_zips_say_what_they_are_and_leave_nothing(tmp_path, store, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
     monkeypatch.setattr("tempfile.tempdir", None)
     (tmp_path / "scratch").mkdir()
     table = content(tmp_path, "csv")
+    command = [sys.executable, "-c", KILLED_IN_UNPACKED]  # a worker that is killed leaves a folder
+    assert subprocess.run(command, cwd=CHECKOUT, check=False).returncode == -signal.SIGKILL
+    left, mine = next((tmp_path / "scratch").iterdir()), unpacked_folder()
+    mine.mkdir()
+    housekeeping.clean(store)
+    assert list((tmp_path / "scratch").iterdir()) == [mine] != [left]
+    mine.rmdir()
     for files, sentence in (
         ({"a.csv": table, "b.csv": table}, r"holds several tables \(a\.csv, b\.csv\); pack the"),
         ({"a.jpg": b"x"}, "a ZIP file without a table in it; expected a CSV"),

@@ -1,4 +1,4 @@
-# make app   opens the dashboard
+# make app   opens the dashboard; PORT=8502 on another port
 # make test  checks style and import rules, then runs every test
 # Both set up what they need in .venv, with the exact versions of requirements.lock.
 # make screenshots  makes docs/*.png anew (needs Chromium); ARGS="--scheme dark --width 420 --out x"
@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
 
 app: .venv/.app
-	.venv/bin/streamlit run app.py --server.port $(PORT)
+	.venv/bin/redshift-lab app --port $(PORT)
 
 test: .venv/.test
 	.venv/bin/ruff check .
@@ -51,6 +51,7 @@ clean:
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Redshift Lab needs Python 3.11, 3.12 or 3.13 (TensorFlow has \
 	no wheels for others); install one of them, or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv, once: this downloads packages and takes some minutes."
 	$(PYTHON) -m venv .venv
 
 .venv/.app: .venv/bin/python pyproject.toml requirements.lock

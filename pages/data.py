@@ -15,7 +15,7 @@ from pages.ui.data.report import datasets_table, report
 from pages.ui.empty import demo_button
 from pages.ui.jobs.job import delete, show_failure, show_job
 from pages.ui.nav import guard
-from pages.ui.text import count, escape
+from pages.ui.text import count, counted, escape
 from redshift_core import jobs
 from redshift_core.store import JobFolder, Store
 from redshift_core.store.read_only import is_read_only
@@ -76,7 +76,7 @@ def running(store: Store) -> None:
         if result.get("existing"):
             st.toast("It is here already; showing its dataset.", icon=":material/info:")
         else:
-            st.toast(f"{count(result['rows'])} galaxies read.", icon=":material/check:")
+            st.toast(f"{counted(result['rows'], 'galaxy')} read.", icon=":material/check:")
         st.query_params.pop("job", None)
 
 
@@ -84,7 +84,7 @@ def title(job: JobFolder) -> str:
     """What a job does, in the user's words."""
     request = job.request
     if request["kind"] == "simulate":
-        return f"Simulating {count(request.get('n', 0))} galaxies"
+        return f"Simulating {counted(request.get('n', 0), 'galaxy')}"
     if request["kind"] == "fetch":
         return f"Fetching {request.get('name')}" if request.get("name") else "Counting the sources"
     return f"Reading {(request.get('file') or '').rsplit('/', 1)[-1]}"

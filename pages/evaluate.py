@@ -23,7 +23,7 @@ from pages.ui.evaluate.stress import show_stress
 from pages.ui.nav import guard
 from pages.ui.remarks import show_remarks
 from pages.ui.share import share
-from pages.ui.text import count, escape
+from pages.ui.text import count, counted, escape
 from pages.ui.verdict import show_verdict
 from redshift_core.data.scaling import brittle_note
 from redshift_core.evaluation.honesty import remarks
@@ -36,7 +36,7 @@ guard("pages/evaluate.py")
 def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     """Everything on one evaluation."""
     metrics = run.metrics(dataset)
-    rows = "test rows" if dataset == own else "usable rows"
+    rows = counted(metrics.n, "test row" if dataset == own else "usable row")
     found = {folder.id: folder for folder in store.datasets()}.get(dataset)
     has_predictions = run.predictions_path(dataset).exists()
     n_flagged, reservation = metrics.n_flagged, ""
@@ -48,7 +48,7 @@ def result(store: Store, run: RunFolder, dataset: str, own: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         simulated_badge(found.info if found else metrics.about)
         name = escape(DatasetNames(store)[dataset])
-        st.caption(f"{count(metrics.n)} {rows} of {name}{without}")
+        st.caption(f"{rows} of {name}{without}")
     if reservation:
         st.warning(reservation)
     show_verdict(metrics.verdict)

@@ -12,7 +12,7 @@ from pages.ui.explore.spectrum import show_spectrum
 from pages.ui.explore.table import show_table
 from pages.ui.explore.view import prediction_picker, selected_rows, view_of
 from pages.ui.nav import guard
-from pages.ui.text import count
+from pages.ui.text import count, counted
 
 guard("pages/explore.py")
 
@@ -36,7 +36,7 @@ info = dataset.info
 with st.container(horizontal=True):
     simulated_badge(info)
     n_usable = info["n_usable"] if "n_usable" in info else len(dataset.usable_rows())
-    st.caption(f"{count(len(dataset))} spectra, {count(n_usable)} usable for training")
+    st.caption(f"{counted(len(dataset), 'spectrum')}, {count(n_usable)} usable for training")
 view = view_of(folder, run, current())
 selection_bar(view, has_flagged=bool(info.get("n_flagged")))
 found = len(selected_rows(view)) > 0

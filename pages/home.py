@@ -10,7 +10,7 @@ from pages.ui.display import chart
 from pages.ui.empty import demo_button
 from pages.ui.jobs.home import show_store
 from pages.ui.nav import guard
-from pages.ui.text import count, escape
+from pages.ui.text import counted, escape
 from redshift_core import constants, figures, jobs, reference
 from redshift_core.settings.names import FORMAT_TITLES
 from redshift_core.store import DatasetFolder, Folder, RunFolder, Store
@@ -57,7 +57,7 @@ def steps() -> None:
 def recent_dataset(folder: DatasetFolder) -> None:
     """Name, leading to Explore; size, mark, time."""
     info = folder.info
-    facts = [f"{count(info.get('n_rows', 0))} galaxies"]
+    facts = [counted(info.get("n_rows", 0), "galaxy")]
     facts += ["SIMULATED"] * bool(info.get("simulated"))
     entry(folder, facts, "pages/explore.py", ":material/query_stats:", {"dataset": folder.id})
 
@@ -120,6 +120,7 @@ chart(
     figures.published_averages(reference.average_flux(), constants.wavelength()),
     key="published_averages",
     caption="Average Gaia BP/RP spectra of galaxies in six redshift ranges, read off the "
-    "dissertation's figure and divided by the peak of the first. Wavelength scale inferred, nm.",
+    "dissertation's figure and divided by the peak of the first. "
+    "A curve that runs behind others could not be read there. Wavelength scale inferred, nm.",
     alt="Published average spectra: flux falls and the peak moves as redshift grows from 0 to 0.6",
 )

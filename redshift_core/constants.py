@@ -68,6 +68,22 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def counted(n: float, noun: str) -> str:
+    """Whole number with its noun, which is in the plural unless there is one.
+
+    Examples
+    --------
+    >>> counted(1, "galaxy"), counted(5000, "spectrum"), counted(0, "test row")
+    ('1 galaxy', '5,000 spectra', '0 test rows')
+    """
+    if n == 1:
+        return f"1 {noun}"
+    for ending, plural in (("galaxy", "galaxies"), ("spectrum", "spectra")):
+        if noun.endswith(ending):
+            return f"{int(n):,} {noun.removesuffix(ending)}{plural}"
+    return f"{int(n):,} {noun}s"
+
+
 def size_text(n_bytes: float) -> str:
     """Bytes as kB, MB or GB (powers of 1000).
 

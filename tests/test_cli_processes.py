@@ -262,6 +262,12 @@ def test_the_app_command_opens_the_dashboard(tmp_path):
 
     try:
         _until(healthy, 60)
+        again = subprocess.run(
+            [*COMMAND, "app", "--port", str(port)], env=env, capture_output=True, text=True
+        )
+        assert again.returncode == 2
+        assert again.stderr.startswith(f"Port {port} of 127.0.0.1 is taken")
+        assert f"--port {port + 1}" in again.stderr
     finally:
         server.terminate()
         server.wait(timeout=20)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from redshift_core.constants import MISSING, duration, shown
+from redshift_core.constants import MISSING, counted, duration, shown
 
 
 @pytest.mark.parametrize("nothing", [None, math.nan, np.float32("nan")])
@@ -28,3 +28,18 @@ def test_a_number_is_written_in_the_format_asked_for():
 )  # fmt: skip
 def test_time_spans_are_written_in_two_units(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("n", "noun", "text"),
+    [
+        (1, "test row", "1 test row"),
+        (0, "test row", "0 test rows"),
+        (1, "selected galaxy", "1 selected galaxy"),
+        (12_345, "selected galaxy", "12,345 selected galaxies"),
+        (np.int64(2), "spectrum", "2 spectra"),
+        (np.float64(1), "spectrum", "1 spectrum"),
+    ],
+)
+def test_one_thing_is_not_said_in_the_plural(n, noun, text):
+    assert counted(n, noun) == text

@@ -121,7 +121,7 @@ MADE_UP = [StressLine.from_dict(one, Path()) for one in stress_lines()]
 
 def test_what_harms_and_what_no_verdict_warns_of_is_said():
     said = stress.sentences(MADE_UP)
-    assert said[0] == "100 galaxies; as they are, their mean absolute error is 0.0200."
+    assert said[0] == "100 galaxies; as they are, the mean absolute error is 0.0200."
     assert said[1].endswith("with white noise 1e-2 (×2.50), calibration 3 % (×1.50).")
     assert said[2].startswith("The verdict on the file does not warn of white noise 1e-2, ")
     assert "warns of none of it" in stress.sentences(MADE_UP[:3])[-1]

@@ -43,7 +43,7 @@ class DatasetNames(dict[str, str]):
         self.update({folder.id: f"{folder.name} (damaged)" for folder, _ in damaged})
 
     def __missing__(self, name: str) -> str:
-        return f"{name} (deleted)"
+        return f"{name} (not here)"
 
 
 def _delete(folder: Folder, key: str) -> None:

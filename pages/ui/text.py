@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from redshift_core.constants import counted
 from redshift_core.constants import size_text as size
 
-__all__ = ["count", "escape", "size"]
+__all__ = ["count", "counted", "escape", "size"]
 
 _COMMAND = re.compile(r"(`(?:redshift-lab|dask|pip) [^`]+`)")
 

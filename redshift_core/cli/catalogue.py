@@ -10,7 +10,7 @@ import typer
 from redshift_core import jobs
 from redshift_core.cli.follow import check, describe, follow
 from redshift_core.cli.output import emit, flagged_text
-from redshift_core.constants import duration
+from redshift_core.constants import counted, duration
 from redshift_core.errors import InputError
 from redshift_core.settings.names import WRITTEN
 from redshift_core.store import Store
@@ -76,7 +76,8 @@ def refuse_pdf(pdf: Path | None) -> None:
 def text(value: dict[str, Any]) -> str:
     """What a job on a catalogue came to, in lines."""
     lines = [
-        f"{value['rows']:,} redshifts of {value['parts']:,} of {value['n_parts']:,} parts in "
+        f"{counted(value['rows'], 'redshift')} of {value['parts']:,} of "
+        f"{counted(value['n_parts'], 'part')} in "
         f"{value['out']}; flagged: {flagged_text(value['flagged'])}."
     ]
     if n := value["n_without_id"]:
@@ -96,7 +97,7 @@ def text(value: dict[str, Any]) -> str:
 
         lines.append(recalibration_text(found))
     if n := value["n_failed"]:
-        lines.append(f"{n:,} {'part' if n == 1 else 'parts'} failed:")
+        lines.append(f"{counted(n, 'part')} failed:")
         lines += [f"  {one['part']}: {one['why']}" for one in value["failed"]]
         lines += ["  …"] * (n > len(value["failed"]))
     if value["parts"] < value["n_parts"]:

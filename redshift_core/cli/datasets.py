@@ -14,6 +14,7 @@ from redshift_core import jobs
 from redshift_core.cli.follow import Progress, run_job
 from redshift_core.cli.output import JsonOption, damaged_lines, emit, flagged_text, listing, say
 from redshift_core.cli.rules import name_option
+from redshift_core.constants import counted
 from redshift_core.errors import InputError
 from redshift_core.jobs import Status
 from redshift_core.settings.names import FORMAT_TITLES
@@ -75,7 +76,7 @@ def simulate(
     seconds = time.perf_counter() - start
     value = {"out": str(path), "rows": n, "seed": seed, "redshifts": redshifts}
     value |= {"simulated": True, "seconds": round(seconds, 2)}
-    emit(value, f"{n:,} SIMULATED galaxies in {path} ({seconds:.1f} s).", as_json)
+    emit(value, f"{counted(n, 'SIMULATED galaxy')} in {path} ({seconds:.1f} s).", as_json)
 
 
 def study_simulation(
@@ -220,7 +221,7 @@ def _report_dataset(result: dict[str, Any], as_json: bool, name: str = "") -> No
     there = "was in the store already" if result.get("existing") else "is in the store"
     said = findings(folder.info)
     text = (
-        f"Dataset {folder.id}{mark} {there}: {result['rows']:,} spectra; "
+        f"Dataset {folder.id}{mark} {there}: {counted(result['rows'], 'spectrum')}; "
         f"flagged: {flagged_text(result['flagged'])}."
     )
     emit({**result, "findings": said}, "\n".join([text, *said]), as_json)

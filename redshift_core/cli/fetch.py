@@ -14,6 +14,7 @@ from redshift_core.cli.datasets import BasesOption, SamplingOption, call_it, exi
 from redshift_core.cli.follow import JobFailed, run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say
 from redshift_core.cli.rules import name_option
+from redshift_core.constants import counted
 from redshift_core.errors import InputError
 from redshift_core.store import JobFolder, Store
 from redshift_core.store.findings import findings
@@ -165,26 +166,22 @@ def _goes_on() -> str:
 
 def _counted(result: dict[str, Any]) -> str:
     lines = [
-        f"{_many(result['rows'], 'source')}: {_many(result['calls'], 'call')} to "
+        f"{counted(result['rows'], 'source')}: {counted(result['calls'], 'call')} to "
         f"{result['service']} for their spectra, about {result['megabytes']:,} MB. Nothing was "
         "fetched."
     ]
     return "\n".join([*lines, *filter(None, [result["adql"]])])
 
 
-def _many(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
 def _report(result: dict[str, Any], as_json: bool) -> None:
     n_missing = len(result["missing"])
     there = "was in the store already" if result.pop("existing") else "is in the store"
     lacking = (
-        f" The archive has no spectrum of {n_missing:,} sources; missing.csv in the dataset's "
-        "folder names them."
+        f" The archive has no spectrum of {counted(n_missing, 'source')}; "
+        "missing.csv in the dataset's folder names them."
     )
     text = (
-        f"Dataset {result['dataset']} {there}: {result['rows']:,} spectra; "
+        f"Dataset {result['dataset']} {there}: {counted(result['rows'], 'spectrum')}; "
         f"flagged: {flagged_text(result['flagged'])}.{lacking if n_missing else ''}"
     )
     if result["file"]:

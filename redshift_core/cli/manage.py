@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
+import socket
 import sys
 from functools import partial
 from typing import Annotated, Any
@@ -56,12 +58,30 @@ def app(
             "password; docs/serve.md says how to put a proxy in front of it. Pages open under "
             "the names in STREAMLIT_SERVER_ALLOWED_HOSTS alone."
         )
+    _refuse_taken(address, port)
     command = [sys.executable, "-m", "streamlit", "run", str(root / "app.py")]
     options = [f"--server.port={port}", f"--server.address={address}"]
     os.environ["REDSHIFT_LAB_HOME"] = str(Store().root.absolute())  # the folder changes below
     os.chdir(root)  # Streamlit reads .streamlit/config.toml there
     sys.stdout.flush()
     os.execv(sys.executable, [*command, *options])
+
+
+def _refuse_taken(address: str, port: int) -> None:
+    """InputError where another program, often an open dashboard, listens there."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((address, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                return  # Streamlit says what it is
+            raise InputError(
+                f"Port {port} of {address} is taken, perhaps by a dashboard that is open already. "
+                f"Use that one, end it, or take another port: redshift-lab app --port {port + 1} "
+                f"(make app PORT={port + 1})."
+            ) from None
 
 
 def rename(

@@ -20,7 +20,7 @@ from redshift_core.cli.datasets import (
 from redshift_core.cli.follow import run_job
 from redshift_core.cli.output import JsonOption, emit, flagged_text, say, say_remarks, table
 from redshift_core.cli.training import RunArgument
-from redshift_core.constants import shown
+from redshift_core.constants import counted, shown
 from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMAT_TITLES, USUAL_ENDINGS, in_words
 from redshift_core.store import DatasetFolder, RunFolder, Store, read_json
@@ -156,7 +156,7 @@ def predict(
     result = run_job(job, as_json)
     if result:
         value = {key: result[key] for key in ("rows", "flagged", "source_ids", "verdict", "out")}
-        said = f"{value['rows']:,} redshifts in {value['out']}; flagged: "
+        said = f"{counted(value['rows'], 'redshift')} in {value['out']}; flagged: "
         mark = " The run was trained on SIMULATED spectra." if result["simulated"] else ""
         said += f"{flagged_text(value['flagged'])}.\n"
         said += f"{ids}\n" if (ids := value["source_ids"]["text"]) else ""

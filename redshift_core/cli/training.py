@@ -29,6 +29,7 @@ from redshift_core.cli.output import (
     say_remarks,
 )
 from redshift_core.cli.rules import name_option
+from redshift_core.constants import counted
 from redshift_core.errors import InputError
 from redshift_core.settings.names import FORMAT_TITLES
 from redshift_core.settings.presets import PRESETS, preset
@@ -187,7 +188,7 @@ def adapt(
         dataset = store.dataset(result["dataset"])
         say(
             f"Run {result['run']} on {dataset.id}{simulated_mark(dataset.info)}, moved to "
-            f"{result['n_target']:,} spectra of {result['target']}."
+            f"{counted(result['n_target'], 'spectrum')} of {result['target']}."
         )
         _finish(store.run(result["run"]), detach, as_json)
 
@@ -259,7 +260,8 @@ def _finish(run: RunFolder, detach: bool, as_json: bool) -> None:
     """Follow a run to its end, print its result, and fail where it failed."""
     status = jobs.status(run) if detach else follow(run)
     val_mae = None if status.active else jobs.saved_val_mae(run, status)
-    said = "" if val_mae is None else f", validation MAE {val_mae:.5f}"
+    said = f" after {jobs.epochs_text(run)}" if status.state == "finished" else ""
+    said += "" if val_mae is None else f"; validation MAE {val_mae:.5f}"
     remarks = () if status.active else _remarks(run)
     told = [one.to_dict() for one in remarks]
     emit(

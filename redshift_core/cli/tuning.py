@@ -14,6 +14,7 @@ from redshift_core.cli.follow import check, follow
 from redshift_core.cli.output import JsonOption, damaged_lines, emit, listing, say, table
 from redshift_core.cli.rules import name_option
 from redshift_core.cli.training import DetachOption, parse_settings
+from redshift_core.constants import counted
 from redshift_core.errors import InputError
 from redshift_core.settings.presets import PRESETS, preset
 from redshift_core.settings.run import RunConfig
@@ -213,7 +214,7 @@ def _finish(tuning: TuningFolder, detach: bool, as_json: bool) -> None:
         "score": best and best.score,
     }
     said = f"; best is trial {best.trial}, {_best(tuning, best)}" if best else ""
-    emit(value, f"{tuning.id} {status.state}: {value['trials']} trials{said}.", as_json)
+    emit(value, f"{tuning.id} {status.state}: {counted(value['trials'], 'trial')}{said}.", as_json)
     check(tuning, status)
 
 

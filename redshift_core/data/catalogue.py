@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from redshift_core.constants import Z_MAX, Z_MIN
+from redshift_core.constants import Z_MAX, Z_MIN, counted
 from redshift_core.data.headers import Columns
 from redshift_core.data.incumbent import is_incumbent
 from redshift_core.data.mapping import NONE
@@ -23,6 +24,7 @@ PHYSICAL = 1e-10  # below this the flux is in W m⁻² nm⁻¹ or the like
 LONG = r"^\s*[+-]?\d{16,}\s*$"  # whole numbers that may be above 2^53, where float64 rounds
 MANY = 0.05  # share of redshifts outside the range from which on it is said
 SAME = 1e-3  # relative scatter of the brightness below which every spectrum was normalised
+_NO_Z = re.compile(r"(ra|dec|phot_.*_mag|classprob_.*)$", re.IGNORECASE)  # never a redshift
 
 
 class Catalogue:
@@ -116,11 +118,15 @@ class Catalogue:
         ]  # fmt: skip
         found = list(filter(None, found))
         if left := len(columns.further) - len(columns.other):
-            found.append(f"{left} further columns of the file are not kept in the catalogue.")
+            found.append(
+                f"{counted(left, 'further column')} of the file {'is' if left == 1 else 'are'} not "
+                "kept in the catalogue."
+            )
         unknown = int((~self.known_id).sum())
         if columns.source_id is not None and unknown:
-            rows = f"{unknown:,} rows have" if unknown > 1 else "1 row has"
-            found.append(f"{rows} no source_id; the row number stands in for it.")
+            has = "has" if unknown == 1 else "have"
+            rows = counted(unknown, "row")
+            found.append(f"{rows} {has} no source_id; the row number stands in for it.")
         if not columns.has_header:
             parts = [f"{columns.names[columns.flux[0]]} … are the fluxes"]
             parts += [
@@ -149,8 +155,9 @@ class Catalogue:
         if not (n := self._n_flagged("repeated_spectrum")):
             return ""
         return (
-            f"{n:,} of {self.n_rows:,} rows have the spectrum of an earlier row, byte by byte. "
-            "They are flagged, and a training leaves them out."
+            f"{n:,} of {counted(self.n_rows, 'row')} {'has' if n == 1 else 'have'} the spectrum "
+            "of an earlier row, byte by byte. Such rows are flagged, and a training leaves them "
+            "out."
         )
 
     def _sentinel_warning(self) -> str:
@@ -169,8 +176,11 @@ class Catalogue:
             return "No row is fit for training: each carries a flag. Prediction is possible."
         doubted = " ".join(self.columns.doubts)
         names = (self.columns.names[p] for p in self.columns.other)
-        names = (name for name in names if repr(name) not in doubted)
-        others = self.columns.likely_z or [name for name in names if not is_incumbent(name)]
+        others = self.columns.likely_z or [
+            name
+            for name in names
+            if repr(name) not in doubted and not is_incumbent(name) and not _NO_Z.match(name)
+        ]
         hint = (
             f" If {' or '.join(others[:5])} is the redshift, ingest again with --columns z=NAME."
             if others

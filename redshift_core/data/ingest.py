@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from redshift_core.constants import FLUX_UNIT, N_PIXELS
+from redshift_core.constants import FLUX_UNIT, N_PIXELS, counted
 from redshift_core.data.blocks import Table
 from redshift_core.data.catalogue import Catalogue
 from redshift_core.data.files import size_of
@@ -122,7 +122,7 @@ def _fill(folder: DatasetFolder, table: Table, columns: Columns, report: Report)
             for spectra, done in numbered_blocks(table, columns):
                 writer.write(spectra.flux)
                 catalogue.add(spectra)
-                report(done, total, f"{catalogue.n_rows:,} spectra read")
+                report(done, total, f"{counted(catalogue.n_rows, 'spectrum')} read")
         _check_still(table.path, total)
         report(total, total, "Writing the catalogue")
         catalogue.finish(simulated=bool(table.simulation.get("simulated")))

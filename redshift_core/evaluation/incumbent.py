@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from redshift_core.constants import INCUMBENT_COLUMNS, FloatArray
+from redshift_core.constants import INCUMBENT_COLUMNS, FloatArray, counted
 from redshift_core.evaluation.bins import binned, evaluate
 from redshift_core.evaluation.bootstrap import N_RESAMPLES, SEED, middle
 from redshift_core.evaluation.intervals import FEWEST, fitting
@@ -96,7 +96,7 @@ class Beside:
 
     def text(self) -> str:
         """Which is better and by how much, in two or three sentences."""
-        known = f"{NAME} is known of {self.n:,} of the {self.n_judged:,} galaxies"
+        known = f"{NAME} is known of {self.n:,} of the {counted(self.n_judged, 'galaxy')}"
         if self.difference is None or self.interval is None:
             return f"{known}, so there is nothing to compare."
         said = [

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from redshift_core.constants import FloatArray, shown
+from redshift_core.constants import FloatArray, counted, shown
 from redshift_core.evaluation.intervals import FEWEST, fitting, wilson
 from redshift_core.settings import names
 
@@ -225,7 +225,9 @@ def _beyond(limit: Callable[[Values], str]) -> Says:
     def says(share: float, figures: Values, _: str) -> str:
         n, text = figures["n"], limit(figures)
         n_beyond = round(share * n)
-        return text and f"{n_beyond:,} of {n:,} galaxies are further off than {text} (1 + z)."
+        are = "is" if 1 in (n_beyond, n) else "are"
+        of = f"{n_beyond:,} of {counted(n, 'galaxy')} {are}"
+        return text and f"{of} further off than {text} (1 + z)."
 
     return says
 

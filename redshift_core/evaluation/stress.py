@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redshift_core import pdf
-from redshift_core.constants import FloatArray
+from redshift_core.constants import FloatArray, counted
 from redshift_core.evaluation import metrics
 from redshift_core.evaluation.bins import number
 from redshift_core.evaluation.honesty import too_few
@@ -184,7 +184,9 @@ def sentences(lines: Sequence[StressLine]) -> list[str]:
     first, *others = lines
     if first.mae is None:
         return ["None of the spectra got a redshift, so nothing can be compared."]
-    texts = [f"{first.n:,} galaxies; as they are, their mean absolute error is {first.mae:.4f}."]
+    texts = [
+        f"{counted(first.n, 'galaxy')}; as they are, the mean absolute error is {first.mae:.4f}."
+    ]
     texts += filter(None, [too_few(first.n)])
     harmed = [line for line in others if line.harmed]
     if not harmed:

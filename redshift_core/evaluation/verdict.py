@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from redshift_core.constants import N_PIXELS, FloatArray
+from redshift_core.constants import N_PIXELS, FloatArray, counted
 from redshift_core.data.spectra import band_sums
 from redshift_core.evaluation.spread import Spread
 from redshift_core.evaluation.training_range import FALSE_FLAGS, MEASURES, USUAL, Coverage
@@ -192,7 +192,7 @@ def _earlier_text(n: int, outside: float) -> str:
 
 def _outside_text(n: int, outside: float) -> str:
     return (
-        f"{outside:.1%} of {n:,} spectra lie outside the training range "
+        f"{outside:.1%} of {counted(n, 'spectrum')} lie{'s' * (n == 1)} outside the training range "
         f"({FALSE_FLAGS:.0%} would be usual)"
     )
 
@@ -201,8 +201,8 @@ def _text(n: int, outside: float, brightness: float, colour: float, reasons: Seq
     share = _outside_text(n, outside)
     if n < FEWEST:
         return (
-            f"{n} spectra are too few to tell whether this file is the kind of data the run was "
-            f"trained on; at least {FEWEST} are needed."
+            f"{counted(n, 'spectrum')} {'is' if n == 1 else 'are'} too few to tell whether this "
+            f"file is the kind of data the run was trained on; at least {FEWEST} are needed."
         )
     light = _light_text(brightness, colour)
     if not reasons:

@@ -16,6 +16,7 @@ from redshift_core.jobs.start_from import fine_tuned
 from redshift_core.jobs.watch import (
     Status,
     at_work,
+    epochs_text,
     kill,
     log_tail,
     saved_val_mae,
@@ -27,6 +28,7 @@ from redshift_core.jobs.watch import (
 __all__ = [
     "Status",
     "at_work",
+    "epochs_text",
     "fine_tuned",
     "kill",
     "log_tail",

@@ -248,7 +248,7 @@ def resume(
     if total is None and (is_finished or (values and status(run).detail.get("trained"))):
         raise InputError(
             f"{run.id} has finished its {run.result.get('epochs', run.epochs)} epochs; "
-            "say how many epochs it should have in all to continue."
+            "say how many epochs it should have in all to continue (--epochs)."
         )
     _check_dataset(run, config.dataset)
     if run.info.get("imported") and not run.checkpoint_path.exists():
@@ -280,7 +280,7 @@ def resume_tuning(tuning: TuningFolder, trials: int | None = None, **request: An
     if trials is None and is_finished and begun >= config.trials:
         raise InputError(
             f"{tuning.id} has finished its {config.trials} trials; say how many trials it should "
-            "have in all to continue."
+            "have in all to continue (--trials)."
         )
     _check_more(tuning, "begun", begun, trials, "trials", is_finished)
     _check_dataset(tuning, config.dataset)

@@ -16,9 +16,18 @@ from typing import Any
 
 import psutil
 
+from redshift_core.constants import counted
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.jobs import lost
-from redshift_core.store import ACTIVE_STATES, JobFolder, Store, faults, read_json, read_only
+from redshift_core.store import (
+    ACTIVE_STATES,
+    JobFolder,
+    RunFolder,
+    Store,
+    faults,
+    read_json,
+    read_only,
+)
 from redshift_core.store.processes import is_alive
 from redshift_core.store.remembered import remembered
 from redshift_core.store.shapes import check
@@ -126,6 +135,14 @@ def wait(
         time.sleep(FIRST_POLL if time.monotonic() < begin + FIRST else POLL)
     on_update(now)
     return now
+
+
+def epochs_text(run: RunFolder) -> str:
+    """How many epochs a finished run made, and why they are fewer than it was allowed."""
+    done, most = run.result.get("epochs", run.epochs), run.epochs
+    if done >= most:
+        return counted(done, "epoch")
+    return f"{done} of at most {counted(most, 'epoch')}, as the validation loss no longer fell"
 
 
 def saved_val_mae(run: JobFolder, now: Status | None = None) -> float | None:

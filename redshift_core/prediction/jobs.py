@@ -14,7 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from redshift_core import data, pdf
-from redshift_core.constants import N_Z_BINS
+from redshift_core.constants import N_Z_BINS, counted
 from redshift_core.errors import InputError
 from redshift_core.evaluation.predictions import read_priors
 from redshift_core.evaluation.spread import known_spread
@@ -105,7 +105,7 @@ def predict_job(context: JobContext) -> dict[str, Any]:
                 if density_writer:
                     density_writer.write(density)
                 seen.add(block, flags, tally)
-                context.report_or_stop(seen.rows, 0, f"Predicted {seen.rows:,} spectra.")
+                context.report_or_stop(seen.rows, 0, f"Predicted {counted(seen.rows, 'spectrum')}.")
     except Stopped:
         return {"stopped": True, "rows": 0, "flagged": {}, "out": None, "files": []}
     names = [str(path) for path in (*files, path) if path]

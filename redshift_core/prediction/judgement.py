@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from redshift_core import data, pdf
-from redshift_core.constants import N_Z_BINS
+from redshift_core.constants import N_Z_BINS, counted
 from redshift_core.evaluation import honesty
 from redshift_core.evaluation.bins import evaluate, finite_pairs
 from redshift_core.evaluation.bootstrap import bootstrap
@@ -75,7 +75,7 @@ def evaluate_run(
         write_json(new.real_galaxies_path, judge_real_galaxies(reader).to_dict())
         write_summary(new, read_priors(run, pdf.USUAL))
         write_json(new.metrics_path, result.to_dict())
-    report(len(table), len(table), f"Judged {len(table):,} spectra.")
+    report(len(table), len(table), f"Judged {counted(len(table), 'spectrum')}.")
     return result
 
 
@@ -130,7 +130,7 @@ def _read_rows(
     tables, densities = [], None
     with ExitStack() as files:
         for start in range(0, len(rows), READ_BLOCK):
-            report(start, len(rows), f"Predicted {start:,} of {len(rows):,} spectra.")
+            report(start, len(rows), f"Predicted {start:,} of {counted(len(rows), 'spectrum')}.")
             here = rows[start : start + READ_BLOCK]
             columns, flags, density = reader.read(opened.flux[here], tally)
             if density is not None:

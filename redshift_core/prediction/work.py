@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from redshift_core.constants import counted
 from redshift_core.data.parts import Part
 from redshift_core.errors import InputError
 from redshift_core.evaluation.training_range import FLAGS, Coverage
@@ -82,7 +83,8 @@ class Work:
         rate = (rows - self.rows_before) / seconds if seconds else 0.0
         more = f", {rate:,.0f} spectra/s" if rate else ""
         more += f", {self.n_failed:,} failed" if self.n_failed else ""
-        said = f"Predicted {rows:,} spectra in {self.n_done:,} of {len(self.parts):,} parts{more}."
+        said = f"Predicted {counted(rows, 'spectrum')} in {self.n_done:,} of "
+        said += f"{counted(len(self.parts), 'part')}{more}."
         self.context.report_or_stop(
             self.n_bytes - self.bytes_left, self.n_bytes, said, rate=rate, **self._counts(),
             seconds_left=seconds * self.bytes_left / self.bytes_now if self.bytes_now else None,

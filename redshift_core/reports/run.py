@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from redshift_core import __version__, figures, reference
-from redshift_core.constants import MISSING, Z_MAX, Z_MIN
+from redshift_core.constants import MISSING, Z_MAX, Z_MIN, counted
 from redshift_core.data import galaxies_of
 from redshift_core.errors import InputError
 from redshift_core.evaluation import density_metrics, incumbent, statistics
@@ -115,7 +115,7 @@ def _results(dataset: str, metrics: Evaluation | None) -> Section:
     if not metrics:
         return Section("Results", ["This run has not been evaluated yet."])
     what = "its own test rows" if metrics.rows in (None, "test") else "every usable row"
-    lead = f"Predictions on {metrics.n:,} galaxies of {dataset}, {what}."
+    lead = f"Predictions on {counted(metrics.n, 'galaxy')} of {dataset}, {what}."
     if n_flagged := metrics.n_flagged:
         lead += f" Flagged rows, not counted: {n_flagged:,}."
     parts: list[Part] = [lead]
@@ -148,8 +148,9 @@ def _learning(run: RunFolder) -> Section:
     shown = published.head(max(len(history), 20))
     last = history.iloc[-1]
     parts: list[Part] = [
-        f"{len(history)} epochs in {history.seconds.sum():,.0f} s; after the last, validation MAE "
-        f"{last.val_mae:.5f} and training MAE {last.mae:.5f}. Dotted: the dissertation's record."
+        f"{counted(len(history), 'epoch')} in {history.seconds.sum():,.0f} s; after the last, "
+        f"validation MAE {last.val_mae:.5f} and training MAE {last.mae:.5f}. Dotted: the "
+        "dissertation's record."
     ]
     for column, title in (("loss", "Loss"), ("mae", "Mean absolute error in z")):
         parts.append(
@@ -240,7 +241,7 @@ def _redshifts(known: Predictions) -> list[Part]:
         Chart(
             figures.redshift_plane(edges, counts),
             f"Galaxies per cell of {edges[1]:.3f} × {edges[1]:.3f} in redshift, logarithmic "
-            f"colour; {int(counts.sum()):,} galaxies inside 0–0.6. Dashed: z_phot = z_spec.",
+            f"colour; {counted(counts.sum(), 'galaxy')} inside 0–0.6. Dashed: z_phot = z_spec.",
             "Two-dimensional histogram of true against predicted redshift with the 1:1 line",
         ),
         Chart(

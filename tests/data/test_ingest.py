@@ -210,7 +210,8 @@ def test_without_redshifts_a_dataset_serves_prediction(tmp_path, store, header):
 
 
 def test_a_redshift_column_that_was_not_recognised_is_pointed_out(tmp_path, store):
-    path = write(tmp_path / "a.csv", ["my_z", *PIXELS], rows(Z, FLUX))
+    beside = ["ra", "my_z", "phot_g_mean_mag"]  # positions and magnitudes are no redshifts
+    path = write(tmp_path / "a.csv", [*beside, *PIXELS], rows(Z + 150, Z, Z + 15, FLUX))
     first = ingest(path, store)
     assert (
         "If my_z is the redshift, ingest again with --columns z=NAME."

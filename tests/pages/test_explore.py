@@ -255,7 +255,7 @@ def test_a_single_galaxy_is_enough_for_the_page(store):
     make_dataset(store, n=1)
     at = opened()
     assert not at.exception
-    assert "**1** of 1 galaxies" in texts(at)
+    assert "**1** of 1 galaxy" in texts(at)
     at.button(key="row_next").click().run()
     at.button(key="row_random").click().run()
     assert not at.exception

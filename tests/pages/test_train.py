@@ -399,5 +399,5 @@ def test_the_list_says_whether_the_dataset_of_a_run_is_damaged_or_deleted(store)
     gone.delete()
     frame = opened(view="Runs").dataframe[-1].value.set_index("id")
     assert [frame["dataset"][run.id] for run in runs] == [
-        "whole", "cut (damaged)", f"{gone.id} (deleted)",
+        "whole", "cut (damaged)", f"{gone.id} (not here)",
     ]  # fmt: skip

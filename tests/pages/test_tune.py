@@ -2,9 +2,12 @@
 
 import os
 
+import pandas as pd
 import psutil
 import pytest
 
+from pages.ui.tune.lines import default_lines, taken_over
+from redshift_core.settings.presets import preset
 from redshift_core.settings.space import DEFAULT_SPACE
 from redshift_core.store import read_json, write_json
 from tests.pages.made_up import every_slot_taken, make_dataset, open_page, texts
@@ -72,6 +75,13 @@ def test_the_default_space_is_the_dissertations_and_the_rest_can_be_added(store)
     table = at.data_editor[0].value
     assert list(table.parameter[table.search]) == [one.name for one in DEFAULT_SPACE]
     assert {"learning_rate", "batch_size", "scaler", "dropout"} <= set(table.parameter)
+
+
+def test_what_trials_take_over_is_said_as_they_have_it():
+    lines = pd.DataFrame(default_lines())
+    assert "architecture cnn" in taken_over(lines, preset("fast"))  # convolutions are searched
+    lines.loc[lines.parameter.str.startswith("conv_"), "search"] = False
+    assert "architecture mlp" in taken_over(lines, preset("fast"))
 
 
 def test_what_is_chosen_is_explained_where_it_is_chosen(store):

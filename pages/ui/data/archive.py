@@ -16,7 +16,7 @@ from pages.ui import server
 from pages.ui.data import intake
 from pages.ui.data.upload import ACCEPT, upload
 from pages.ui.jobs.job import show_job
-from pages.ui.text import count, escape
+from pages.ui.text import counted, escape
 from redshift_core import jobs
 from redshift_core.data.archive import CUTS, RELEASE, SITES, FetchRequest, around, candidates
 from redshift_core.errors import InputError
@@ -211,7 +211,7 @@ def _offer(store: Store, request: FetchRequest, found: dict[str, int]) -> None:
     n, calls = found["rows"], found["calls"]
     later = " Those without a redshift are left out before that." if request.matched_only else ""
     st.markdown(
-        f"**{count(n)} sources.** Their spectra take {count(calls)} call{'s' * (calls != 1)} to "
+        f"**{counted(n, 'source')}.** Their spectra take {counted(calls, 'call')} to "
         f"the archive and move about {found['megabytes']:,} MB.{later}"
     )
     busy = request in active_requests(store)

@@ -14,7 +14,7 @@ from pages.ui import server
 from pages.ui.data import intake
 from pages.ui.data.archive import active_requests
 from pages.ui.display import download
-from pages.ui.text import count, escape, size
+from pages.ui.text import count, counted, escape, size
 from redshift_core import jobs
 from redshift_core.data.archive import missing_ids
 from redshift_core.data.archive.services import site_of
@@ -43,7 +43,7 @@ def show_origin(folder: DatasetFolder) -> None:
     if n_missing := about.get("n_missing"):
         st.info(
             f"The archive has no spectrum of {count(n_missing)} of the "
-            f"{count(about['n_asked'])} sources that were asked for.",
+            f"{counted(about['n_asked'], 'source')} that were asked for.",
             icon=":material/search_off:",
         )
         download(

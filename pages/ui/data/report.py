@@ -12,7 +12,7 @@ from pages.ui import choose
 from pages.ui.data.fetched import show_origin
 from pages.ui.empty import simulated_badge
 from pages.ui.jobs.job import delete
-from pages.ui.text import count, escape, size
+from pages.ui.text import count, counted, escape, size
 from redshift_core.data import FLAG_TEXT, galaxies_of
 from redshift_core.jobs import in_use
 from redshift_core.store import DatasetFolder, Store, simulator_version
@@ -109,7 +109,7 @@ def _adapted(origin: dict[str, Any] | None) -> str:
     target = origin["target"]
     return (
         f"spectra of dataset {origin['dataset']}, moved to the mean and covariance of "
-        f"{count(target['n'])} spectra of {target['name']} for run {origin['run']}"
+        f"{counted(target['n'], 'spectrum')} of {target['name']} for run {origin['run']}"
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import server
-from pages.ui.text import count, escape
+from pages.ui.text import counted, escape
 from redshift_core import jobs
 from redshift_core.data import preview
 from redshift_core.data.files import files_of
@@ -40,7 +40,7 @@ def ask(key: str) -> list[Path]:
         return []
     with st.container(border=True):
         names = ", ".join(escape(path.name) for path in paths)
-        st.markdown(f"**{len(paths)} files have arrived:** {names}")
+        st.markdown(f"**{counted(len(paths), 'file')} have arrived:** {names}")
         how = st.radio("They are", [EACH, PARTS], horizontal=True, key=f"how_{key}")
         name = paths[0].name.split(".")[0]
         if how == PARTS:
@@ -77,7 +77,7 @@ def outcomes(store: Store) -> None:
         return
     rows = [(Path(job.request["file"]).name, _outcome(job)) for job in listed]
     table = pd.DataFrame(rows, columns=["File", "What became of it"])
-    with st.expander(f"Read together ({len(rows)} files)", expanded=True):
+    with st.expander(f"Read together ({counted(len(rows), 'file')})", expanded=True):
         st.table(table, hide_index=True, alt="What became of each file")
 
 
@@ -88,7 +88,7 @@ def _outcome(job: JobFolder) -> str:
         return escape(f"Left out: {said}" if now.state in ("failed", "lost") else said)
     result = job.result
     again = ", as an earlier dataset holds them already" if result.get("existing") else ""
-    return f"{count(result['rows'])} galaxies{again}"
+    return f"{counted(result['rows'], 'galaxy')}{again}"
 
 
 def _join(paths: list[Path], name: str) -> Path:

@@ -15,7 +15,7 @@ from pages.ui.evaluate import data
 from pages.ui.evaluate.explain import show_explanation
 from pages.ui.evaluate.spectra import show_density, show_mean, show_spectrum
 from pages.ui.evaluate.state import GALAXIES, GALAXY, choose, current, select_rows
-from pages.ui.text import count
+from pages.ui.text import count, counted
 from redshift_core.constants import INCUMBENT_COLUMNS
 from redshift_core.data import ids_as_text, without_row_numbers
 from redshift_core.evaluation.predictions import BOX, BY_BRIGHTNESS, ORDERS, Choice, Predictions
@@ -107,7 +107,7 @@ def _list(predictions: Predictions, by: str, positions: np.ndarray, place: int) 
     frame = predictions.table(positions[:SHOWN])
     first = f"First {count(SHOWN)} of " if n > SHOWN else ""
     st.caption(
-        f"{first}{count(n)} galaxies; error = z_phot − z_spec. Choose a row to see its spectrum."
+        f"{first}{counted(n, 'galaxy')}; error = z_phot − z_spec. Choose a row to see its spectrum."
     )
     config: dict[str, Any] = {
         name: st.column_config.NumberColumn(format=form) for name, form in FORMATS.items()

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.ui.display import chart
 from pages.ui.evaluate import data
 from pages.ui.evaluate.state import PLANE, bound, choose, current, limits_of
-from pages.ui.text import count
+from pages.ui.text import counted
 from redshift_core import figures
 from redshift_core.constants import Z_MAX
 from redshift_core.errors import InputError
@@ -55,7 +55,7 @@ def _plane(found: data.Key, edges: Any, counts: Any, scale: str, metrics: Evalua
         ),
         key=CHART,
         caption=f"Galaxies per cell of {cell:.3g} × {cell:.3g} in redshift, logarithmic colour; "
-        f"{count(counts.sum())} galaxies inside {edges[0]:g}–{edges[-1]:g}. Dashed: "
+        f"{counted(counts.sum(), 'galaxy')} inside {edges[0]:g}–{edges[-1]:g}. Dashed: "
         "z_phot = z_spec. Blue: median and 16–84 % of z_phot per 0.01 of z_spec. Draw a box to "
         "see its galaxies.",
         alt="Two-dimensional histogram of true against predicted redshift with the 1:1 line and "

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui.display import chart, table
 from pages.ui.empty import lacks_tensorflow
 from pages.ui.jobs.job import show_job, start
-from pages.ui.text import count, escape
+from pages.ui.text import count, counted, escape
 from redshift_core import figures, jobs
 from redshift_core.errors import DamagedError
 from redshift_core.evaluation import stress
@@ -69,7 +69,7 @@ def _show(run: RunFolder, result: Stress) -> None:
         part += f"; flagged rows, not counted: {count(result.n_flagged)}"
     table(
         stress.frame(lines), f"stress_{run.id}",
-        f"{count(n)} galaxies{part}. {stress.CAPTION}",
+        f"{counted(n, 'galaxy')}{part}. {stress.CAPTION}",
         alt="Errors, coverage and flags of the spectra as they are and under each perturbation",
         formats=stress.FORMATS, height="content",
     )  # fmt: skip

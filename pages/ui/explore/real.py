@@ -9,7 +9,7 @@ import streamlit as st
 from pages.ui.display import chart, download
 from pages.ui.explore.averages import WAVELENGTH_NOTE
 from pages.ui.explore.view import View, whole_rows
-from pages.ui.text import count
+from pages.ui.text import counted
 from redshift_core import constants, figures
 from redshift_core.evaluation import statistics
 from redshift_core.reference.real_galaxies import SOURCE, real_galaxies
@@ -78,6 +78,6 @@ def _bands(n: int) -> str:
             f"Too few galaxies ({n}) of the selection lie within ±{HALF_WIDTH:g} in z for bands. "
         )
     return (
-        f"Bands: {count(n)} galaxies of the selection within ±{HALF_WIDTH:g} in z, each scaled "
+        f"Bands: {counted(n, 'galaxy')} of the selection within ±{HALF_WIDTH:g} in z, each scaled "
         "to the mean flux of the real one. "
     )

@@ -11,7 +11,7 @@ import streamlit as st
 from pages.ui.display import chart, table
 from pages.ui.explore.selection import current, keep
 from pages.ui.explore.view import View, selected_rows
-from pages.ui.text import count
+from pages.ui.text import count, counted
 from redshift_core import figures, reference
 from redshift_core.constants import Z_MAX
 from redshift_core.evaluation import statistics
@@ -54,7 +54,7 @@ def show_redshifts(view: View) -> None:
         f"{count(n)} of the current selection"
         + (f", {count(n_outside)} more outside 0–0.6. " if n_outside else ". ")
         + "Drag across the bars to select a range of z.",
-        alt=f"Histogram of {count(n)} redshifts"
+        alt=f"Histogram of {counted(n, 'redshift')}"
         + (f", fullest at z = {edges[int(np.argmax(selected))]:.3f}" if n else ""),
         about=view.folder.info,
         on_select=lambda: _brushed(width), selection_mode="box",

@@ -11,7 +11,7 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.ui.explore.view import View, selected_rows
-from pages.ui.text import count, escape
+from pages.ui.text import count, counted, escape
 from redshift_core.constants import FLAGS, FLUX_UNIT
 from redshift_core.errors import InputError
 from redshift_core.settings.selection import FLAG_CHOICES, LIMITS, OPEN, Selection
@@ -66,7 +66,7 @@ def selection_bar(view: View, has_flagged: bool) -> None:
         st.error(escape(message))
     with st.container(horizontal=True, vertical_alignment="center", key="selection_bar"):
         n = count(len(selected_rows(view)))
-        st.markdown(f"**{n}** of {count(len(view.data))} galaxies", width="content")
+        st.markdown(f"**{n}** of {counted(len(view.data), 'galaxy')}", width="content")
         for name, phrase in phrases.items():
             st.button(
                 escape(phrase), icon=":material/close:", icon_position="right",

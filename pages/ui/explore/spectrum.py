@@ -11,7 +11,7 @@ from pages.ui.explore.averages import WAVELENGTH_NOTE, axis_choice
 from pages.ui.explore.rows import overlay_controls, row_controls
 from pages.ui.explore.values import Values, describe, values_choice
 from pages.ui.explore.view import View, whole_rows, z_phot
-from pages.ui.text import count
+from pages.ui.text import count, counted
 from redshift_core import constants, figures
 from redshift_core.constants import shown
 from redshift_core.data import FLAG_TEXT, flag_names
@@ -115,7 +115,7 @@ def _name(view: View, row: int) -> str:
 def _spread_note(n: int, spread: object) -> str:
     if spread is not None:
         return (
-            f"Behind it: 16th to 84th percentile of {count(n)} galaxies of the selection within "
+            f"Behind it: 16th to 84th percentile of {counted(n, 'galaxy')} of the selection within "
             f"±{HALF_WIDTH:g} in z. "
         )
     return f"Too few similar galaxies ({n}) in the selection for a spread. " if n else ""

@@ -10,7 +10,7 @@ import streamlit as st
 from pages.ui.explore.rows import ROW
 from pages.ui.explore.spectrum import FRAGMENT
 from pages.ui.explore.view import View, selected_rows, z_phot
-from pages.ui.text import count
+from pages.ui.text import count, counted
 from redshift_core.constants import FLUX_UNIT, MISSING
 from redshift_core.data import flag_names, ids_as_text, without_row_numbers
 from redshift_core.store.tables import csv_text
@@ -32,10 +32,10 @@ def show_table(view: View) -> None:
         column_config={
             name: st.column_config.NumberColumn(format=form) for name, form in FORMATS.items()
         },
-        alt=f"Catalogue of {count(len(frame))} galaxies of the current selection",
+        alt=f"Catalogue of {counted(len(frame), 'galaxy')} of the current selection",
     )  # fmt: skip
     first = f"The first {count(N_SHOWN)} of {count(n)} selected galaxies" if n > N_SHOWN else (
-        f"All {count(n)} selected galaxies"
+        counted(n, "selected galaxy")
     )  # fmt: skip
     st.caption(f"{first}; brightness is the mean flux in {FLUX_UNIT}. Tick a row to see its "
                "spectrum below.")  # fmt: skip

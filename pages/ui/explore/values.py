@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.explore.view import View, whole_rows
-from pages.ui.text import count
+from pages.ui.text import count, counted
 from redshift_core import constants
 from redshift_core.data.scaling import Scaler, fit_scaler
 from redshift_core.evaluation import statistics
@@ -82,7 +82,7 @@ def describe(values: Values, view: View, flux: np.ndarray) -> str:
         numbers = ", ".join(f"{value:+.3f}" for value in further)
         extra = f" Two further inputs, log brightness and log scatter: {numbers}."
     return (
-        f"After {scaler.name} scaling, fitted on {count(scaler.n_fitted)} rows; "
+        f"After {scaler.name} scaling, fitted on {counted(scaler.n_fitted, 'row')}; "
         f"dimensionless.{extra} "
     )
 

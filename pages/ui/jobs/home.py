@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui.attempt import attempt
-from pages.ui.text import count, escape, size
+from pages.ui.text import count, counted, escape, size
 from redshift_core.errors import InputError
 from redshift_core.jobs import housekeeping
 from redshift_core.jobs.housekeeping import Holding
@@ -36,7 +36,7 @@ def show_store(store: Store) -> None:
 
 def _words(one: Holding) -> str:
     if one.kind == "outputs":
-        jobs = "1 job" if one.count == 1 else f"{count(one.count)} jobs"
+        jobs = counted(one.count, "job")
         return f"files made for download by {jobs} ({size(one.n_bytes)})"
     if one.kind == "cached tables":
         return f"cached tables ({size(one.n_bytes)})"

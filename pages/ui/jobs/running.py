@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.jobs.job import stop
-from pages.ui.text import count, escape
+from pages.ui.text import counted, escape
 from redshift_core import jobs
 from redshift_core.jobs import Status
 from redshift_core.store import JobFolder, RunFolder, Store, TuningFolder
@@ -79,7 +79,7 @@ def _about(folder: JobFolder) -> tuple[str, str, dict[str, Any]]:
     own = {"job": folder.id}
     titles = {
         "ingest": (f"Reading {file}", "pages/data.py", own),
-        "simulate": (f"Simulating {count(request.get('n', 0))} galaxies", "pages/data.py", own),
+        "simulate": (f"Simulating {counted(request.get('n', 0), 'galaxy')}", "pages/data.py", own),
         "fetch": (
             f"Fetching {request['name']}" if request.get("name") else "Counting sources",
             "pages/data.py", own,

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui.data import intake
 from pages.ui.empty import lacks_tensorflow
-from pages.ui.text import count, escape
+from pages.ui.text import count, counted, escape
 from redshift_core import jobs, pdf
 from redshift_core.errors import InputError
 from redshift_core.settings.adapt import LEAST, WARNING
@@ -77,7 +77,7 @@ def adapted(job: JobFolder) -> None:
     """Way to the run that a finished job of the kind ``adapt`` has started."""
     outcome = job.result
     st.success(
-        f"The training spectra were moved to {count(outcome['n_target'])} spectra of "
+        f"The training spectra were moved to {counted(outcome['n_target'], 'spectrum')} of "
         f"{escape(outcome['target'])}, and a new run learns from them.",
         icon=":material/check_circle:",
     )

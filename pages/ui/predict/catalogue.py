@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.ui import choose, server
 from pages.ui.data import intake
-from pages.ui.text import count, escape
+from pages.ui.text import count, counted, escape
 from pages.ui.verdict import show_verdict
 from redshift_core import jobs
 from redshift_core.constants import duration
@@ -117,7 +117,7 @@ def _failed(named: list[dict[str, str]], n: int) -> None:
     if not n:
         return
     st.warning(
-        f"{count(n)} {'part' if n == 1 else 'parts'} could not be predicted; the others are.",
+        f"{counted(n, 'part')} could not be predicted; the others are.",
         icon=":material/error:",
     )
     table = pd.DataFrame(named).rename(columns={"part": "Part", "why": "Reason"})

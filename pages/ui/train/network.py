@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.display import table
-from pages.ui.text import count, escape, size
+from pages.ui.text import count, counted, escape, size
 from redshift_core import reference
 from redshift_core.constants import MISSING, duration
 from redshift_core.data.split import split_counts
@@ -65,7 +65,7 @@ def _cost(config: RunConfig, n_train: int, n_val: int, n_test: int) -> None:
         st.metric("Memory, about", size(needed.total), width="content")
         one, whole = (_span(epoch.seconds * n) if epoch else MISSING for n in (1, n_epochs))
         st.metric("One epoch, about", one, width="content")
-        st.metric(f"All {count(n_epochs)} epochs, about", whole, width="content")
+        st.metric(f"All {counted(n_epochs, 'epoch')}, about", whole, width="content")
     parts = [f"{item.name} {size(getattr(needed, item.name))}" for item in fields(needed)]
     st.caption(f"{_basis(epoch)} Memory: {', '.join(parts)}.")
 

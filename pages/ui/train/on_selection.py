@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui.choose import open_cached
 from pages.ui.explore.selection import current, restore
-from pages.ui.text import count, escape
+from pages.ui.text import counted, escape
 from redshift_core.data.split import training_rows
 from redshift_core.errors import InputError
 from redshift_core.settings.run import RunConfig
@@ -34,7 +34,7 @@ def only_selected(config: RunConfig, folder: DatasetFolder) -> RunConfig | None:
         st.warning(escape(str(error)))
         return None
     st.caption(
-        f"{count(n)} usable galaxies. Train, validation and test rows are all taken from this "
+        f"{counted(n, 'usable galaxy')}. Train, validation and test rows are all taken from this "
         "selection: test figures of such a run hold for such galaxies only."
     )
     return config

@@ -121,7 +121,7 @@ def _outcome(run: RunFolder) -> str:
     result, judged = run.result, None
     with contextlib.suppress(DamagedError):  # the Evaluate page says what is wrong with it
         judged = run.metrics(run.config.dataset)
-    done = result.get("epochs", run.epochs)
-    text = f"Finished after {done} epochs: validation MAE {shown(result.get('val_mae'))}"
+    text = f"Finished after {jobs.epochs_text(run)}: "
+    text += f"validation MAE {shown(result.get('val_mae'))}"
     mae = judged and judged.figures.get("mae")
     return text + (f", test MAE {shown(mae)} in z." if mae else " in z.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.text import count, escape
+from pages.ui.text import count, counted, escape
 from pages.ui.tune.space import space_editor
 from redshift_core.errors import InputError
 from redshift_core.settings import names as choices
@@ -72,7 +72,7 @@ def summary(config: TuningConfig) -> str:
     epochs = config.trials * config.epochs * config.repeats
     limit = f", begun within {config.hours:g} hours" if config.hours else ""
     text = (
-        f"**{count(config.trials)} trials**{limit}: at most {count(epochs)} epochs over "
+        f"**{counted(config.trials, 'trial')}**{limit}: at most {counted(epochs, 'epoch')} over "
         f"{config.train_share:.0%} of the training rows. The test rows are never touched."
     )
     if config.algorithm != "grid":
@@ -80,7 +80,7 @@ def summary(config: TuningConfig) -> str:
     n = n_combinations(config.space, config.base)
     rest = n - config.trials
     more = f"; {count(rest)} of them stay untried" if rest > 0 else ""
-    return f"{text} The grid has **{count(n)} points**{more}."
+    return f"{text} The grid has **{counted(n, 'point')}**{more}."
 
 
 def _presets() -> dict[str, str]:

@@ -10,12 +10,13 @@ import pandas as pd
 
 from redshift_core.errors import InputError
 from redshift_core.settings.run import SECTIONS, RunConfig, setting_paths
-from redshift_core.settings.space import ADDABLE, DEFAULT_SPACE, Parameter
+from redshift_core.settings.space import ADDABLE, DEFAULT_SPACE, Parameter, run_config
 
 N_LAYERS = {  # parameters that are no setting themselves
     "conv_layers": "Number of convolutional layers.",
     "dense_layers": "Number of dense layers.",
 }
+ONE_CONVOLUTION = {"conv_layers": 1, "conv_filters": 16, "conv_kernels": 2}
 
 
 def default_lines() -> list[dict[str, Any]]:
@@ -62,6 +63,9 @@ def taken_over(lines: pd.DataFrame, base: RunConfig) -> str:
         "dense_layers": len(base.model.dense_units),
     }
     values = {**base.model.to_dict(), **base.training.to_dict(), "scaler": base.scaler.name}
+    ticked = set(lines[lines.search].parameter)
+    convolutions = {name: n for name, n in ONE_CONVOLUTION.items() if name in ticked}
+    values["architecture"] = run_config(base, convolutions)[0].model.architecture
     names = lines[~lines.search].parameter
     return (
         ", ".join(f"{name.replace('_', ' ')} {_text({**values, **layers}[name])}" for name in names)

@@ -69,7 +69,7 @@ def test_no_outlier_among_few_galaxies_says_what_it_can_say():
         assert values["intervals"][outliers.key] == pytest.approx([0, 1 / (n + 1)])
         assert outliers.interval_text(values) == text
         assert outliers.shown(values) == text.split()[0]
-        assert outliers.meaning(values).startswith(f"0 of {n} galaxies")
+        assert outliers.meaning(values).startswith(f"0 of {n} galax")
 
 
 @pytest.mark.parametrize("n", [1, 2])

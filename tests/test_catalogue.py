@@ -381,7 +381,7 @@ def test_killed_workers_and_a_killed_job_leave_every_row_once(known, tmp_path, f
     pytest.importorskip("distributed")
     store, run = known
     root, out = tmp_path / "catalogue", tmp_path / "out"
-    large = np.tile(flux, (25, 1))  # some blocks, so that a kill finds the part under way
+    large = np.tile(flux, (75, 1))  # many blocks, so that a kill finds the part under way
     sizes = {"a": 100, "b": 100, "c": len(large), "d": 100, "e": 100}
     for k, (name, n) in enumerate(sizes.items()):
         scenes.write_part(root / f"{name}.parquet", large[:n], 100_000 * k)

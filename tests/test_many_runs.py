@@ -17,7 +17,7 @@ import pytest
 from redshift_core import cli
 from redshift_core.jobs import status
 from redshift_core.settings.presets import preset
-from redshift_core.store import RunFolder, Store, remembered, write_json
+from redshift_core.store import RunFolder, Store, kept_lines, remembered, write_json
 from scripts.soak.copies import copy_runs
 
 N = 200
@@ -94,6 +94,47 @@ def test_a_list_of_runs_opens_each_file_once_per_change(store, runs, opened, cap
     lines[7]["name"] = "another"
     assert listed(capsys) == lines
     assert opened() == [1, 1]  # once to change it, once to list it
+
+
+@pytest.fixture
+def settled(monkeypatch):
+    """Take a change as over at once; `age` cannot change when the facts of a file changed."""
+    monkeypatch.setattr(kept_lines, "SETTLED", 0)
+
+
+def test_the_next_process_opens_only_what_changed(store, runs, settled, opened, capsys):
+    lines = listed(capsys)
+    changed, judged, broken = runs[3], runs[5], runs[9]
+    remembered._known.clear()  # as in a process of its own
+    opened()
+    assert listed(capsys) == lines
+    assert opened() == [1]  # the kept lines
+    changed.update_info(name="another")
+    write_json(judged.evaluation("survey").metrics_path, {"mae": 0.5, "bins": []})
+    broken.config_path.write_text("{")
+    runs[11].delete()
+    remembered._known.clear()
+    lines[3]["name"], lines[5]["test_mae"] = "another", 0.5
+    wanted = [line for n, line in enumerate(lines) if n not in (9, 11)]
+    found = listed(capsys)
+    assert found[:-1] == wanted
+    assert (found[-1]["id"], found[-1]["state"]) == (broken.id, "damaged")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"version": 0}', '{"version": 1, "runs": {"a": 5}}', "read only"]
+)
+def test_lines_that_cannot_be_kept_or_used_are_made_anew(
+    store, runs, settled, capsys, monkeypatch, content
+):
+    kept = store.cache / "runs.json"
+    kept.write_text(content)
+    monkeypatch.setenv("REDSHIFT_LAB_READ_ONLY", str(int(content == "read only")))
+    assert [line["id"] for line in listed(capsys)] == [run.id for run in runs]
+    assert (kept.read_text() == content) == (content == "read only")
+    runs[0].status_path.write_text('{"state": "running", "kind": "train", "pid": 1073741824}')
+    assert listed(capsys)[0]["state"] == "lost"
+    assert runs[0].id not in kept.read_text() or content == "read only"
 
 
 def test_a_change_shows_whatever_the_time_of_the_file_says(store, runs):

@@ -142,6 +142,26 @@ def test_a_name_that_no_run_has_is_refused_and_nothing_is_left(packed, other, tm
     assert not list(tmp_path.rglob("evil*"))
 
 
+@pytest.mark.parametrize(
+    ("place", "number", "sentence"),
+    [(8, 1, "protected by a password"), (20, 10**6, "not a readable ZIP file")],
+)
+def test_a_password_and_a_length_beyond_the_end_are_one_sentence(
+    packed, other, place, number, sentence
+):
+    content = bytearray(packed.read_bytes())
+    at = content.index(b"PK\x01\x02")  # what the directory says of the manifest, which is first
+    content[at + 10 : at + 12] = bytes(2)  # not compressed
+    for first in (place, place + 4)[: 1 + (place > 8)]:  # flags, or both lengths
+        width = 2 if place == 8 else 4
+        content[at + first : at + first + width] = number.to_bytes(width, "little")
+    packed.write_bytes(content)
+    with pytest.raises(InputError, match=sentence) as said:
+        import_run(other, packed)
+    assert "\n" not in str(said.value)
+    assert list((other.root / "runs").iterdir()) == []
+
+
 def test_a_link_in_the_zip_is_refused(packed, other):
     with zipfile.ZipFile(packed, "a") as archive:
         link = zipfile.ZipInfo("evaluations/d/pdf.npy")

@@ -44,6 +44,7 @@ from redshift_core.store import (
     origin,
 )
 from redshift_core.store.base import BASE, is_base
+from redshift_core.store.kept_lines import lines_of_runs
 from redshift_core.store.simulator_version import simulated_mark
 
 USUAL = "dissertation"  # preset where none is named
@@ -238,11 +239,9 @@ def resume(
 
 def runs(as_json: JsonOption = False) -> None:
     """List the runs, newest first."""
-    store = Store()
     columns = ("id", "name", "state", "preset", "dataset", "epochs", "val_mae", "test_mae")
-    found = store.listed("runs")
-    listed = [_summary(run) for run, why in found if not why]
-    listed += damaged_lines(found, (*columns, "note"))
+    listed, damaged = lines_of_runs(Store(), _summary)
+    listed += damaged_lines(damaged, (*columns, "note"))
 
     def text() -> str:
         if not listed:

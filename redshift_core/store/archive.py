@@ -63,6 +63,7 @@ _DAMAGED = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     zlib.error,
+    EOFError,
     NotImplementedError,
     RecursionError,
 )
@@ -148,7 +149,7 @@ def _unpack(archive: zipfile.ZipFile, folder: Path) -> dict[str, Any]:
     manifest = _manifest(_text(archive, by_name.pop(MANIFEST)))
     for name, info in by_name.items():
         is_link = stat.S_ISLNK(info.external_attr >> 16)
-        if not _known(name) or is_link or info.flag_bits & 1:
+        if not _known(name) or is_link:
             raise InputError(f"it holds {name!r}, which no packed run has.")
     if missing := [n for n in (*NEEDED, *manifest["files"]) if n not in by_name]:
         raise InputError(f"{missing[0]} is missing from it; pack the run again.")
@@ -173,6 +174,8 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     infos = [info for info in archive.infolist() if not is_added(info)]
     if len(infos) > MAX_FILES:
         raise InputError(f"it holds {len(infos):,} files; a run has at most {MAX_FILES}.")
+    if any(info.flag_bits & 1 for info in infos):
+        raise InputError("it is protected by a password; pack it again without one.")
     names = [info.filename.replace("\\", "/") for info in infos]
     above = [name.removesuffix(MANIFEST) for name in names if name.split("/")[-1] == MANIFEST]
     if len(above) != 1 or len(set(names)) != len(names):

@@ -37,11 +37,17 @@ def damage(folder: Folder) -> str:
 
     The answer is remembered until a file of the folder changes.
     """
-    root, names = os.fspath(folder.path), _FILES[type(folder)]
+    root = os.fspath(folder.path)
+    stamps = tuple(stamp_of(f"{root}/{name}") for name in looked_at(folder))
+    return unless_changed((type(folder), root), stamps, lambda: _damage(folder))
+
+
+def looked_at(folder: Folder) -> tuple[str, ...]:
+    """Names of the files, within its folder, that `damage` rests on."""
+    names = _FILES[type(folder)]
     if isinstance(folder, BenchFolder):
         names = (*names, *(f"rows/{path.name}" for path in sorted(folder.path.glob("rows/*.json"))))
-    stamps = tuple(stamp_of(f"{root}/{name}") for name in names)
-    return unless_changed((type(folder), root), stamps, lambda: _damage(folder))
+    return names
 
 
 def _damage(folder: Folder) -> str:

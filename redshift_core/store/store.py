@@ -170,6 +170,11 @@ class Store:
 
     def listed(self, part: str) -> list[tuple[Any, str]]:
         """Every folder, newest first, the base network last, and why it cannot be used."""
+        pairs = [(folder, damage(folder)) for folder in self.folders(part)]
+        return [(folder, why) for folder, why in pairs if not why or not comes_or_goes(folder)]
+
+    def folders(self, part: str) -> list[Any]:
+        """Every folder as `listed` has it, without a look into it."""
         root = self.root / part
         if not root.exists():
             return []
@@ -177,9 +182,7 @@ class Store:
             names = [one.name for one in entries if one.name[0] != "." and one.is_dir()]
         first = base.base_id() if part == "runs" else None
         names.sort(key=lambda name: (name != first, name), reverse=True)
-        folders = [PARTS[part](root / name) for name in names]
-        pairs = [(folder, damage(folder)) for folder in folders]
-        return [(folder, why) for folder, why in pairs if not why or not _comes_or_goes(folder)]
+        return [PARTS[part](root / name) for name in names]
 
     def _find(self, name: str, part: str, what: str) -> Any:
         listed, name = self.listed(part), decoded(name)
@@ -219,7 +222,7 @@ class Store:
         raise InputError(f"More than 1000 folders begin with {base} in {folder}; delete some.")
 
 
-def _comes_or_goes(folder: Folder) -> bool:
+def comes_or_goes(folder: Folder) -> bool:
     """Whether a folder is just being made, or was deleted meanwhile."""
     try:
         is_new = time.time() - folder.path.stat().st_mtime < _IN_THE_MAKING

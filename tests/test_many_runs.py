@@ -18,6 +18,7 @@ from redshift_core import cli
 from redshift_core.jobs import status
 from redshift_core.settings.presets import preset
 from redshift_core.store import RunFolder, Store, kept_lines, remembered, write_json
+from redshift_core.store import store as store_module
 from scripts.soak.copies import copy_runs
 
 N = 200
@@ -135,6 +136,28 @@ def test_lines_that_cannot_be_kept_or_used_are_made_anew(
     runs[0].status_path.write_text('{"state": "running", "kind": "train", "pid": 1073741824}')
     assert listed(capsys)[0]["state"] == "lost"
     assert runs[0].id not in kept.read_text() or content == "read only"
+
+
+def test_within_one_look_each_folder_is_looked_at_once_and_new_ones_are_seen(
+    store, runs, monkeypatch
+):
+    looked: collections.Counter[str] = collections.Counter()
+
+    def noting(folder):
+        looked[folder.id] += 1
+        return ""
+
+    monkeypatch.setattr(store_module, "damage", noting)
+    with store_module.one_look():
+        assert [run.id for run in store.runs()] == [run.id for run in Store().runs()]
+        store.runs().clear()
+        assert set(looked.values()) == {1}
+        runs[0].delete()
+        new = store.new_run("new")
+        assert {run.id for run in store.runs()} == {new.id, *(run.id for run in runs[1:])}
+    before = looked.total()
+    store.runs()
+    assert looked.total() == before + N
 
 
 def test_a_change_shows_whatever_the_time_of_the_file_says(store, runs):

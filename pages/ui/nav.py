@@ -17,6 +17,7 @@ from pages.ui.text import escape
 from redshift_core.errors import InputError
 from redshift_core.store import faults, store_root
 from redshift_core.store.read_only import is_read_only
+from redshift_core.store.store import one_look
 
 TITLE = "Redshift Lab"
 ICON = Path(__file__).with_name("icon.png")
@@ -77,7 +78,8 @@ def route() -> None:
         st.caption(":material/visibility: For viewers: nothing can be started or changed here.")
     show_refused()
     try:
-        page.run()
+        with one_look():
+            page.run()
     except InputError as error:  # met in the middle of a page: what stands above it stays
         st.error(escape(str(error)), icon=":material/broken_image:")
     except OSError as error:  # a store that may not be read or written, or a full disk

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +25,7 @@ from redshift_core.store.folders import (
     RunFolder,
     TuningFolder,
 )
+from redshift_core.store.remembered import stamp_of
 from redshift_core.store.study_folders import BenchFolder, LimitFolder
 
 PARTS: dict[str, type[Folder]] = {  # folder of the store → what each folder in it is
@@ -30,6 +34,19 @@ PARTS: dict[str, type[Folder]] = {  # folder of the store → what each folder i
 }  # fmt: skip
 _IN_THE_MAKING = 10.0  # s that a new folder may be empty before it counts as damaged
 _ID = re.compile(r"\d{8}-\d{6}-.")  # how the id of a folder made here begins
+
+
+_look: ContextVar[dict[Any, list[tuple[Any, str]]] | None] = ContextVar("look", default=None)
+
+
+@contextlib.contextmanager
+def one_look() -> Iterator[None]:
+    """Within it, whether a folder can be used is looked at once, however often it is listed."""
+    token = _look.set({})
+    try:
+        yield
+    finally:
+        _look.reset(token)
 
 
 @dataclass(frozen=True)
@@ -170,6 +187,15 @@ class Store:
 
     def listed(self, part: str) -> list[tuple[Any, str]]:
         """Every folder, newest first, the base network last, and why it cannot be used."""
+        look, root = _look.get(), self.root / part
+        if look is None:
+            return self._looked(part)
+        key = root, stamp_of(root)  # what comes or goes changes the folder
+        if key not in look:
+            look[key] = self._looked(part)
+        return list(look[key])
+
+    def _looked(self, part: str) -> list[tuple[Any, str]]:
         pairs = [(folder, damage(folder)) for folder in self.folders(part)]
         return [(folder, why) for folder, why in pairs if not why or not comes_or_goes(folder)]
 

@@ -1,6 +1,7 @@
 """Runs every trial and writes docs/soak.md: ``python -m scripts.soak [NAME ...]``.
 
-A NAME is a module of this package; without one, all run. Each trial gets its own empty folder.
+A NAME is a module of this package; without one, all run. Each trial gets its own empty folder. What
+other trials gave stays on the page, with its date.
 """
 
 from __future__ import annotations
@@ -11,12 +12,19 @@ import importlib
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.soak import Outcome, Trial
 
 MODULES: tuple[str, ...] = ("kills", "disk", "damage", "files", "doors", "load")
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
+HEAD = (
+    "# What was tried on purpose\n\n"
+    "`make soak` wrote this. *Survived* means that the product went on, or said in one sentence "
+    "why not; *lost* means anything else.\n\n"
+    "| What | Tried | Survived | Lost | Seconds | Date | Note |\n|---|---|---|---|---|---|---|\n"
+)
 
 
 def main() -> int:
@@ -25,13 +33,16 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MODULES))
     parser.add_argument("--out", type=Path, default=PAGE, help="the page to write")
     chosen = parser.parse_args()
-    rows = []
+    known = _known(chosen.out) if chosen.names else {}
+    n_lost = 0
     for name in chosen.names or MODULES:
         for trial in importlib.import_module(f"scripts.soak.{name}").TRIALS:
-            rows.append(_attempt(trial))
-            print(_line(*rows[-1]), flush=True)
-    chosen.out.write_text(_page(rows), encoding="utf-8")
-    return int(any(outcome.lost for outcome, _ in rows))
+            outcome, seconds = _attempt(trial)
+            known[outcome.what] = _line(outcome, seconds)
+            n_lost += outcome.lost
+            print(known[outcome.what], flush=True)
+    chosen.out.write_text(_page(known.values()), encoding="utf-8")
+    return int(n_lost > 0)
 
 
 def _attempt(trial: Trial) -> tuple[Outcome, float]:
@@ -45,21 +56,22 @@ def _attempt(trial: Trial) -> tuple[Outcome, float]:
     return outcome, time.monotonic() - began
 
 
-def _page(rows: list[tuple[Outcome, float]]) -> str:
+def _known(page: Path) -> dict[str, str]:
+    """Rows that a page has already, by what they are about."""
+    text = page.read_text(encoding="utf-8") if page.exists() else HEAD
+    rows = text.partition(HEAD)[2].splitlines()
+    return {row.split(" | ")[0].removeprefix("| "): row for row in rows}
+
+
+def _page(rows: Iterable[str]) -> str:
     """The Markdown of docs/soak.md."""
-    today = datetime.date.today().isoformat()
-    head = (
-        "# What was tried on purpose\n\n"
-        f"Measured on {today} with `make soak`. *Survived* means that the product went on, or said "
-        "in one sentence why not; *lost* means anything else.\n\n"
-        "| What | Tried | Survived | Lost | Seconds | Note |\n|---|---|---|---|---|---|\n"
-    )
-    return head + "".join(_line(*row) + "\n" for row in rows)
+    return HEAD + "".join(f"{row}\n" for row in rows)
 
 
 def _line(outcome: Outcome, seconds: float) -> str:
     """One row of the table."""
-    cells = (outcome.what, outcome.tried, outcome.survived, outcome.lost, f"{seconds:.0f}")
+    today = datetime.date.today().isoformat()
+    cells = (outcome.what, outcome.tried, outcome.survived, outcome.lost, f"{seconds:.0f}", today)
     return "| " + " | ".join(str(cell) for cell in (*cells, outcome.note)) + " |"
 
 

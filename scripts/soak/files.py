@@ -58,7 +58,7 @@ def files_of_every_format(scratch: Path) -> Outcome:
             path.write_bytes(mutated(wholes[name], rng))
             yield partial(_ingested, path, store)
 
-    return _tried("mutated files of every format", attempts)
+    return _tried("Mutated files of every format", attempts)
 
 
 def texts(scratch: Path) -> Outcome:
@@ -80,7 +80,7 @@ def texts(scratch: Path) -> Outcome:
             table.write_bytes(mutated(f"z,n\n0,1\n0.3,2\n{lines}\n".encode(), rng))
             yield partial(read_prior, table)
 
-    return _tried("settings, addresses and n(z)", attempts)
+    return _tried("Settings, addresses and n(z)", attempts)
 
 
 def zips(scratch: Path) -> Outcome:

@@ -60,7 +60,7 @@ def thousand_runs(scratch: Path) -> Outcome:
     run = _small_run(store, _small(store))
     copy_datasets(store, store.datasets()[0], 24)
     copy_runs(store, run, RUNS)
-    spent = {}
+    first, spent = _command_seconds(store, "runs"), {}
     for command in ("runs", "datasets", "jobs", "tunings"):
         spent[f"redshift-lab {command}"] = _command_seconds(store, command)
     with _server(store, scratch) as server:
@@ -68,6 +68,7 @@ def thousand_runs(scratch: Path) -> Outcome:
             spent[f"page {page or 'home'}"] = seconds
     slow = {what: seconds for what, seconds in spent.items() if seconds > LISTED}
     said = ", ".join(f"{what} {seconds:.2f}" for what, seconds in spent.items())
+    said += f"; the first list of runs ever {first:.2f}"
     return _outcome(f"{RUNS:,} runs in a store, CPU s", len(spent), len(slow), said)
 
 
@@ -116,7 +117,7 @@ def uploads_at_once(scratch: Path) -> Outcome:
     rows = [folder.info["n_rows"] for folder in store.datasets()]
     good = min(arrived.count(200), whole, read, rows.count(5000))
     note = f"the server grew by {grown:.0f} MB for {sum(p.stat().st_size for p in files) / 1e6:.0f}"
-    return _outcome("uploads at once", UPLOADS, UPLOADS - good, note)
+    return _outcome("Uploads at once", UPLOADS, UPLOADS - good, note)
 
 
 def queue_in_order(scratch: Path) -> Outcome:
@@ -135,7 +136,7 @@ def queue_in_order(scratch: Path) -> Outcome:
     right = sum(a == b.id for a, b in zip(order, runs, strict=False))
     note = f"{finished} finished, at most {together} at a time"
     lost = IN_A_QUEUE - min(right, finished) + (together > 1)
-    return _outcome("queued trainings in order", IN_A_QUEUE, lost, note)
+    return _outcome("Queued trainings in order", IN_A_QUEUE, lost, note)
 
 
 def trainings_in_a_row(scratch: Path) -> Outcome:
@@ -161,7 +162,7 @@ def trainings_in_a_row(scratch: Path) -> Outcome:
     }
     lost = IN_A_ROW - finished + sum(left.values()) - left["MB"] + (left["MB"] > 20)
     note = "left: " + ", ".join(f"{n} {what}" for what, n in left.items())
-    return _outcome("trainings in a row", IN_A_ROW, lost, note)
+    return _outcome("Trainings in a row", IN_A_ROW, lost, note)
 
 
 TRIALS = (

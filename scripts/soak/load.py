@@ -153,15 +153,16 @@ def trainings_in_a_row(scratch: Path) -> Outcome:
             before = before or me.memory_info().rss
     time.sleep(1.0)  # the last one may still be giving back its memory
     forget_ended()  # as whoever submits the next job does
+    aside = [*{path.name for path in store.root.rglob(".*")}, *(_names(temporary) - ONNX)]
     left = {
         "processes": sum(bool(_workers(run)) for run in store.runs()),
         "zombies": sum(child.status() == "zombie" for child in me.children()),
         "locks": len([path for path in store.locks.iterdir() if path.name.startswith("runs-")]),
-        "files aside": len(list(store.root.rglob(".*"))) + len(_names(temporary) - ONNX),
+        "files aside": len(aside),
         "MB": round((me.memory_info().rss - before) / 1e6),
     }
     lost = IN_A_ROW - finished + sum(left.values()) - left["MB"] + (left["MB"] > 20)
-    note = "left: " + ", ".join(f"{n} {what}" for what, n in left.items())
+    note = "left: " + ", ".join([*(f"{n} {what}" for what, n in left.items()), *aside[:3]])
     return _outcome("Trainings in a row", IN_A_ROW, lost, note)
 
 

@@ -213,8 +213,9 @@ def memory(scratch: Path) -> Outcome:
             launch.subprocess.Popen = start  # type: ignore[misc]
         now = end(run)
         CHILDREN[run.path].wait()
-        notes.append(f"{few}: {now.state}")
-        return "" if now.state == "finished" or "needs about" in now.message else now.message
+        whole = now.state == "finished"
+        notes.append(f"{few}: {'finished' if whole else 'said what it needs'}")
+        return "" if whole or "needs about" in now.message else now.message
 
     for megabytes in (60, 300, 450, 1000, 2000, 3000):
         most = megabytes * 10**6

@@ -28,6 +28,7 @@ from redshift_core.data import ingest
 from redshift_core.jobs.lost import forget_ended
 from redshift_core.settings.presets import preset
 from redshift_core.store import CHECKOUT, DatasetFolder, RunFolder, Store, demo_file
+from redshift_core.store.remembered import SETTLED
 from scripts.soak import Outcome
 from scripts.soak.copies import copy_datasets, copy_runs
 from scripts.soak.visitor import Visitor
@@ -60,6 +61,7 @@ def thousand_runs(scratch: Path) -> Outcome:
     run = _small_run(store, _small(store))
     copy_datasets(store, store.datasets()[0], 24)
     copy_runs(store, run, RUNS)
+    time.sleep(SETTLED / 1e9)  # what has just changed is read again by whoever looks
     first, spent = _command_seconds(store, "runs"), {}
     for command in ("runs", "datasets", "jobs", "tunings"):
         spent[f"redshift-lab {command}"] = _command_seconds(store, command)

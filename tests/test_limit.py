@@ -240,3 +240,14 @@ def test_the_figure_shows_points_curve_band_and_recipes():
 def test_the_command_tells_how_much_time_is_left():
     status = jobs.Status("running", "limit", "Training 1 of 2.", 1, 2, detail={"seconds_left": 75})
     assert describe(status) == "running  50%. Training 1 of 2. 1 min 15 s left"
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("Writing the catalogue", "finished."),
+        ("Predicted 2 spectra.", "finished. Predicted 2 spectra."),
+    ],
+)
+def test_a_finished_job_says_what_it_has_done_not_what_it_was_doing(message, line):
+    assert describe(jobs.Status("finished", "ingest", message, 1, 2)) == line

@@ -114,7 +114,8 @@ def describe(status: Status) -> str:
         return f"{status.state}."
     whole = status.state == "finished"  # however far the last report had come
     if waiting or judging or not (detail.get("epoch") or (status.total and not whole)):
-        return f"{status.state}. {status.message}".rstrip()
+        done = not whole or status.message.endswith(".")  # else it says what was being done
+        return f"{status.state}. {status.message if done else ''}".rstrip()
     left = ""
     if detail.get("seconds_left") is not None and status.active:
         left = f"{duration(detail['seconds_left'])} left"

@@ -1,7 +1,7 @@
 """Runs every trial and writes docs/soak.md: ``python -m scripts.soak [NAME ...]``.
 
-A NAME is a module of this package; without one, all run. Each trial gets its own empty folder. What
-other trials gave stays on the page, with its date.
+A NAME is a module of this package, or one of its trials (``load.thousand_runs``); without one, all
+run. Each trial gets its own empty folder. What other trials gave stays on the page, with its date.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def main() -> int:
     known = _known(chosen.out) if chosen.names else {}
     n_lost = 0
     for name in chosen.names or MODULES:
-        for trial in importlib.import_module(f"scripts.soak.{name}").TRIALS:
+        module, _, only = name.partition(".")
+        trials = importlib.import_module(f"scripts.soak.{module}").TRIALS
+        for trial in [one for one in trials if only in ("", one.__name__)]:
             outcome, seconds = _attempt(trial)
             known[outcome.what] = _line(outcome, seconds)
             n_lost += outcome.lost

@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import filelock
 import pytest
@@ -15,6 +17,7 @@ from redshift_core.errors import InputError
 from redshift_core.jobs import watch
 from redshift_core.settings.presets import preset
 from redshift_core.store import JobContext, write_json
+from redshift_core.store.files import clear_unpacked, own_passing_folder
 
 
 def ended(folder, seconds=60):
@@ -28,6 +31,25 @@ def test_a_job_finishes_and_leaves_its_result(store, survey_file):
     assert ended(job).state == "finished", jobs.log_tail(job)
     assert job.result["rows"] == 600
     assert store.dataset(job.result["dataset"]).name == "Small"
+
+
+def test_what_a_process_puts_aside_goes_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with own_passing_folder():
+        (inside := Path(tempfile.mkdtemp())).joinpath("more").touch()
+        assert inside.parent.parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
+    with own_passing_folder():
+        left = Path(tempfile.gettempdir())
+    left.mkdir()  # as a kill leaves it
+    clear_unpacked()
+    assert left.exists()  # its process is at work
+    gone = left.rename(left.with_name(left.name.replace(str(os.getpid()), str(2**22 + 1))))
+    clear_unpacked()
+    assert not gone.exists()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    with own_passing_folder():
+        assert tempfile.tempdir == str(tmp_path / "absent")
 
 
 def test_what_the_user_can_fix_is_kept_as_one_sentence(store, tmp_path):

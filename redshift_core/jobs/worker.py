@@ -34,6 +34,7 @@ from redshift_core.store import (
     TuningFolder,
     write_json,
 )
+from redshift_core.store.files import own_passing_folder
 
 FOLDERS = {"runs": RunFolder, "tuning": TuningFolder, "limits": LimitFolder, "bench": BenchFolder}
 JOBS = {
@@ -144,6 +145,7 @@ def keep_house(path: str) -> None:
 
 if __name__ == "__main__":
     gc.set_threshold(200_000)  # TensorFlow has a million objects; at 700 all is search for garbage
-    code = main(sys.argv[1])
+    with own_passing_folder():
+        code = main(sys.argv[1])
     keep_house(sys.argv[1])
     sys.exit(code)

@@ -127,8 +127,27 @@ def unpacked_folder() -> Path:
     return part_of(Path(tempfile.gettempdir()) / _UNPACKED)
 
 
+@contextlib.contextmanager
+def own_passing_folder() -> Iterator[None]:
+    """Let what this process puts aside for a while go when it ends.
+
+    TensorFlow compiles functions from files there, and leaves one of each training's.
+    """
+    folder, before = unpacked_folder(), tempfile.tempdir
+    try:
+        folder.mkdir(0o700)
+        tempfile.tempdir = str(folder)
+    except OSError:  # a full disk, or one that cannot be written to: as without this
+        pass
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def clear_unpacked() -> None:
-    """Remove what processes of this machine had unpacked to read it when they were killed."""
+    """Remove what processes of this machine had put aside for a while when they were killed."""
     clear_left(Path(tempfile.gettempdir()), _UNPACKED)
 
 

@@ -377,6 +377,7 @@ def test_a_scheduler_of_the_user_and_one_that_goes(
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
 
 
+@pytest.mark.soak
 def test_killed_workers_and_a_killed_job_leave_every_row_once(known, tmp_path, flux):
     pytest.importorskip("distributed")
     store, run = known

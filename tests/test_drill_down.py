@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -29,6 +30,21 @@ def scene(tmp_path_factory):
     running = Server(store.root, home / "server.txt").start()
     yield running, run, pd.read_parquet(run.predictions_path(folder.id))
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """One browser for the file, which keeps the dashboard's scripts."""
+    with browser() as context:
+        yield context
+
+
+@contextmanager
+def tabs(context):
+    """The browser, whose tabs are closed in the end."""
+    yield context
+    for page in context.pages:
+        page.close()
 
 
 def pick(visit, key, line):
@@ -72,9 +88,11 @@ def listed(visit, tmp_path):
     return pd.read_csv(tmp_path / "list.csv")
 
 
-def test_from_a_bin_to_its_galaxies_to_a_spectrum_with_lines_at_both_redshifts(scene, tmp_path):
+def test_from_a_bin_to_its_galaxies_to_a_spectrum_with_lines_at_both_redshifts(
+    scene, chromium, tmp_path
+):
     server, run, table = scene
-    with browser() as context:
+    with tabs(chromium) as context:
         visit = Visit(context.new_page(), server).open(f"evaluate?run={run.id}")
         page = visit.page
         drawn(visit, "error_per_bin")
@@ -109,9 +127,9 @@ def test_from_a_bin_to_its_galaxies_to_a_spectrum_with_lines_at_both_redshifts(s
             assert (one.strangers, one.errors) == ([], [])
 
 
-def test_a_point_of_an_error_figure_opens_its_bin(scene):
+def test_a_point_of_an_error_figure_opens_its_bin(scene, chromium):
     server, run, table = scene
-    with browser() as context:
+    with tabs(chromium) as context:
         visit = Visit(context.new_page(), server).open(f"evaluate?run={run.id}")
         chart = drawn(visit, "error_z_phot")
         inside = table[(table.z_phot >= 0.15) & (table.z_phot < 0.2)]
@@ -124,9 +142,11 @@ def test_a_point_of_an_error_figure_opens_its_bin(scene):
         visit.page.get_by_text(f"{len(inside)} galaxies; error").wait_for()
 
 
-def test_every_galaxy_listed_for_a_box_lies_in_it_and_a_new_tab_shows_the_same(scene, tmp_path):
+def test_every_galaxy_listed_for_a_box_lies_in_it_and_a_new_tab_shows_the_same(
+    scene, chromium, tmp_path
+):
     server, run, table = scene
-    with browser() as context:
+    with tabs(chromium) as context:
         visit = Visit(context.new_page(), server).open(f"evaluate?run={run.id}")
         chart = drawn(visit, "plane")
         visit.settle().page.wait_for_timeout(500)
@@ -160,12 +180,12 @@ def headline(visit):
     return card.get_by_test_id("stMetricValue")
 
 
-def test_the_slider_between_the_priors_changes_the_headline_and_the_address(scene):
+def test_the_slider_between_the_priors_changes_the_headline_and_the_address(scene, chromium):
     server, plain, _ = scene
     store = Store(server.home)
     run = make_run(store, store.dataset(plain.config.dataset))
     add_densities(run, store.dataset(plain.config.dataset), n=400)
-    with browser() as context:
+    with tabs(chromium) as context:
         visit = Visit(context.new_page(), server).open(f"evaluate?run={run.id}")
         trained = headline(visit).inner_text()
         visit.page.get_by_role("slider", name=re.compile("^Prior")).press("End")

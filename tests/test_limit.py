@@ -91,6 +91,7 @@ def test_the_result_says_simulated_in_every_form(whole):
     assert "1.5 instead of 3 epochs" in text
 
 
+@pytest.mark.soak
 def test_killed_and_stopped_inside_a_size_the_rows_are_the_same(simulating):
     base = preset("fast").with_values({**TINY, "epochs": "2"})
     measured = LimitConfig(base, (300, 1500), n_test=400, seed=77, minutes=0.01, check_passes=False)

@@ -67,6 +67,7 @@ def test_private_memory_counts_what_a_process_allocates():
     assert private_memory(2**22 + 1) == 0  # no such process
 
 
+@pytest.mark.soak
 def test_a_bench_goes_on_with_the_steps_it_lacks(simulating, here):
     """Real jobs and a real page; one epoch of a network, for the run that predicts."""
     known = [step(name, rows) for rows in SIZES for name in STEPS]

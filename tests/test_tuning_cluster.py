@@ -74,6 +74,7 @@ def test_the_trial_of_a_killed_worker_is_done_by_another(store, client):
     assert tuning.trials[2].retries == 1
 
 
+@pytest.mark.soak
 def test_a_trial_that_kills_its_worker_each_time_fails_and_the_others_go_on(store, client):
     tuning = made_up_search(store, "die 2 always")
     led(tuning, store, client)
@@ -174,6 +175,7 @@ def figures(tuning):
     return [(one.trial, one.values, one.score, one.val_mae, one.epochs) for one in tuning.trials]
 
 
+@pytest.mark.soak
 def test_two_workers_one_killed_the_search_killed_and_resumed_give_the_figures_of_one(
     store, dataset
 ):

@@ -11,6 +11,7 @@ import contextlib
 import csv
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -196,6 +197,17 @@ def _killed(
     return Outcome(what, count.tried, count.survived, len(count.why), note)
 
 
+def many_processes(_: Path) -> Outcome:
+    """Searches, catalogues, studies and benches whose workers are killed: tests marked ``soak``."""
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "soak"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
+    said = done.stdout.splitlines()[-1]  # 5 passed, 1 failed in 60 s
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|error)", said)}
+    passed, lost = counts.get("passed", 0), counts.get("failed", 0) + counts.get("error", 0)
+    return Outcome("Workers of searches, catalogues, studies and benches killed", passed + lost,
+                   passed, lost or int(not passed), said if lost or not passed else "")  # fmt: skip
+
+
 def memory(scratch: Path) -> Outcome:
     """Trainings with too little memory finish, or say what they need and may have."""
     store, count = open_store(scratch / "home"), Count()
@@ -246,4 +258,13 @@ def memory(scratch: Path) -> Outcome:
                    len(count.why), note)  # fmt: skip
 
 
-TRIALS = (trainings, searches, predictions, ingests, evaluations, simulations, memory)
+TRIALS = (
+    trainings,
+    searches,
+    predictions,
+    ingests,
+    evaluations,
+    simulations,
+    many_processes,
+    memory,
+)

@@ -42,9 +42,11 @@ def chromium():
 @contextmanager
 def tabs(context):
     """The browser, whose tabs are closed in the end."""
-    yield context
-    for page in context.pages:
-        page.close()
+    try:
+        yield context
+    finally:
+        for page in context.pages:
+            page.close()
 
 
 def pick(visit, key, line):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -10,13 +11,10 @@ from pages.ui.text import escape
 from redshift_core.store.records import Remark
 
 ICON = ":material/report:"  # of a remark in red: the page is well, the figures are not
-SHOW = {"warning": st.warning, "note": st.caption}
+SHOW = {"error": partial(st.error, icon=ICON), "warning": st.warning, "note": st.caption}
 
 
 def show_remarks(remarks: Sequence[Remark] | None) -> None:
     """One box for each remark; nothing where an earlier version made none."""
     for one in remarks or ():
-        if one.level == "error":
-            st.error(escape(one.text), icon=ICON)
-        else:
-            SHOW.get(one.level, st.warning)(escape(one.text))
+        SHOW.get(one.level, st.warning)(escape(one.text))

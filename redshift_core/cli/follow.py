@@ -112,10 +112,11 @@ def describe(status: Status) -> str:
     waiting = status.state in ("starting", "queued")
     if status.state in ("failed", "lost"):  # `check` says why
         return f"{status.state}."
-    whole = status.state == "finished"  # however far the last report had come
-    if waiting or judging or not (detail.get("epoch") or (status.total and not whole)):
-        done = not whole or status.message.endswith(".")  # else it says what was being done
-        return f"{status.state}. {status.message if done else ''}".rstrip()
+    if status.state == "finished" and not detail.get("epoch"):
+        done = status.message.endswith(".")  # else it says what was being done
+        return f"finished. {status.message if done else ''}".rstrip()
+    if waiting or judging or not (detail.get("epoch") or status.total):
+        return f"{status.state}. {status.message}".rstrip()
     left = ""
     if detail.get("seconds_left") is not None and status.active:
         left = f"{duration(detail['seconds_left'])} left"

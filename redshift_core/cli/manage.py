@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from redshift_core.cli.output import JsonOption, emit, say
-from redshift_core.cli.rules import checked_name
+from redshift_core.cli.rules import NAME_LIMIT, checked_name
 from redshift_core.errors import DamagedError, InputError
 from redshift_core.jobs import in_use
 from redshift_core.store import (
@@ -91,7 +91,7 @@ def rename(
 ) -> None:
     """Give a dataset, a run, a search, a study or a bench another name; its id stays."""
     if not (name := checked_name(name)):
-        raise InputError("A name has 1 to 100 characters; give one.")
+        raise InputError(f"A name has 1 to {NAME_LIMIT} characters; give one.")
     folder = find(Store(), target)
     folder.update_info(name=name)
     emit({"id": folder.id, "name": name}, f"{folder.id} is now called {name}.", as_json)

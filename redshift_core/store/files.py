@@ -28,7 +28,7 @@ from redshift_core.store.processes import exists
 PACKAGE = Path(__file__).parents[1]
 CHECKOUT = PACKAGE.parent
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"  # in names: whose process numbers they hold
-_UNPACKED = "redshift-lab"  # ends the names of folders into which packed tables are unpacked
+_UNPACKED = "redshift-lab"  # ends the names of folders for what is put aside for a while
 
 
 # What the libraries that read JSON, NumPy, Parquet and Keras files raise at a damaged one.
@@ -134,11 +134,9 @@ def own_passing_folder() -> Iterator[None]:
     TensorFlow compiles functions from files there, and leaves one of each training's.
     """
     folder, before = unpacked_folder(), tempfile.tempdir
-    try:
+    with contextlib.suppress(OSError):  # of a full disk, or one that is not to be written to
         folder.mkdir(0o700)
         tempfile.tempdir = str(folder)
-    except OSError:  # a full disk, or one that cannot be written to: as without this
-        pass
     try:
         yield
     finally:

@@ -41,17 +41,17 @@ def lines_of_runs(
     lines, damaged = [], []
     for run in store.folders("runs"):
         line, stamps = kept.get(run.id, ({}, ""))
-        if not line or stamps != _stamps(run, line["dataset"])[0]:
-            if why := damage(run):
-                damaged += [] if comes_or_goes(run) else [(run, why)]
-                continue
+        if line and stamps == _stamps(run, line["dataset"])[0]:
+            now[run.id] = line, stamps
+        elif why := damage(run):
+            damaged += [] if comes_or_goes(run) else [(run, why)]
+            continue
+        else:
             line = line_of(run)
             stamps, changed = _stamps(run, line["dataset"])
-            if line["state"] not in ENDED or changed > time.time_ns() - SETTLED:
-                lines.append(line)
-                continue
+            if line["state"] in ENDED and changed <= time.time_ns() - SETTLED:
+                now[run.id] = line, stamps
         lines.append(line)
-        now[run.id] = line, stamps
     if now != kept:
         _write(path, now)
     return lines, damaged

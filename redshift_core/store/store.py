@@ -34,8 +34,6 @@ PARTS: dict[str, type[Folder]] = {  # folder of the store → what each folder i
 }  # fmt: skip
 _IN_THE_MAKING = 10.0  # s that a new folder may be empty before it counts as damaged
 _ID = re.compile(r"\d{8}-\d{6}-.")  # how the id of a folder made here begins
-
-
 _look: ContextVar[dict[Any, list[tuple[Any, str]]] | None] = ContextVar("look", default=None)
 
 

@@ -38,7 +38,10 @@ def main() -> int:
     for name in chosen.names or MODULES:
         module, _, only = name.partition(".")
         trials = importlib.import_module(f"scripts.soak.{module}").TRIALS
-        for trial in [one for one in trials if only in ("", one.__name__)]:
+        trials = [one for one in trials if only in ("", one.__name__)]
+        if not trials:
+            parser.error(f"scripts/soak/{module}.py has no trial {only!r}")
+        for trial in trials:
             outcome, seconds = _attempt(trial)
             known[outcome.what] = _line(outcome, seconds)
             n_lost += outcome.lost

@@ -35,13 +35,15 @@ def lists(scratch: Path) -> Outcome:
         done = _command(command)
         whole = [folder.name for folder in part.iterdir() if folder != thing.path]
         missing = [name for name in whole if name not in done.stdout]
-        return done.stderr if done.returncode else f"{missing[0]} is not listed" if missing else ""
+        if done.returncode:
+            return f"exit {done.returncode}: {done.stderr[-200:]}"
+        return f"{missing[0]} is not listed" if missing else ""
 
     return _damaged("Lists of a store with a damaged file", things, THINGS, attempt)
 
 
 def predictions(scratch: Path) -> Outcome:
-    """A run with a damaged file predicts the same redshifts, or says which file is damaged."""
+    """A run with a damaged file predicts the same redshifts, or ends with exit code 2."""
     store = open_store(scratch / "home")
     things, out = make_store(store), scratch / "z.parquet"
     run, file = things["run"], store.inbox / "other.parquet"

@@ -20,6 +20,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import psutil
 
@@ -147,7 +148,7 @@ def trainings_in_a_row(scratch: Path) -> Outcome:
     temporary.mkdir()
     dataset, me = _small(store), psutil.Process()
     finished, before = 0, 0.0
-    with _variable("TMPDIR", str(temporary)):
+    with mock.patch.dict(os.environ, TMPDIR=str(temporary)):
         for number in range(IN_A_ROW):
             run = _start_small(store, dataset, number)
             finished += jobs.wait(run, timeout=120).state == "finished"
@@ -260,18 +261,6 @@ def _server(store: Store, scratch: Path) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
-
-
-@contextlib.contextmanager
-def _variable(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        os.environ.pop(name)
-        if before is not None:
-            os.environ[name] = before
 
 
 def _store(scratch: Path) -> Store:

@@ -115,7 +115,7 @@ def test_from_a_bin_to_its_galaxies_to_a_spectrum_with_lines_at_both_redshifts(
         page.get_by_text(f"2 of {len(wanted)}").wait_for()
         assert address(visit, "galaxy") == str(row)
         galaxy = table.loc[row]
-        legend = drawn(visit, "galaxy_spectrum").locator(".legend")
+        legend = drawn(visit.settle(), "galaxy_spectrum").locator(".legend")
         for name in ("z_spec", "z_phot"):
             legend.get_by_text(f"lines at {name} = {galaxy[name]:.4f}").wait_for()
 
